@@ -1,0 +1,51 @@
+// Package git runs the git command for reading remotes nobody vouches for: no
+// user or system configuration, no hooks, no prompts, only allowed protocols,
+// time-outs, and credentials that only a helper sees.
+package git
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/gitname"
+)
+
+// Options configure a Client. Only Policy and Environ are required.
+type Options struct {
+	Policy gitname.Policy
+	// CredentialsFile is a file in git's credential-store format. It is read
+	// by a helper that answers git's "get" and nothing else. Empty: none.
+	CredentialsFile string
+	// Environ is the environment to pick from ("NAME=value"): PATH, proxies,
+	// certificates and the ssh agent; everything else is left out.
+	Environ []string
+	// Timeout bounds each run of git. Default 2 minutes.
+	Timeout time.Duration
+	// Attempts is how often a remote with a transient fault is asked.
+	// Default 3.
+	Attempts int
+	// Backoff is the wait before the second attempt; it doubles. Default 500 ms.
+	Backoff time.Duration
+}
+
+// Client reads remotes. It keeps no state and may be used concurrently.
+type Client struct {
+	policy   gitname.Policy
+	env      []string
+	settings []setting
+	proxied  bool
+	timeout  time.Duration
+	attempts int
+	backoff  time.Duration
+}
+
+// New returns a client.
+func New(o Options) *Client {
+	env := environment(o)
+	return &Client{
+		policy: o.Policy, env: env, settings: settings(o), proxied: proxied(env),
+		timeout:  cmp.Or(o.Timeout, 2*time.Minute),
+		attempts: cmp.Or(o.Attempts, 3),
+		backoff:  cmp.Or(o.Backoff, 500*time.Millisecond),
+	}
+}

@@ -1,0 +1,161 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/gitname"
+)
+
+// Range is a move from one commit to another.
+type Range struct{ Old, New string }
+
+// History is what lies between the commits of a Range.
+type History struct {
+	// Commits are the newest of those that only New has, newest first, at
+	// most MaxCommits.
+	Commits []Commit
+	Ahead   int // commits that only New has
+	Behind  int // commits that only Old has: not 0 after a rewrite of the branch
+	// Authors counts the different author names of the Ahead commits.
+	Authors int
+	// AtLeast says that Ahead and Behind are lower bounds: the way to a
+	// common ancestor is longer than was fetched.
+	AtLeast bool
+	// OldGone says that the server does not have Old any more; then only
+	// New's own commit is known.
+	OldGone bool
+}
+
+// Commit is a commit of an upstream: text that a stranger wrote.
+type Commit struct {
+	ID      string
+	Author  string
+	When    time.Time
+	Subject string
+}
+
+// MaxCommits is how many commits of a History are read in full.
+const MaxCommits = 100
+
+// depths are the rungs of the ladder by which histories are fetched: commits
+// only, so many from each end.
+func depths() []int { return []int{64, 512, 4096} }
+
+// Histories fetches what lies in each of ranges from url: commits alone, no
+// trees and no blobs, into a directory that is removed again, with one fetch
+// for all ranges unless some are longer than expected.
+func (c *Client) Histories(ctx context.Context, url string, ranges []Range) ([]History, error) {
+	for _, r := range ranges {
+		if !gitname.IsObjectID(r.Old) || !gitname.IsObjectID(r.New) {
+			return nil, fmt.Errorf("%q..%q is no range of commits", r.Old, r.New)
+		}
+	}
+	dir, err := os.MkdirTemp("", "odyssey-history-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	f := &fetcher{c: c, url: url, dir: dir, gone: map[string]bool{}}
+	if _, err := f.git(ctx, nil, "init", "--quiet", "--bare", "--template=", dir); err != nil {
+		return nil, err
+	}
+	ladder := depths()
+	for i, depth := range ladder {
+		if err := f.fetch(ctx, ranges, depth); err != nil {
+			return nil, err
+		}
+		histories, complete, err := f.read(ctx, ranges)
+		if err != nil || complete || i == len(ladder)-1 {
+			return histories, err
+		}
+	}
+	return nil, errors.New("no depth to fetch")
+}
+
+// fetcher is a bare repository that holds the commits of some ranges.
+type fetcher struct {
+	c    *Client
+	url  string
+	dir  string
+	gone map[string]bool // commits that the server does not have
+}
+
+func (f *fetcher) git(ctx context.Context, extra []setting, args ...string) ([]byte, error) {
+	cmd := f.c.git(ctx, extra, args...)
+	cmd.Dir = f.dir
+	return cmd.output()
+}
+
+var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)
+
+// fetch brings in depth commits from every end of the ranges. An old commit
+// that the server lacks is noted and left out.
+func (f *fetcher) fetch(ctx context.Context, ranges []Range, depth int) error {
+	for {
+		var ends []string
+		for _, r := range ranges {
+			ends = append(ends, r.Old, r.New)
+		}
+		slices.Sort(ends)
+		ends = slices.DeleteFunc(slices.Compact(ends), func(id string) bool { return f.gone[id] })
+		_, err := retry(ctx, f.c, func(ctx context.Context) ([]byte, error) {
+			t, err := f.c.target(ctx, f.url)
+			if err != nil {
+				return nil, err
+			}
+			args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "--", t.String()}
+			return f.git(ctx, t.settings, append(args, ends...)...)
+		})
+		failed := (*Error)(nil)
+		if !errors.As(err, &failed) {
+			return err
+		}
+		missing := notOurRef.FindStringSubmatch(failed.Stderr)
+		old := missing != nil && slices.ContainsFunc(ranges, func(r Range) bool { return r.Old == missing[1] })
+		if !old || f.gone[missing[1]] {
+			return err
+		}
+		f.gone[missing[1]] = true
+	}
+}
+
+// read computes the histories from what was fetched, and reports whether all
+// of them are exact.
+func (f *fetcher) read(ctx context.Context, ranges []Range) (histories []History, complete bool, err error) {
+	cut, err := f.shallow()
+	if err != nil {
+		return nil, false, err
+	}
+	complete = true
+	for _, r := range ranges {
+		h, err := f.history(ctx, r, cut)
+		if err != nil {
+			return nil, false, err
+		}
+		complete = complete && !h.AtLeast
+		histories = append(histories, h)
+	}
+	return histories, complete, nil
+}
+
+// shallow returns the commits whose parents were cut off.
+func (f *fetcher) shallow() (map[string]bool, error) {
+	data, err := os.ReadFile(filepath.Join(f.dir, "shallow"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	cut := map[string]bool{}
+	for id := range strings.FieldsSeq(string(data)) {
+		cut[id] = true
+	}
+	return cut, nil
+}

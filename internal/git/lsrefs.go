@@ -1,0 +1,171 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"github.com/nuobit/odyssey/internal/gitname"
+)
+
+// errNoV2 is a server, or a way to it, without protocol version 2.
+var errNoV2 = errors.New("no protocol version 2")
+
+// advertised is one ref of a server.
+type advertised struct {
+	name   string
+	commit string // for an annotated tag, what it points at
+}
+
+// listRefs asks a server, in one run of one program, for the refs whose names
+// begin with one of prefixes.
+//
+// git ls-remote does not send prefixes, so it receives every ref of the
+// server; this speaks ls-refs of gitprotocol-v2(5) over git's own transport.
+// A server without version 2 is asked by git ls-remote.
+func (c *Client) listRefs(ctx context.Context, raw string, prefixes []string) ([]advertised, error) {
+	t, err := c.target(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := c.lsRefs(ctx, t, prefixes)
+	if errors.Is(err, errNoV2) {
+		return c.lsRemote(ctx, t, prefixes)
+	}
+	return refs, err
+}
+
+func (c *Client) lsRefs(ctx context.Context, t target, prefixes []string) ([]advertised, error) {
+	v, err := c.dial(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := v.lsRefs(t.Scheme, prefixes)
+	return refs, v.end(err)
+}
+
+func (v *conversation) lsRefs(scheme string, prefixes []string) ([]advertised, error) {
+	if strings.HasPrefix(scheme, "http") {
+		if err := v.connect(); err != nil {
+			return nil, err
+		}
+	}
+	lines := pktline.NewScanner(v.out)
+	format, err := capabilities(lines)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.request(format, prefixes); err != nil {
+		return nil, err
+	}
+	var refs []advertised
+	for lines.Scan() {
+		if len(lines.Bytes()) == 0 {
+			// A stateful server waits for a further command, or this flush.
+			_, _ = io.WriteString(v.in, pktline.FlushString)
+			return refs, nil
+		}
+		ref, err := parseRef(string(lines.Bytes()))
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, ref)
+	}
+	return nil, cutShort(lines.Err())
+}
+
+// capabilities reads the server's greeting and returns its object format.
+func capabilities(lines *pktline.Scanner) (format string, err error) {
+	format = "sha1"
+	for first := true; lines.Scan(); first = false {
+		line := strings.TrimSuffix(string(lines.Bytes()), "\n")
+		if first && line != "version 2" {
+			return "", errNoV2
+		}
+		if line == "" {
+			return format, nil
+		}
+		if value, ok := strings.CutPrefix(line, "object-format="); ok {
+			format = value
+		}
+	}
+	return "", cutShort(lines.Err())
+}
+
+func cutShort(err error) error {
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("the server's answer breaks off: %w: %w", err, ErrTransient)
+}
+
+func (v *conversation) request(format string, prefixes []string) error {
+	var b strings.Builder
+	lines := pktline.NewEncoder(&b)
+	if err := lines.EncodeString("command=ls-refs\n", "agent=odyssey\n", "object-format="+format+"\n"); err != nil {
+		return err
+	}
+	b.WriteString("0001") // the delimiter between capabilities and arguments
+	if err := lines.EncodeString("peel\n"); err != nil {
+		return err
+	}
+	for _, prefix := range prefixes {
+		if err := lines.EncodeString("ref-prefix " + prefix + "\n"); err != nil {
+			return err
+		}
+	}
+	if err := lines.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(v.in, b.String())
+	return err
+}
+
+// parseRef reads "OID NAME[ peeled:OID]…".
+func parseRef(line string) (advertised, error) {
+	words := strings.Fields(line)
+	if len(words) < 2 || !gitname.IsObjectID(words[0]) {
+		return advertised{}, fmt.Errorf("the server lists %.100q, which is no ref", line)
+	}
+	ref := advertised{name: words[1], commit: words[0]}
+	for _, word := range words[2:] {
+		if peeled, ok := strings.CutPrefix(word, "peeled:"); ok && gitname.IsObjectID(peeled) {
+			ref.commit = peeled
+		}
+	}
+	return ref, nil
+}
+
+// lsRemote is listRefs for servers without version 2: they send every ref.
+func (c *Client) lsRemote(ctx context.Context, t target, prefixes []string) ([]advertised, error) {
+	out, err := c.git(ctx, t.settings, "ls-remote", "--", t.String()).output()
+	if err != nil {
+		return nil, err
+	}
+	var refs []advertised
+	for line := range strings.Lines(string(out)) {
+		ref, err := parseRef(line)
+		if err != nil {
+			return nil, err
+		}
+		if name, peeled := strings.CutSuffix(ref.name, "^{}"); peeled && len(refs) > 0 && refs[len(refs)-1].name == name {
+			refs[len(refs)-1].commit = ref.commit
+		} else if hasPrefix(ref.name, prefixes) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs, nil
+}
+
+func hasPrefix(name string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,110 @@
+package git
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxListing is how much of a server's answer is read, in bytes: about a
+// million refs.
+const maxListing = 64 << 20
+
+// conversation is a server's git-upload-pack at the other end of a pipe,
+// which speaks protocol version 2.
+type conversation struct {
+	cmd *command
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// dial starts the program that git itself would start to reach the target:
+// its own http helper, ssh, or upload-pack for a local path. It returns
+// errNoV2 when the target is to be asked by git ls-remote instead.
+func (c *Client) dial(ctx context.Context, t target) (*conversation, error) {
+	var cmd *command
+	switch t.Scheme {
+	case "https", "http":
+		cmd = c.git(ctx, t.settings, "remote-"+t.Scheme, "origin", t.String())
+	case "ssh":
+		cmd = c.command(ctx, nil, t.ssh[0], t.sshArgs()...)
+		cmd.Env = append(cmd.Env, "GIT_PROTOCOL=version=2")
+	case "file":
+		if _, err := os.Stat(t.Path); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNoRepository, err)
+		}
+		cmd = c.git(ctx, t.settings, "upload-pack", "--timeout=60", t.Path)
+		cmd.Env = append(cmd.Env, "GIT_PROTOCOL=version=2")
+	default:
+		return nil, errNoV2
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, cmd.failure(err)
+	}
+	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(io.LimitReader(out, maxListing))}, nil
+}
+
+// sshArgs are the words after "ssh": the user's host and the remote command,
+// its path quoted for the remote's shell.
+func (t target) sshArgs() []string {
+	args := append([]string{}, t.ssh[1:]...)
+	args = append(args, "-o", "SendEnv=GIT_PROTOCOL")
+	if t.Port != "" {
+		args = append(args, "-p", t.Port)
+	}
+	host := t.Host
+	if t.User != "" {
+		host = t.User + "@" + host
+	}
+	path := t.Path
+	if strings.HasPrefix(path, "/~") {
+		path = path[1:]
+	}
+	quoted := "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(path) + "'"
+	return append(args, "--", host, "git-upload-pack "+quoted)
+}
+
+// connect asks the http helper for a plain line to the server's upload-pack.
+func (v *conversation) connect() error {
+	if _, err := io.WriteString(v.in, "stateless-connect git-upload-pack\n"); err != nil {
+		return err
+	}
+	answer, err := v.out.ReadString('\n')
+	switch {
+	case err != nil:
+		return err
+	case answer == "fallback\n":
+		return errNoV2
+	case answer != "\n":
+		return fmt.Errorf("git's http helper answers %q", answer)
+	}
+	return nil
+}
+
+// end closes the conversation. Given the error that broke it off, it returns
+// that, or better what the program itself complained about.
+func (v *conversation) end(broken error) error {
+	_ = v.in.Close()
+	if broken == nil {
+		_ = v.cmd.Wait() // the answer is complete, whatever became of the program
+		return nil
+	}
+	_, _ = io.Copy(io.Discard, v.out) // at its end the program has said why
+	_ = v.cmd.Cancel()
+	failed := v.cmd.Wait()
+	if failed != nil && (len(v.cmd.stderr.data) > 0 || v.cmd.ctx.Err() != nil) {
+		return v.cmd.failure(failed)
+	}
+	return broken
+}

@@ -1,0 +1,112 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nuobit/odyssey/internal/near"
+	"github.com/nuobit/odyssey/internal/yamldoc"
+)
+
+// RemoteError is a remote that could not be asked.
+type RemoteError struct {
+	Path string // the file that names the remote
+	Line int
+	Name string
+	Err  error
+}
+
+func (e *RemoteError) Error() string {
+	return fmt.Sprintf("%s:%d: remote %s: %v", e.Path, e.Line, e.Name, e.Err)
+}
+
+func (e *RemoteError) Unwrap() error { return e.Err }
+
+// resolve asks each URL once, with all the refs that are wanted of it, jobs
+// URLs at a time, and fills in the commits. It goes on after a fault, so that
+// one run shows all of them.
+func resolve(ctx context.Context, repos *File, wanted []*want, resolver Resolver, jobs int) error {
+	byURL := map[string][]*want{}
+	for _, w := range wanted {
+		byURL[w.url] = append(byURL[w.url], w)
+	}
+	var (
+		mu     sync.Mutex
+		faults []located
+		group  errgroup.Group
+	)
+	group.SetLimit(max(jobs, 1))
+	for url, wants := range byURL {
+		group.Go(func() error {
+			found := resolveURL(ctx, repos, url, wants, resolver)
+			mu.Lock()
+			defer mu.Unlock()
+			faults = append(faults, found...)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	slices.SortStableFunc(faults, func(a, b located) int { return a.line - b.line })
+	var all []error
+	for _, f := range faults {
+		all = append(all, f.err)
+	}
+	return errors.Join(all...)
+}
+
+// located is an error and the line it belongs to.
+type located struct {
+	line int
+	err  error
+}
+
+func resolveURL(ctx context.Context, repos *File, url string, wants []*want, resolver Resolver) []located {
+	var refs []string
+	for _, w := range wants {
+		refs = append(refs, w.merge.Ref)
+	}
+	slices.Sort(refs)
+	commits, err := resolver.Resolve(ctx, url, slices.Compact(refs))
+	if err != nil {
+		remote := wants[0].dest.Remote(wants[0].merge.Remote)
+		return []located{{remote.Line, &RemoteError{repos.Path, remote.Line, remote.Name, err}}}
+	}
+	var missing []*want
+	for _, w := range wants {
+		if w.merge.Commit = commits[w.merge.Ref]; w.merge.Commit == "" {
+			missing = append(missing, w)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	have, err := resolver.Refs(ctx, url)
+	if err != nil {
+		have = nil // the names near the wanted one are a courtesy
+	}
+	var faults []located
+	for _, w := range missing {
+		faults = append(faults, located{w.merge.Line, unknownRef(repos, w, have)})
+	}
+	return faults
+}
+
+func unknownRef(repos *File, w *want, have []string) error {
+	e := &yamldoc.Error{
+		Path: repos.Path, Line: w.merge.Line,
+		Msg: fmt.Sprintf("%s: merge %q not found on %s", w.dest.Path, w.merge.Remote+" "+w.merge.Ref, w.url),
+	}
+	if names := near.Names(w.merge.Ref, have); len(names) > 0 {
+		e.Hint = "near: " + strings.Join(names, ", ")
+	}
+	return e
+}
