@@ -35,8 +35,8 @@ func move(d *Destination, c Change) {
 	for i := range d.Merges {
 		m := &d.Merges[i]
 		m.MergeBase = ""
-		if m.Remote == c.Remote && m.Ref == c.Ref && m.Commit == c.Old {
-			m.Commit = c.New
+		if m.Remote == c.Remote && (m.Ref == c.Ref || m.Ref == "") && m.Commit == c.Old {
+			m.Ref, m.Commit = c.Ref, c.New
 		}
 	}
 }

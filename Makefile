@@ -1,0 +1,89 @@
+# Odyssey's tasks; `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+PACKAGES ?= ./...
+TESTFLAGS ?=
+TESTTIMEOUT ?= 30m
+FUZZ ?= .
+FUZZTIME ?= 30s
+
+MODULE := github.com/nuobit/odyssey
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS = -X $(MODULE)/internal/cli.version=$(VERSION)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the programs into bin/
+	$(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: setup-cc ## run the main job on a real Gitea (DEMO_EXIT=1: do not keep serving)
+	$(GO) run ./test/demo
+
+.PHONY: test
+test: setup ## run every test, installing first what they need
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TESTTIMEOUT) $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: bench
+bench: setup-cc ## measure against what one would do without Odyssey
+	$(GO) run ./test/bench
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target whose name matches FUZZ for FUZZTIME (30s) each
+	@$(GO) test -list '^Fuzz' $(PACKAGES) | \
+		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print names[i], $$2; n = 0 }' | \
+		while read -r name package; do \
+			[[ $$name =~ $(FUZZ) ]] || continue; \
+			echo "==> $$name in $$package"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+		done
+
+.PHONY: lint
+lint: lint-go lint-workflows lint-modules ## check form, the walls, the workflows and the modules
+
+.PHONY: lint-go
+lint-go:
+	$(GO) vet $(PACKAGES)
+	$(TOOL) golangci-lint run $(PACKAGES)
+
+.PHONY: lint-workflows
+lint-workflows:
+	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes= -color
+
+.PHONY: lint-modules
+lint-modules:
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+.PHONY: fmt
+fmt: ## format the Go code
+	$(TOOL) golangci-lint fmt
+
+.PHONY: generate
+generate: ## write the generated documents anew
+	$(GO) test ./cmd/odyssey-bot -count=1 -run '^TestReference' -update
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what is linked (asks vuln.go.dev)
+	$(TOOL) govulncheck $(PACKAGES)
+
+.PHONY: setup
+setup: ## install what the tests need and this machine lacks
+	@test/setup.sh
+
+.PHONY: setup-cc
+setup-cc:
+	@test/setup.sh cc
+
+.PHONY: clean
+clean: ## remove what build made
+	rm -rf bin

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/yamldoc"
+)
+
+func (a *app) config() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Work with .odyssey.yaml and odyssey.yaml",
+	}
+	var server bool
+	check := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check a configuration file, and report all its faults",
+		Long: `Check a repository's .odyssey.yaml, or with --server the bot's odyssey.yaml and
+the token files that it names. All faults are reported at once. A repository
+without .odyssey.yaml, or with an empty one, has the defaults.
+
+Exit codes: 0 the file is good, 2 it is not.`,
+		Example: `  odyssey-bot config check
+  odyssey-bot config check --server /etc/odyssey/odyssey.yaml`,
+		Args: cli.Args(cobra.MaximumNArgs(1)),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if server {
+				return a.checkServer(append(args, config.ServerFile)[0])
+			}
+			return a.checkRepo(append(args, config.RepoFile)[0], len(args) > 0)
+		},
+	}
+	check.Flags().BoolVar(&server, "server", false, "the file is the bot's own configuration")
+	cmd.AddCommand(check)
+	return cmd
+}
+
+func (a *app) checkRepo(path string, named bool) error {
+	data, err := yamldoc.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		a.say("there is no %s here: the defaults apply", path)
+		return nil
+	}
+	if err == nil {
+		_, err = config.ParseRepo(path, data)
+	}
+	if err != nil {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
+	}
+	a.say("%s is good", path)
+	return nil
+}
+
+func (a *app) checkServer(path string) error {
+	server, err := config.LoadServer(path)
+	if err != nil {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
+	}
+	for _, warning := range server.Warnings {
+		a.say("warning: %s", warning)
+	}
+	a.say("%s is good", path)
+	return nil
+}
+
+func (a *app) schema() *cobra.Command {
+	var server bool
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of .odyssey.yaml",
+		Long: `Print the JSON Schema of .odyssey.yaml, or with --server of odyssey.yaml, for
+editors and other tools.`,
+		Example: `  odyssey-bot schema > odyssey.schema.json`,
+		Args:    cli.Args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			make := config.RepoSchema
+			if server {
+				make = config.ServerSchema
+			}
+			data, err := make()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s\n", trimNewline(data))
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&server, "server", false, "print the schema of the bot's own configuration")
+	return cmd
+}
+
+func trimNewline(data []byte) []byte {
+	for len(data) > 0 && data[len(data)-1] == '\n' {
+		data = data[:len(data)-1]
+	}
+	return data
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/yamldoc"
+)
+
+// exitDisagree is the exit code of --check when repos.yaml and the lock
+// disagree.
+const exitDisagree = 3
+
+type lockOptions struct {
+	git          gitFlags
+	repos, lock  string
+	destinations []string
+	merges       []string
+	all          bool
+	check        bool
+	json         bool
+	expandEnv    bool
+	envFile      string
+}
+
+func (a *app) lockRepos() *cobra.Command {
+	var o lockOptions
+	cmd := &cobra.Command{
+		Use:   "lock-repos",
+		Short: "Write repos.lock.yaml from repos.yaml",
+		Long: `Write repos.lock.yaml from repos.yaml: the same, with commits for refs.
+
+Without a refresh flag every commit that is locked stays, what is new in
+repos.yaml is locked at its newest commit, and what is gone from it is dropped.
+Refs are resolved over the network; nothing is cloned. When anything fails,
+nothing is written.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 --check found
+that repos.yaml and the lock disagree.`,
+		Example: `  lock-repos                                          # lock what is new
+  lock-repos --refresh-merge ./odoo nuobit 17.0-hotfix # move one merge
+  lock-repos --refresh ./odoo                          # move a destination
+  lock-repos --refresh-all                             # move everything
+  lock-repos --check                                   # for CI: exit 3 if they disagree`,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runLock(cmd.Context(), &o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.repos, "repos", "repos.yaml", "file that declares the sources")
+	flags.StringVar(&o.lock, "lock", "repos.lock.yaml", "file to write")
+	flags.StringArrayVar(&o.destinations, "refresh", nil, "move all merges of destination `DEST` (repeatable)")
+	flags.StringArrayVar(&o.merges, "refresh-merge", nil, "move one merge, named by three words: `DEST REMOTE REF` (repeatable)")
+	flags.BoolVar(&o.all, "refresh-all", false, "move all merges")
+	flags.BoolVar(&o.check, "check", false, "write nothing; exit 3 when repos.yaml and the lock disagree")
+	flags.BoolVar(&o.json, "json", false, "print the changes as JSON")
+	flags.BoolVarP(&o.expandEnv, "expand-env", "e", false, "expand $NAME and ${NAME} in repos.yaml")
+	flags.StringVar(&o.envFile, "env-file", "", "file of NAME=VALUE lines for --expand-env; the environment wins over it")
+	o.git.register(cmd)
+	return cmd
+}
+
+func (a *app) runLock(ctx context.Context, o *lockOptions) error {
+	refresh, err := o.refresh()
+	if err != nil {
+		return err
+	}
+	repos, locked, err := a.readLockInput(o)
+	if err != nil {
+		return err
+	}
+	client, err := o.git.client(a)
+	if err != nil {
+		return err
+	}
+	progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
+	next, err := lock.Update(ctx, repos, locked, refresh, progress, o.git.jobs)
+	progress.Finish()
+	if err != nil {
+		return &cli.NoteError{Err: err, Note: "the lock was not changed"}
+	}
+	written, err := o.write(locked, next)
+	if err != nil {
+		return err
+	}
+	return a.printLock(o, locked, next, written)
+}
+
+func (o *lockOptions) refresh() (lock.Refresh, error) {
+	r := lock.Refresh{All: o.all, Destinations: o.destinations}
+	for _, merge := range o.merges {
+		words := strings.Fields(merge)
+		if len(words) != 3 {
+			return r, cli.Usagef("--refresh-merge takes three words, DEST REMOTE REF; got %q", merge)
+		}
+		r.Merges = append(r.Merges, lock.MergeName{Dest: words[0], Remote: words[1], Ref: words[2]})
+	}
+	return r, nil
+}
+
+func (a *app) readLockInput(o *lockOptions) (repos, locked *lock.File, err error) {
+	data, err := readInput(o.repos)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.expandEnv {
+		if data, err = a.expand(o, data); err != nil {
+			return nil, nil, err
+		}
+	}
+	if repos, err = lock.Parse(o.repos, data, o.git.policy()); err != nil {
+		return nil, nil, err
+	}
+	data, err = yamldoc.ReadFile(o.lock)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	locked, err = lock.ParseLock(o.lock, data, o.git.policy())
+	return repos, locked, err
+}
+
+// readInput reads a file that must exist.
+func readInput(path string) ([]byte, error) {
+	data, err := yamldoc.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, cli.Usagef("%s does not exist\n  run this where repos.yaml is, or name the file with --repos", path)
+	}
+	return data, err
+}
+
+func (a *app) expand(o *lockOptions, data []byte) ([]byte, error) {
+	env := map[string]string{}
+	if o.envFile != "" {
+		file, err := os.ReadFile(o.envFile)
+		if err != nil {
+			return nil, cli.Usagef("--env-file: %w", err)
+		}
+		env = lock.ParseEnvFile(file)
+	}
+	for _, kv := range a.environ {
+		name, value, _ := strings.Cut(kv, "=")
+		env[name] = value
+	}
+	return lock.ExpandEnv(o.repos, data, env)
+}
+
+func (o *lockOptions) write(locked, next *lock.File) (bool, error) {
+	if o.check {
+		return false, nil
+	}
+	data, err := lock.Format(next)
+	if err != nil {
+		return false, err
+	}
+	return lock.WriteFile(o.lock, data)
+}
+
+// lockReport is what --json prints.
+type lockReport struct {
+	Lock    string        `json:"lock"`
+	InSync  bool          `json:"inSync"` // before this run
+	Written bool          `json:"written"`
+	Merges  int           `json:"merges"`
+	Changes []lock.Change `json:"changes"`
+}
+
+func (a *app) printLock(o *lockOptions, locked, next *lock.File, written bool) error {
+	report := lockReport{
+		Lock: o.lock, InSync: lock.InSync(locked, next), Written: written,
+		Merges: next.Merges(), Changes: lock.Changes(locked, next),
+	}
+	if report.Changes == nil {
+		report.Changes = []lock.Change{}
+	}
+	if o.json {
+		if err := printJSON(a.stdout, report); err != nil {
+			return err
+		}
+	} else {
+		a.printChanges(report.Changes)
+		a.say("%s", report.summary(o.check))
+	}
+	if o.check && !report.InSync {
+		return &cli.ExitError{Code: exitDisagree}
+	}
+	return nil
+}
+
+func (r *lockReport) summary(check bool) string {
+	moved := 0
+	for _, c := range r.Changes {
+		if c.Moved() {
+			moved++
+		}
+	}
+	switch {
+	case check && r.InSync:
+		return r.Lock + " agrees with repos.yaml"
+	case check:
+		return r.Lock + " disagrees with repos.yaml\n  run lock-repos and commit the lock"
+	case !r.Written:
+		return r.Lock + " is unchanged"
+	}
+	return fmt.Sprintf("wrote %s: %d of %d merges moved, %d other changes", r.Lock, moved, r.Merges, len(r.Changes)-moved)
+}
+
+func (a *app) printChanges(changes []lock.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "destination\tmerge\tlocked\tnow")
+	for _, c := range changes {
+		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\n", c.Dest, c.Remote, c.Ref, shortID(c.Old), shortID(c.New))
+	}
+	_ = table.Flush()
+}
+
+func shortID(id string) string {
+	if id == "" {
+		return "-"
+	}
+	return id[:7]
+}
+
+// say prints to stderr unless --quiet.
+func (a *app) say(format string, args ...any) {
+	if !a.log.Quiet {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// joinMergeNames makes the three words after --refresh-merge one, as flags
+// take one value.
+func joinMergeNames(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		out = append(out, args[i])
+		if args[i] == "--" {
+			return append(out, args[i+1:]...)
+		}
+		if args[i] != "--refresh-merge" || i+1 >= len(args) || len(strings.Fields(args[i+1])) == 3 {
+			continue
+		}
+		end := i + 1
+		for end < len(args) && end <= i+3 && !strings.HasPrefix(args[end], "-") {
+			end++
+		}
+		out = append(out, strings.Join(args[i+1:end], " "))
+		i = end - 1
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+// Odyssey-bot locks the sources of derived-image repositories and keeps them
+// fresh with pull requests. It answers to lock-repos, too.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/nuobit/odyssey/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app := &app{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+	root := app.root()
+	root.SetContext(ctx)
+	return cli.Run(root, arguments(os.Args), os.Stderr)
+}
+
+// arguments are a call's words with the command that argv[0] stands for in
+// front, and the three words of --refresh-merge made one.
+func arguments(argv []string) []string {
+	args := argv[1:]
+	if filepath.Base(argv[0]) == "lock-repos" {
+		args = append([]string{"lock-repos"}, args...)
+	}
+	return joinMergeNames(args)
+}

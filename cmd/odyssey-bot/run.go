@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nuobit/odyssey/internal/bot"
+	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/gitea"
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/near"
+)
+
+type runOptions struct {
+	config string
+	repos  []string
+	only   []string
+	jobs   int
+	dryRun bool
+	json   bool
+}
+
+func (a *app) run() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Open, update and close pull requests, once",
+		Long: `Look at every repository of the configuration once, and open, update and close
+the pull requests that are due: for use from cron or CI. A second run with
+nothing new changes nothing.
+
+Exit codes: 0 done, 1 failed for at least one repository, 2 wrong usage or
+invalid configuration.`,
+		Example: `  odyssey-bot run --config odyssey.yaml
+  odyssey-bot run --config odyssey.yaml --repo acme/odoo-image --dry-run`,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runRun(cmd.Context(), &o) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.config, "config", config.ServerFile, "configuration of the bot")
+	flags.StringArrayVar(&o.repos, "repo", nil, "keep to the repository `OWNER/NAME` of the configuration (repeatable)")
+	registerOnly(cmd, &o.only)
+	flags.IntVar(&o.jobs, "jobs", 16, "remotes asked at once")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and write nothing")
+	flags.BoolVar(&o.json, "json", false, "print the outcomes as JSON")
+	return cmd
+}
+
+// watched is a repository and the forge it is on.
+type watched struct {
+	forge bot.Forge
+	name  forge.Name
+}
+
+func (a *app) runRun(ctx context.Context, o *runOptions) error {
+	if err := checkOnly(o.only); err != nil {
+		return err
+	}
+	log, err := a.log.Logger(a.stderr)
+	if err != nil {
+		return err
+	}
+	server, err := config.LoadServer(o.config)
+	if err != nil {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
+	}
+	for _, warning := range server.Warnings {
+		log.Warn(warning)
+	}
+	b, err := a.newBot(&server, o)
+	if err != nil {
+		return err
+	}
+	b.Log = log
+	repos, err := selectRepos(&server, o)
+	if err != nil {
+		return err
+	}
+	outcomes := []bot.Outcome{}
+	var failures []error
+	for _, w := range repos {
+		done, err := b.Run(ctx, w.forge, w.name)
+		outcomes = append(outcomes, done...)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", w.name, err))
+		}
+	}
+	if err := a.printOutcomes(outcomes, o.json); err != nil {
+		return err
+	}
+	if len(failures) > 0 {
+		return &cli.ExitError{Code: cli.ExitFailed, Err: errors.Join(failures...)}
+	}
+	return nil
+}
+
+func (a *app) newBot(server *config.Server, o *runOptions) (*bot.Bot, error) {
+	if o.jobs < 1 {
+		return nil, cli.Usagef("--jobs is %d; it must be at least 1", o.jobs)
+	}
+	policy, err := gitname.Bot(server.Git.Allow)
+	if err != nil {
+		return nil, cli.Usagef("%s: %w", o.config, err)
+	}
+	credentials, err := credentialsFile(server.Git.CredentialsFile)
+	if err != nil {
+		return nil, err
+	}
+	return &bot.Bot{
+		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ}),
+		URLs:     policy,
+		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
+		Jobs:     o.jobs,
+		Now:      time.Now,
+		Wait:     wait,
+	}, nil
+}
+
+// wait sleeps for d or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// selectRepos lists the repositories of the configuration, or those of --repo.
+func selectRepos(server *config.Server, o *runOptions) ([]watched, error) {
+	var all []string
+	for _, f := range server.Forges {
+		all = append(all, f.Repositories...)
+	}
+	for _, repo := range o.repos {
+		if !slices.Contains(all, repo) {
+			hint := ""
+			if names := near.Names(repo, all); len(names) > 0 {
+				hint = fmt.Sprintf("\n  near: %v", names)
+			}
+			return nil, cli.Usagef("--repo: %s does not list %s%s", o.config, repo, hint)
+		}
+	}
+	var repos []watched
+	for _, f := range server.Forges {
+		var driver bot.Forge
+		driver, err := gitea.New(gitea.Options{URL: f.URL, Token: forge.Secret(f.Token.Reveal()), Flavour: gitea.Flavour(f.Kind)})
+		if err != nil {
+			return nil, fmt.Errorf("forge %s: %w", f.Name, err)
+		}
+		if o.dryRun {
+			driver = bot.DryRun(driver)
+		}
+		for _, repo := range f.Repositories {
+			if len(o.repos) > 0 && !slices.Contains(o.repos, repo) {
+				continue
+			}
+			name, err := forge.ParseName(repo)
+			if err != nil {
+				return nil, err
+			}
+			repos = append(repos, watched{driver, name})
+		}
+	}
+	return repos, nil
+}
+
+func (a *app) printOutcomes(outcomes []bot.Outcome, asJSON bool) error {
+	if asJSON {
+		return printJSON(a.stdout, outcomes)
+	}
+	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "repository\tgroup\tdone\t")
+	for _, o := range outcomes {
+		note := o.URL
+		if o.Reason != "" && note != "" {
+			note += " "
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Repo, o.Group, o.Action, note+o.Reason)
+	}
+	return table.Flush()
+}

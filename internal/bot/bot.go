@@ -1,0 +1,104 @@
+// Package bot brings a repository on a forge to where a plan wants it: it
+// pushes branches and opens, updates and closes pull requests, and leaves
+// alone what people made.
+//
+// It remembers nothing. What it needs to know of its earlier runs it reads
+// from the forge: branches, pull requests, and the hidden marks in them.
+package bot
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// Reader reads a repository.
+type Reader interface {
+	Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
+	Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error)
+	File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error)
+}
+
+// Branches reads and writes branches, the latter only on the state that the
+// caller saw.
+type Branches interface {
+	Branch(ctx context.Context, repo forge.Repo, name string) (forge.Branch, error)
+	Push(ctx context.Context, repo forge.Repo, change forge.Change) (sha string, err error)
+	DeleteBranch(ctx context.Context, repo forge.Repo, name, lease string) error
+}
+
+// PullRequests finds pull requests.
+type PullRequests interface {
+	OpenPullRequests(ctx context.Context, repo forge.Repo) ([]forge.PullRequest, error)
+	LastPullRequest(ctx context.Context, repo forge.Repo, branch string) (forge.PullRequest, error)
+}
+
+// PullRequestEditor writes pull requests.
+type PullRequestEditor interface {
+	CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge.NewPullRequest) (forge.PullRequest, error)
+	EditPullRequest(ctx context.Context, repo forge.Repo, number int64, edit forge.Edit) (forge.PullRequest, error)
+	RequestReviews(ctx context.Context, repo forge.Repo, number int64, reviewers []string) error
+}
+
+// Commenter reads and writes the comments of a pull request.
+type Commenter interface {
+	Comments(ctx context.Context, repo forge.Repo, number int64) ([]forge.Comment, error)
+	AddComment(ctx context.Context, repo forge.Repo, number int64, body string) error
+}
+
+// Forge is what the bot needs of a forge.
+type Forge interface {
+	Reader
+	Branches
+	PullRequests
+	PullRequestEditor
+	Commenter
+}
+
+// Git is what the bot needs of upstream remotes and of git.
+type Git interface {
+	lock.Resolver
+	refresh.Historian
+	Conflicts(ctx context.Context, base, ours, theirs []byte) (bool, error)
+}
+
+// Bot refreshes repositories. Its fields are set once, before use.
+type Bot struct {
+	Git      Git
+	URLs     gitname.Policy // which upstreams may be asked
+	Identity forge.Identity // of the bot's commits
+	Jobs     int            // upstreams asked at once
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Wait sleeps between attempts, or returns the context's error.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Action is what was done about a pull request.
+type Action string
+
+// The actions.
+const (
+	Opened    Action = "opened"
+	Reopened  Action = "reopened"
+	Updated   Action = "updated"
+	Unchanged Action = "unchanged"
+	Closed    Action = "closed"
+	Held      Action = "held" // nothing done, for the outcome's reason
+	Idle      Action = "idle" // nothing to do
+)
+
+// Outcome is what became of one group of a repository.
+type Outcome struct {
+	Repo   string `json:"repo"`
+	Group  string `json:"group,omitempty"`
+	Action Action `json:"action"`
+	Title  string `json:"title,omitempty"`
+	URL    string `json:"url,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}

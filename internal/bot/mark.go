@@ -1,0 +1,72 @@
+package bot
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// mark is what the bot remembers in a pull request's text, out of sight.
+type mark struct {
+	target string // digest of what the pull request leads to
+	parent string // commit that its branch stands on
+	lock   string // digest of the lock on the default branch when last looked at
+}
+
+var markPattern = regexp.MustCompile(`<!-- odyssey target=([0-9a-f]{64}) parent=([0-9a-f]{40,64}) lock=([0-9a-f]{64}) -->`)
+
+func (m mark) String() string {
+	return "<!-- odyssey target=" + m.target + " parent=" + m.parent + " lock=" + m.lock + " -->"
+}
+
+// readMark returns the zero mark when body has none.
+func readMark(body string) mark {
+	parts := markPattern.FindStringSubmatch(body)
+	if parts == nil {
+		return mark{}
+	}
+	return mark{target: parts[1], parent: parts[2], lock: parts[3]}
+}
+
+// marked returns body with its mark replaced by m.
+func marked(body string, m mark) string {
+	if markPattern.MatchString(body) {
+		return markPattern.ReplaceAllLiteralString(body, m.String())
+	}
+	return body + "\n" + m.String() + "\n"
+}
+
+// unmarked returns body without its mark: what the bot closes itself is not
+// held against a later proposal of the same.
+func unmarked(body string) string { return markPattern.ReplaceAllString(body, "") }
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// own reports whether the branch ends in a commit that the bot made and
+// nobody has touched: an amended, rebased or further commit has another
+// committer or no trailer.
+func (b *Bot) own(branch forge.Branch) bool {
+	return branch.Committer == b.Identity && strings.Contains(branch.Message, "\n"+refresh.Trailer)
+}
+
+// noteStart and noteEnd enclose what the bot says at the top of a pull
+// request that it does not update any more.
+const (
+	noteStart = "<!-- odyssey note -->\n"
+	noteEnd   = "<!-- /odyssey note -->\n\n"
+)
+
+// noted returns body with note in the place of an earlier one.
+func noted(body, note string) string {
+	if _, after, found := strings.Cut(body, noteEnd); found && strings.HasPrefix(body, noteStart) {
+		body = after
+	}
+	return noteStart + note + "\n\n" + noteEnd + body
+}

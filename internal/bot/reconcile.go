@@ -1,0 +1,153 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// reconciler brings one repository to one plan.
+type reconciler struct {
+	*Bot
+	forge    Forge
+	repo     forge.Repo
+	snapshot forge.Snapshot
+	plan     *refresh.Plan
+
+	open     map[string]forge.PullRequest // the bot's, by branch
+	outcomes []Outcome
+}
+
+func (r *reconciler) reconcile(ctx context.Context) error {
+	all, err := r.forge.OpenPullRequests(ctx, r.repo)
+	if err != nil {
+		return err
+	}
+	r.open = map[string]forge.PullRequest{}
+	for _, pr := range all {
+		if !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) {
+			r.open[pr.Head] = pr
+		}
+	}
+	if err := r.retireAll(ctx, all); err != nil {
+		return err
+	}
+	for i := range r.plan.Proposals {
+		if err := r.propose(ctx, &r.plan.Proposals[i]); err != nil {
+			return fmt.Errorf("%s: %s: %w", r.repo, r.plan.Proposals[i].Group, err)
+		}
+	}
+	for _, dest := range r.plan.Held {
+		r.outcomes = append(r.outcomes, Outcome{
+			Repo: r.repo.String(), Group: dest, Action: Held,
+			Reason: refresh.ReposFile + " and the lock disagree; its merges move once they agree",
+		})
+	}
+	return nil
+}
+
+func (r *reconciler) propose(ctx context.Context, p *refresh.Proposal) error {
+	if pr, isOpen := r.open[p.Branch]; isOpen {
+		return r.keepUp(ctx, p, pr)
+	}
+	return r.start(ctx, p)
+}
+
+// report records what became of a proposal.
+func (r *reconciler) report(group string, action Action, pr forge.PullRequest, reason string) {
+	r.outcomes = append(r.outcomes, Outcome{
+		Repo: r.repo.String(), Group: group, Action: action, Title: pr.Title, URL: pr.URL, Reason: reason,
+	})
+}
+
+// start opens a pull request for a proposal that has none open.
+func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
+	last, err := r.forge.LastPullRequest(ctx, r.repo, p.Branch)
+	if err != nil && !errors.Is(err, forge.ErrNotFound) {
+		return err
+	}
+	known := err == nil
+	if known && readMark(last.Body).target == p.Target {
+		r.report(p.Group, Held, last, "this was "+string(last.State)+" before; it comes back when there are newer commits")
+		return nil
+	}
+	if limit := r.plan.Policy.PullRequests.Limit; len(r.open) >= limit {
+		r.report(p.Group, Held, forge.PullRequest{}, fmt.Sprintf("%d pull requests are open, and pullRequests.limit is %d", len(r.open), limit))
+		return nil
+	}
+	branch, err := r.forge.Branch(ctx, r.repo, p.Branch)
+	if err != nil && !errors.Is(err, forge.ErrNotFound) {
+		return err
+	}
+	exists := err == nil
+	if exists && !r.own(branch) {
+		r.report(p.Group, Held, forge.PullRequest{}, "the branch "+p.Branch+" has commits that are not the bot's; delete it to hand it back")
+		return nil
+	}
+	if known && exists && last.State == forge.Closed {
+		reopened, err := r.reopen(ctx, p, last, branch)
+		if reopened || err != nil {
+			return err
+		}
+	}
+	return r.create(ctx, p, branch.Head)
+}
+
+// reopen takes up a closed pull request again, for newer commits than it was
+// closed at. It returns false when the forge cannot.
+func (r *reconciler) reopen(ctx context.Context, p *refresh.Proposal, last forge.PullRequest, branch forge.Branch) (bool, error) {
+	_, err := r.forge.EditPullRequest(ctx, r.repo, last.Number, forge.Edit{State: forge.Open})
+	if errors.Is(err, forge.ErrConflict) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r.open[p.Branch] = last
+	return true, r.update(ctx, p, last, branch, Reopened)
+}
+
+func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, lease string) error {
+	text, err := p.Describe(ctx, r.Git)
+	if err != nil {
+		return err
+	}
+	if err := r.push(ctx, p, text, lease); err != nil {
+		return err
+	}
+	pr, err := r.forge.CreatePullRequest(ctx, r.repo, forge.NewPullRequest{
+		Head: p.Branch, Base: r.repo.DefaultBranch, Title: text.Title, Body: marked(text.Body, r.mark(p)),
+		Labels: r.plan.Policy.Merges.Labels,
+	})
+	if errors.Is(err, forge.ErrConflict) {
+		return fmt.Errorf("%w: %w", forge.ErrLeaseLost, err) // another run opened it: look again
+	}
+	if err != nil {
+		return err
+	}
+	r.open[p.Branch] = pr
+	r.report(p.Group, Opened, pr, "")
+	if reviewers := r.plan.Policy.Merges.Reviewers; len(reviewers) > 0 {
+		if err := r.forge.RequestReviews(ctx, r.repo, pr.Number, reviewers); err != nil {
+			r.Log.Warn("reviewers not asked", "repo", r.repo.String(), "pr", pr.Number, "err", err)
+		}
+	}
+	return nil
+}
+
+func (r *reconciler) push(ctx context.Context, p *refresh.Proposal, text refresh.Text, lease string) error {
+	_, err := r.forge.Push(ctx, r.repo, forge.Change{
+		Base: r.repo.DefaultBranch, BaseHead: r.snapshot.Commit, Branch: p.Branch, Lease: lease,
+		Files:   map[string][]byte{refresh.LockFile: p.New},
+		Message: text.Message, By: r.Identity, When: r.Now(),
+	})
+	return err
+}
+
+func (r *reconciler) mark(p *refresh.Proposal) mark {
+	return mark{target: p.Target, parent: r.snapshot.Commit, lock: digest(p.Old)}
+}

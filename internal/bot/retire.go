@@ -1,0 +1,82 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// farewell marks the comment with which the bot closes a pull request.
+const farewell = "<!-- odyssey closes this -->"
+
+// retireAll retires the bot's pull requests that no proposal stands for. Those
+// of destinations that wait for the lock to be in sync stay.
+func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) error {
+	proposed := map[string]bool{}
+	for i := range r.plan.Proposals {
+		proposed[r.plan.Proposals[i].Branch] = true
+	}
+	for _, pr := range all {
+		if _, ours := r.open[pr.Head]; !ours || proposed[pr.Head] || r.plan.Waiting[pr.Head] {
+			continue
+		}
+		if err := r.retire(ctx, pr); err != nil {
+			return fmt.Errorf("%s: close #%d: %w", r.repo, pr.Number, err)
+		}
+	}
+	return nil
+}
+
+// retire closes a pull request that has nothing left to propose, with a word,
+// and deletes its branch. One with somebody else's commits stays open.
+func (r *reconciler) retire(ctx context.Context, pr forge.PullRequest) error {
+	branch, err := r.forge.Branch(ctx, r.repo, pr.Head)
+	exists := !errors.Is(err, forge.ErrNotFound)
+	if err != nil && exists {
+		return err
+	}
+	group := strings.TrimPrefix(pr.Head, refresh.BranchPrefix)
+	if exists && !r.own(branch) {
+		r.report(group, Held, pr, "nothing is left to propose, but somebody pushed to its branch; close it when it is not needed")
+		return nil
+	}
+	reason := "`" + r.repo.DefaultBranch + "` has what this proposed, or its upstream went back to what is locked"
+	if !r.plan.Branches[pr.Head] {
+		reason = "`" + refresh.ReposFile + "` or the grouping in `" + refresh.ConfigFile + "` changed, so nothing belongs to this pull request any more"
+	}
+	if err := r.say(ctx, pr.Number, "Closing: "+reason+".\n\n"+farewell); err != nil {
+		return err
+	}
+	closed, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{State: forge.Closed, Body: unmarked(pr.Body)})
+	if err != nil {
+		return err
+	}
+	delete(r.open, pr.Head)
+	r.report(group, Closed, closed, strings.ReplaceAll(reason, "`", ""))
+	if !exists {
+		return nil
+	}
+	err = r.forge.DeleteBranch(ctx, r.repo, pr.Head, branch.Head)
+	if errors.Is(err, forge.ErrLeaseLost) || errors.Is(err, forge.ErrNotFound) {
+		return nil // somebody took it over, or was faster
+	}
+	return err
+}
+
+// say comments once: a second attempt finds the first one's comment.
+func (r *reconciler) say(ctx context.Context, number int64, text string) error {
+	comments, err := r.forge.Comments(ctx, r.repo, number)
+	if err != nil {
+		return err
+	}
+	for _, c := range comments {
+		if strings.Contains(c.Body, farewell) {
+			return nil
+		}
+	}
+	return r.forge.AddComment(ctx, r.repo, number, text)
+}

@@ -1,0 +1,106 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// keepUp brings an open pull request to its proposal, if it is not there.
+func (r *reconciler) keepUp(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest) error {
+	now := readMark(pr.Body)
+	if now.target == p.Target && now.lock == digest(p.Old) {
+		r.report(p.Group, Unchanged, pr, "")
+		return nil
+	}
+	branch, err := r.forge.Branch(ctx, r.repo, p.Branch)
+	if errors.Is(err, forge.ErrNotFound) {
+		return r.update(ctx, p, pr, forge.Branch{Name: p.Branch}, Updated)
+	}
+	if err != nil {
+		return err
+	}
+	if !r.own(branch) {
+		return r.leaveAlone(ctx, p, pr)
+	}
+	if now.target == p.Target {
+		conflict, err := r.conflicts(ctx, p, now.parent, branch.Head)
+		if err != nil {
+			return err
+		}
+		if !conflict {
+			// The pull request stands as it is; only what was looked at is noted.
+			now.lock = digest(p.Old)
+			_, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: marked(pr.Body, now)})
+			r.report(p.Group, Unchanged, pr, "")
+			return err
+		}
+	}
+	return r.update(ctx, p, pr, branch, Updated)
+}
+
+// conflicts reports whether the branch's lock no longer merges into the
+// default branch's.
+func (r *reconciler) conflicts(ctx context.Context, p *refresh.Proposal, parent, head string) (bool, error) {
+	base, err := r.fileAt(ctx, parent)
+	if err != nil {
+		return false, err
+	}
+	theirs, err := r.fileAt(ctx, head)
+	if err != nil {
+		return false, err
+	}
+	return r.Git.Conflicts(ctx, base, p.Old, theirs)
+}
+
+// fileAt returns the lock at a commit, empty when it has none.
+func (r *reconciler) fileAt(ctx context.Context, commit string) ([]byte, error) {
+	data, err := r.forge.File(ctx, r.repo, commit, refresh.LockFile)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// update replaces the branch, if it still has the head that was seen, and
+// then the pull request's text.
+func (r *reconciler) update(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest, branch forge.Branch, action Action) error {
+	text, err := p.Describe(ctx, r.Git)
+	if err != nil {
+		return err
+	}
+	if err := r.push(ctx, p, text, branch.Head); err != nil {
+		return err
+	}
+	edited, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Title: text.Title, Body: marked(text.Body, r.mark(p))})
+	if err != nil {
+		return err
+	}
+	r.report(p.Group, action, edited, "")
+	return nil
+}
+
+// leaveAlone says in a pull request that somebody else's commits are on its
+// branch, and what the newest target is.
+func (r *reconciler) leaveAlone(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest) error {
+	var newest strings.Builder
+	for _, c := range p.Changes {
+		fmt.Fprintf(&newest, "> - `%s %s` → `%s`\n", c.Dest, c.Remote, c.New)
+	}
+	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n" + newest.String() +
+		">\n> To hand it back, delete the branch `" + p.Branch + "`: the next run makes it anew."
+	reason := "somebody pushed to " + p.Branch + "; it is left alone"
+	if body := noted(pr.Body, note); body != pr.Body {
+		edited, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body})
+		if err != nil {
+			return err
+		}
+		pr = edited
+	}
+	r.report(p.Group, Held, pr, reason)
+	return nil
+}

@@ -1,0 +1,127 @@
+// Package cli is what the commands have in common: exit codes, errors,
+// logging, version and output.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/yamldoc"
+)
+
+// Exit codes that every command shares.
+const (
+	ExitDone    = 0
+	ExitFailed  = 1
+	ExitInvalid = 2 // wrong usage or invalid input
+)
+
+// ExitError ends a command with a code of its own. Err may be nil when there
+// is nothing to say.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Usagef is an error about how a command was called.
+func Usagef(format string, args ...any) error {
+	return &ExitError{Code: ExitInvalid, Err: fmt.Errorf(format, args...)}
+}
+
+// Run runs a command with its arguments, prints its error to stderr and
+// returns the exit code.
+func Run(cmd *cobra.Command, args []string, stderr io.Writer) int {
+	cmd.SetArgs(args)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return Usagef("%w\n  see: %s --help", err, c.CommandPath())
+	})
+	err := cmd.Execute()
+	if err == nil {
+		return ExitDone
+	}
+	exit := (*ExitError)(nil)
+	if silent := errors.As(err, &exit) && exit.Err == nil; !silent {
+		PrintError(stderr, err)
+	}
+	return Code(err)
+}
+
+// Code is the exit code of an error.
+func Code(err error) int {
+	exit, fault, name := (*ExitError)(nil), (*yamldoc.Error)(nil), (*lock.NameError)(nil)
+	remote := (*lock.RemoteError)(nil)
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.As(err, &exit):
+		return exit.Code
+	case errors.As(err, &remote):
+		return ExitFailed
+	case errors.As(err, &fault), errors.As(err, &name), strings.HasPrefix(err.Error(), "unknown command"):
+		return ExitInvalid
+	}
+	return ExitFailed
+}
+
+// NoteError adds a line to an error that may be several joined ones.
+type NoteError struct {
+	Err  error
+	Note string
+}
+
+func (e *NoteError) Error() string { return e.Err.Error() + "\n  " + e.Note }
+
+func (e *NoteError) Unwrap() error { return e.Err }
+
+// PrintError prints an error; joined ones each under a heading of their own.
+func PrintError(w io.Writer, err error) {
+	if note, ok := err.(*NoteError); ok { //nolint:errorlint // only the outermost is laid out
+		PrintError(w, note.Err)
+		fmt.Fprintf(w, "  %s\n", note.Note)
+		return
+	}
+	if fmt.Sprintf("%T", err) == "*errors.joinError" {
+		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint // as above
+			PrintError(w, e)
+		}
+		return
+	}
+	fmt.Fprintf(w, "error: %s\n", err)
+}
+
+// Args wraps a check of positional arguments so that its errors are wrong
+// usage.
+func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return Usagef("%w\n  see: %s --help", err, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// IsTerminal reports whether w is a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/nuobit/odyssey/internal/lock"
+)
+
+// Progress is a resolver that counts, on a terminal, the remotes that have
+// answered. It prints nothing elsewhere.
+type Progress struct {
+	lock.Resolver
+	w     io.Writer
+	asked atomic.Int64
+	done  atomic.Int64
+}
+
+// NewProgress wraps a resolver. quiet, or a w that is no terminal, silences it.
+func NewProgress(resolver lock.Resolver, w io.Writer, quiet bool) *Progress {
+	if quiet || !IsTerminal(w) {
+		w = io.Discard
+	}
+	return &Progress{Resolver: resolver, w: w}
+}
+
+// Resolve asks the wrapped resolver.
+func (p *Progress) Resolve(ctx context.Context, url string, refs []string) (map[string]string, error) {
+	fmt.Fprintf(p.w, "\r\x1b[Kremotes: %d asked, %d answered", p.asked.Add(1), p.done.Load())
+	commits, err := p.Resolver.Resolve(ctx, url, refs)
+	fmt.Fprintf(p.w, "\r\x1b[Kremotes: %d asked, %d answered", p.asked.Load(), p.done.Add(1))
+	return commits, err
+}
+
+// Finish clears the line.
+func (p *Progress) Finish() { fmt.Fprint(p.w, "\r\x1b[K") }

@@ -1,0 +1,128 @@
+package gitea
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+
+	"github.com/nuobit/odyssey/internal/forge"
+)
+
+// Repo describes a repository: one API call.
+func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
+	client, err := f.client(ctx, name)
+	if err != nil {
+		return forge.Repo{}, err
+	}
+	got, resp, err := client.GetRepo(name.Owner, name.Name)
+	if err := answer(resp, err); err != nil {
+		return forge.Repo{}, f.failed(name, "read the repository", err)
+	}
+	return forge.Repo{
+		Name:          name,
+		DefaultBranch: got.DefaultBranch,
+		WebURL:        got.HTMLURL,
+		Archived:      got.Archived,
+		Empty:         got.Empty,
+	}, nil
+}
+
+// Snapshot reads files at the newest commit of the default branch, by git:
+// no API call. A path that is no plain file of at most forge.MaxFile bytes is
+// a *forge.FileError.
+func (f *Forge) Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error) {
+	remote, err := f.remote(repo.Name)
+	if err != nil {
+		return forge.Snapshot{}, err
+	}
+	snapshot, err := remote.Snapshot(ctx, repo.DefaultBranch, paths)
+	if err != nil {
+		return forge.Snapshot{}, f.failed(repo.Name, "read "+repo.DefaultBranch, err)
+	}
+	return snapshot, nil
+}
+
+// Branch reads a branch's newest commit: one API call.
+func (f *Forge) Branch(ctx context.Context, repo forge.Repo, name string) (forge.Branch, error) {
+	client, err := f.client(ctx, repo.Name)
+	if err != nil {
+		return forge.Branch{}, err
+	}
+	got, resp, err := client.GetRepoBranch(repo.Owner, repo.Name.Name, name)
+	if err := answer(resp, err); err != nil {
+		return forge.Branch{}, f.failed(repo.Name, "read branch "+name, err)
+	}
+	if got.Commit == nil {
+		return forge.Branch{}, f.failed(repo.Name, "read branch "+name, fmt.Errorf("%w: it has no commit", forge.ErrTransient))
+	}
+	branch := forge.Branch{Name: name, Head: got.Commit.ID, Message: got.Commit.Message}
+	if by := got.Commit.Committer; by != nil {
+		branch.Committer = forge.Identity{Name: by.Name, Email: by.Email}
+	}
+	return branch, nil
+}
+
+// File reads a file at a commit or branch: one API call. A path that is no
+// plain file of at most forge.MaxFile bytes is a *forge.FileError.
+func (f *Forge) File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error) {
+	if !fs.ValidPath(path) || path == "." {
+		return nil, &forge.FileError{Path: path, Reason: "is no path inside a repository"}
+	}
+	client, err := f.client(ctx, repo.Name)
+	if err != nil {
+		return nil, err
+	}
+	got, resp, err := client.GetContents(repo.Owner, repo.Name.Name, ref, path)
+	if err != nil && resp != nil && resp.StatusCode == http.StatusOK {
+		// The SDK says so when the answer is a list.
+		return nil, &forge.FileError{Path: path, Reason: "is a directory"}
+	}
+	if err := answer(resp, err); err != nil {
+		return nil, f.failed(repo.Name, "read "+path, err)
+	}
+	switch {
+	case got.Type == "symlink":
+		return nil, &forge.FileError{Path: path, Reason: "is a symbolic link"}
+	case got.Type != "file":
+		return nil, &forge.FileError{Path: path, Reason: "is a " + got.Type}
+	case got.Size > forge.MaxFile:
+		return nil, &forge.FileError{Path: path, Reason: fmt.Sprintf("is larger than %d MiB", forge.MaxFile>>20)}
+	case got.Content == nil:
+		return nil, f.failed(repo.Name, "read "+path, fmt.Errorf("%w: no content", forge.ErrTransient))
+	}
+	content, err := base64.StdEncoding.DecodeString(*got.Content)
+	if err != nil {
+		return nil, f.failed(repo.Name, "read "+path, errors.Join(forge.ErrTransient, err))
+	}
+	return content, nil
+}
+
+// Push makes the change's commit and pushes it, by git; see
+// forgegit.Remote.Push.
+func (f *Forge) Push(ctx context.Context, repo forge.Repo, c forge.Change) (string, error) {
+	remote, err := f.remote(repo.Name)
+	if err != nil {
+		return "", err
+	}
+	sha, err := remote.Push(ctx, c)
+	if err != nil {
+		return "", f.failed(repo.Name, "push", err)
+	}
+	return sha, nil
+}
+
+// DeleteBranch deletes a branch that is at lease, by git. When the branch is
+// elsewhere or gone the error is forge.ErrLeaseLost.
+func (f *Forge) DeleteBranch(ctx context.Context, repo forge.Repo, branch, lease string) error {
+	remote, err := f.remote(repo.Name)
+	if err != nil {
+		return err
+	}
+	if err := remote.DeleteBranch(ctx, branch, lease); err != nil {
+		return f.failed(repo.Name, "delete branch "+branch, err)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+// Package refresh decides what should move: from the files of a derived-image
+// repository and the state of its upstreams to the pull requests that should
+// exist, and their text. It writes nothing.
+package refresh
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
+)
+
+// The files that a refresh reads.
+const (
+	ConfigFile = ".odyssey.yaml"
+	ReposFile  = "repos.yaml"
+	LockFile   = "repos.lock.yaml"
+)
+
+// Files lists the files that a refresh reads.
+func Files() []string { return []string{ConfigFile, ReposFile, LockFile} }
+
+// Kind is a kind of refresh.
+type Kind string
+
+// The kinds there are.
+const (
+	// Sync locks what repos.yaml declares and the lock lacks; nothing moves.
+	Sync Kind = "lock"
+	// Merges moves locked merges to the newest commits of their refs.
+	Merges Kind = "merges"
+)
+
+// Input is what a plan is made from.
+type Input struct {
+	Files  map[string][]byte // of Files, those that exist
+	URLs   gitname.Policy    // which remotes may be asked
+	Jobs   int               // remotes asked at once
+	Lookup lock.Resolver
+}
+
+// Plan is what should be proposed for a repository.
+type Plan struct {
+	Policy    config.Repo
+	Proposals []Proposal
+	// Held names destinations whose merges wait until the lock is in sync.
+	Held []string
+	// Idle says why there is nothing to plan; empty when there was something.
+	Idle string
+	// Behind counts the merges whose ref has newer commits than the lock.
+	Behind int
+	// Branches are those that a proposal of today's policy may have, whether
+	// or not there is something to propose. Waiting are those of them whose
+	// destinations are held.
+	Branches, Waiting map[string]bool
+}
+
+// Proposal is one pull request that should exist.
+type Proposal struct {
+	Kind    Kind
+	Group   string // "./odoo", or another group's name
+	Branch  string
+	Changes []lock.Change
+	Old     []byte // the lock as it is
+	New     []byte // the lock as proposed
+	Target  string // digest of the state that is proposed
+
+	locked, newest *lock.File
+}
+
+// Make computes the plan. It asks every remote that repos.yaml merges from
+// once. Faults in the files are *yamldoc.Error.
+func Make(ctx context.Context, in Input) (*Plan, error) {
+	policy, err := config.ParseRepo(ConfigFile, in.Files[ConfigFile])
+	if err != nil {
+		return nil, err
+	}
+	plan := &Plan{Policy: policy, Branches: map[string]bool{}, Waiting: map[string]bool{}}
+	if in.Files[ReposFile] == nil {
+		plan.Idle = "there is no " + ReposFile
+		return plan, nil
+	}
+	if !policy.Merges.Enabled {
+		plan.Idle = "merges are not enabled in " + ConfigFile
+		return plan, nil
+	}
+	repos, err := lock.Parse(ReposFile, in.Files[ReposFile], in.URLs)
+	if err != nil {
+		return nil, err
+	}
+	locked, err := lock.ParseLock(LockFile, in.Files[LockFile], in.URLs)
+	if err != nil {
+		return nil, err
+	}
+	newest, err := lock.Update(ctx, repos, locked, lock.Refresh{All: true}, in.Lookup, in.Jobs)
+	if err != nil {
+		return nil, err
+	}
+	p := planner{plan: plan, before: in.Files[LockFile], locked: locked, newest: newest}
+	return plan, p.propose()
+}
+
+// planner fills in the proposals of a plan.
+type planner struct {
+	plan           *Plan
+	before         []byte
+	locked, newest *lock.File
+}
+
+func (p *planner) propose() error {
+	declared := lock.Keep(p.locked, p.newest)
+	if !lock.InSync(p.locked, declared) {
+		if err := p.add(Sync, string(Sync), lock.Changes(p.locked, declared), declared); err != nil {
+			return err
+		}
+		p.plan.Held = outOfSync(p.locked, declared)
+	}
+	p.plan.Branches[branch(Sync, string(Sync))] = true
+	for i := range p.newest.Destinations {
+		for _, m := range p.newest.Destinations[i].Merges {
+			group := p.plan.Policy.Merges.Group.Name(p.newest.Destinations[i].Path, m.Remote, m.Ref)
+			p.plan.Branches[branch(Merges, group)] = true
+		}
+	}
+	return p.proposeMoves()
+}
+
+// proposeMoves adds a proposal for each group that has something to move.
+func (p *planner) proposeMoves() error {
+	type group struct {
+		name    string
+		changes []lock.Change
+	}
+	var groups []*group
+	byBranch := map[string]*group{}
+	for _, c := range lock.Changes(p.locked, p.newest) {
+		if !c.Moved() {
+			continue
+		}
+		p.plan.Behind++
+		name := p.plan.Policy.Merges.Group.Name(c.Dest, c.Remote, c.Ref)
+		if slices.Contains(p.plan.Held, c.Dest) {
+			p.plan.Waiting[branch(Merges, name)] = true
+			continue
+		}
+		g := byBranch[branch(Merges, name)]
+		if g == nil {
+			g = &group{name: name}
+			byBranch[branch(Merges, name)] = g
+			groups = append(groups, g)
+		}
+		g.changes = append(g.changes, c)
+	}
+	for _, g := range groups {
+		if err := p.add(Merges, g.name, g.changes, lock.Apply(p.locked, g.changes)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outOfSync lists the destinations that are not in both locks, or differ.
+func outOfSync(locked, declared *lock.File) []string {
+	var paths []string
+	for i := range declared.Destinations {
+		d := &declared.Destinations[i]
+		was := locked.Find(d.Path)
+		if was == nil || !lock.InSync(&lock.File{Destinations: []lock.Destination{*was}}, &lock.File{Destinations: []lock.Destination{*d}}) {
+			paths = append(paths, d.Path)
+		}
+	}
+	return paths
+}
+
+func (p *planner) add(kind Kind, group string, changes []lock.Change, next *lock.File) error {
+	data, err := lock.Format(next)
+	if err != nil {
+		return err
+	}
+	p.plan.Proposals = append(p.plan.Proposals, Proposal{
+		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
+		Old: p.before, New: data, Target: target(kind, group, changes, next),
+		locked: p.locked, newest: p.newest,
+	})
+	return nil
+}
+
+// target is a digest of what a proposal leads to: for moves the commits they
+// move to, wherever they come from; for a sync the whole lock.
+func target(kind Kind, group string, changes []lock.Change, next *lock.File) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n", kind, group)
+	if kind == Sync {
+		data, err := lock.Format(next)
+		fmt.Fprintln(h, string(data), err)
+	}
+	for _, c := range changes {
+		fmt.Fprintf(h, "%s\t%s\t%s\t%s\n", c.Dest, c.Remote, c.Ref, c.New)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

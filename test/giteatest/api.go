@@ -1,0 +1,103 @@
+package giteatest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// User is an account on the server.
+type User struct {
+	Login, Email string
+	Password     string // of the administrator "" in a directory used before
+	Token        string // with all scopes
+}
+
+// RepoOptions say what a new repository is like.
+type RepoOptions struct {
+	Empty   bool // without the first commit, which holds README.md
+	Private bool
+}
+
+// NewUser makes an account that may do nothing but what is granted to it.
+func (s *Server) NewUser(ctx context.Context, login string) (User, error) {
+	u := User{Login: login, Email: login + "@example.org", Password: newPassword()}
+	err := s.API(ctx, s.Admin, http.MethodPost, "/admin/users", map[string]any{
+		"username": u.Login, "email": u.Email, "password": u.Password, "must_change_password": false,
+	}, nil)
+	if err != nil {
+		return User{}, err
+	}
+	var token struct {
+		SHA1 string `json:"sha1"`
+	}
+	path := "/users/" + url.PathEscape(login) + "/tokens"
+	in := map[string]any{"name": "giteatest", "scopes": []string{"all"}}
+	if err := s.API(ctx, User{Login: login, Password: u.Password}, http.MethodPost, path, in, &token); err != nil {
+		return User{}, err
+	}
+	u.Token = token.SHA1
+	return u, nil
+}
+
+// NewRepo makes a repository of owner with the default branch main.
+func (s *Server) NewRepo(ctx context.Context, owner User, name string, o RepoOptions) error {
+	return s.API(ctx, owner, http.MethodPost, "/user/repos", map[string]any{
+		"name": name, "auto_init": !o.Empty, "private": o.Private, "default_branch": "main",
+	}, nil)
+}
+
+// AddCollaborator lets user push to repo ("owner/name").
+func (s *Server) AddCollaborator(ctx context.Context, owner User, repo string, user User) error {
+	path := "/repos/" + repo + "/collaborators/" + url.PathEscape(user.Login)
+	return s.API(ctx, owner, http.MethodPut, path, map[string]any{"permission": "write"}, nil)
+}
+
+// API calls the API (path as in "/repos/o/n") as a user, by token or, without
+// one, by password. in and out are JSON values and may be nil. It fails on
+// any status that is not 2xx.
+func (s *Server) API(ctx context.Context, as User, method, path string, in, out any) error {
+	var body io.Reader = http.NoBody
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.URL+"/api/v1"+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if as.Token != "" {
+		req.Header.Set("Authorization", "token "+as.Token)
+	} else {
+		req.SetBasicAuth(as.Login, as.Password)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(text)))
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+// newPassword satisfies Gitea's rules for passwords.
+func newPassword() string { return "Aa1!" + rand.Text() }
