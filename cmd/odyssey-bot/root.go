@@ -12,9 +12,6 @@ import (
 	"github.com/nuobit/odyssey/internal/gitname"
 )
 
-// version is set by the linker in a release.
-var version string
-
 // app is what the commands share: the outside world, read once.
 type app struct {
 	stdout, stderr io.Writer
@@ -33,7 +30,7 @@ repos.yaml, as git-aggregator reads it, and pins them in repos.lock.yaml.`,
   odyssey-bot lock-repos --refresh ./odoo    # move one destination
   odyssey-bot plan                           # what would be proposed?
   odyssey-bot run --config odyssey.yaml      # propose it`,
-		Version: cli.Version(version),
+		Version: cli.Version(),
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -81,7 +81,11 @@ func (c *checker) check(node *yaml.Node, path string, s *jsonschema.Schema) {
 }
 
 func (c *checker) unexpected(node *yaml.Node, path string, s *jsonschema.Schema) {
-	c.fault(node, path, "expected %s, not %s", wanted(s), shown(node)).Hint = example(s)
+	fault := c.fault(node, path, "expected %s, not %s", wanted(s), shown(node))
+	fault.Hint = example(s)
+	if names := near.Names(node.Value, enum(s)); len(names) > 0 {
+		fault.Hint = didYouMean(names)
+	}
 }
 
 func (c *checker) object(node *yaml.Node, path string, s *jsonschema.Schema) {
@@ -99,7 +103,9 @@ func (c *checker) object(node *yaml.Node, path string, s *jsonschema.Schema) {
 			c.check(value, join(path, key.Value), property)
 			continue
 		}
-		c.fault(key, path, "unknown key %q", key.Value).Hint = meant(key.Value, known)
+		if fault := c.fault(key, path, "unknown key %q", key.Value); len(c.faults) <= maxFaults {
+			fault.Hint = meant(key.Value, known)
+		}
 	}
 	absent := slices.DeleteFunc(slices.Clone(s.Required), func(key string) bool { return child(node, key) != nil })
 	if len(absent) > 0 {
@@ -146,7 +152,7 @@ func (c *checker) array(node *yaml.Node, path string, s *jsonschema.Schema) {
 func (c *checker) text(node *yaml.Node, path string, s *jsonschema.Schema) {
 	length := uint64(utf8.RuneCountInString(node.Value))
 	switch {
-	case s.Enum != nil && !slices.Contains(s.Enum, any(node.Value)):
+	case s.Enum != nil && !slices.Contains(enum(s), node.Value):
 		c.unexpected(node, path, s)
 	case s.MinLength != nil && length < *s.MinLength:
 		c.fault(node, path, "must not be empty").Hint = example(s)
@@ -154,7 +160,7 @@ func (c *checker) text(node *yaml.Node, path string, s *jsonschema.Schema) {
 		c.fault(node, path, "%q is longer than %d characters", node.Value, *s.MaxLength)
 	case s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(node.Value):
 		c.fault(node, path, "%q does not match %s", node.Value, s.Pattern).Hint = example(s)
-	case s.Not != nil && slices.Contains(s.Not.Enum, any(node.Value)):
+	case s.Not != nil && slices.Contains(enum(s.Not), node.Value):
 		c.fault(node, path, "the name %q is taken; choose another", node.Value)
 	}
 }
@@ -164,7 +170,7 @@ func (c *checker) integer(node *yaml.Node, path string, s *jsonschema.Schema) {
 	n, err := strconv.ParseInt(node.Value, 10, 64)
 	low, lowErr := s.Minimum.Int64()
 	high, highErr := s.Maximum.Int64()
-	inEnum := s.Enum == nil || slices.ContainsFunc(s.Enum, func(v any) bool { return fmt.Sprint(v) == node.Value })
+	inEnum := s.Enum == nil || slices.Contains(enum(s), node.Value)
 	if err != nil || strconv.FormatInt(n, 10) != node.Value || !inEnum ||
 		lowErr == nil && n < low || highErr == nil && n > high {
 		c.unexpected(node, path, s)
@@ -181,10 +187,12 @@ func join(path, key string) string {
 // meant is the hint for a key that is none of known.
 func meant(key string, known []string) string {
 	if names := near.Names(key, known); len(names) > 0 {
-		return fmt.Sprintf("did you mean %s?", strings.Join(names, " or "))
+		return didYouMean(names)
 	}
 	return "the keys here are: " + strings.Join(known, ", ")
 }
+
+func didYouMean(names []string) string { return "did you mean " + strings.Join(names, " or ") + "?" }
 
 // wanted says in words what a schema takes.
 func wanted(s *jsonschema.Schema) string {
@@ -195,9 +203,7 @@ func wanted(s *jsonschema.Schema) string {
 			words = append(words, wanted(alternative))
 		}
 	case s.Enum != nil:
-		for _, v := range s.Enum {
-			words = append(words, fmt.Sprint(v))
-		}
+		words = enum(s)
 	case s.Type == "object":
 		return "a mapping"
 	case s.Type == "array":
@@ -210,6 +216,14 @@ func wanted(s *jsonschema.Schema) string {
 		return "text"
 	}
 	return strings.Join(words, " or ")
+}
+
+func enum(s *jsonschema.Schema) []string {
+	var words []string
+	for _, v := range s.Enum {
+		words = append(words, fmt.Sprint(v))
+	}
+	return words
 }
 
 func example(s *jsonschema.Schema) string {

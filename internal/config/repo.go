@@ -42,7 +42,11 @@ type PullRequests struct {
 // Empty data gives the defaults. All faults are reported at once, by line,
 // joined, each a *yamldoc.Error.
 func ParseRepo(name string, data []byte) (Repo, error) {
-	repo := Repo{Version: 1, Merges: Merges{Enabled: true}, PullRequests: PullRequests{Limit: 10}}
+	repo := Repo{
+		Version:      1,
+		Merges:       Merges{Enabled: true, Group: Grouping{mode: perDestination}},
+		PullRequests: PullRequests{Limit: 10},
+	}
 	doc, err := yamldoc.Parse(name, data)
 	if err != nil || doc.Root == nil {
 		return repo, err

@@ -29,13 +29,21 @@ func (p *Proposal) bodyListing(moves []move, listed int) string {
 	if p.Kind == Sync {
 		fmt.Fprintf(&b, "`%s` declares what `%s` does not have. Nothing that is locked moves.\n", ReposFile, LockFile)
 	} else {
-		fmt.Fprintf(&b, "Only these commits change in `%s`. Whether the merges still apply to each other is for this pull request's build to say.\n", LockFile)
+		fmt.Fprintf(&b, "**%s of `%s` changes, and nothing else.** Whether the merges still apply to each other is for this pull request's build to say.\n", only(len(moves)), LockFile)
 	}
 	for _, m := range moves {
 		commits(&b, m, listed)
 	}
 	fmt.Fprintf(&b, "\n<sub>Close this pull request and it stays closed until there are newer commits. `%s` says what is proposed, and how it is grouped.</sub>\n", ConfigFile)
 	return b.String()
+}
+
+// only writes "One line" or "Only 3 lines", each as a singular.
+func only(lines int) string {
+	if lines == 1 {
+		return "One line"
+	}
+	return fmt.Sprintf("A set of %d lines", lines)
 }
 
 // table has a row for each change and, when they are of one destination, for

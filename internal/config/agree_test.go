@@ -1,0 +1,204 @@
+package config_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/yamldoc"
+)
+
+// verdict is what the parser and the schema say to a document.
+type verdict int
+
+const (
+	valid verdict = iota
+	invalid
+	parserOnly // invalid, but by a rule that JSON Schema cannot express
+)
+
+type document struct {
+	name string
+	want verdict
+	text string
+}
+
+func repoDocuments() []document {
+	return []document{
+		{"nothing set", valid, "{}"},
+		{"all set", valid, "version: 1\nmerges: {enabled: false, group: merge, labels: [a, 'b c'], reviewers: [alice, b.o-b_1]}\npullRequests: {limit: 100}\n"},
+		{"named groups", valid, "merges: {group: {oca: [./oca/*], '1': ['[a-c]?', '\\*']}}"},
+		{"alias and merge key", valid, "merges: &m {labels: &l [a], reviewers: *l}\npullRequests: {<<: {limit: 3}}"},
+		{"date as a label", valid, "merges: {labels: [2024-01-02]}"},
+		{"fifty characters", valid, "merges: {labels: [" + strings.Repeat("é", 50) + "]}"},
+		{"no labels", valid, "merges: {labels: [], reviewers: []}"},
+		{"group like a mode", valid, "merges: {group: {merge: [a]}}"},
+
+		{"list", invalid, "[]"},
+		{"text", invalid, "x"},
+		{"other version", invalid, "version: 2"},
+		{"version as text", invalid, "version: '1'"},
+		{"unknown key", invalid, "merge: {}"},
+		{"unknown key below", invalid, "merges: {enable: true}"},
+		{"key of a later release", invalid, "merges: {schedule: '@daily'}"},
+		{"section without content", invalid, "merges:"},
+		{"yes for true", invalid, "merges: {enabled: yes}"},
+		{"number for true", invalid, "merges: {enabled: 1}"},
+		{"limit 0", invalid, "pullRequests: {limit: 0}"},
+		{"limit 101", invalid, "pullRequests: {limit: 101}"},
+		{"limit 1.5", invalid, "pullRequests: {limit: 1.5}"},
+		{"limit beyond 64 bits", invalid, "pullRequests: {limit: 99999999999999999999}"},
+		{"limit as text", invalid, "pullRequests: {limit: '10'}"},
+		{"limit in octal", parserOnly, "pullRequests: {limit: 010}"},
+		{"unknown group", invalid, "merges: {group: destinations}"},
+		{"group as a list", invalid, "merges: {group: [a]}"},
+		{"no groups", invalid, "merges: {group: {}}"},
+		{"group without globs", invalid, "merges: {group: {a: []}}"},
+		{"group all", invalid, "merges: {group: {all: [a]}}"},
+		{"group with a capital", invalid, "merges: {group: {Oca: [a]}}"},
+		{"group name of 41", invalid, "merges: {group: {aaaaaaaaaabbbbbbbbbbccccccccccdddddddddde: [a]}}"},
+		{"glob as a number", invalid, "merges: {group: {a: [18.0]}}"},
+		{"empty glob", invalid, "merges: {group: {a: ['']}}"},
+		{"invalid glob", parserOnly, "merges: {group: {a: ['[']}}"},
+		{"label as a text", invalid, "merges: {labels: a}"},
+		{"empty label", invalid, "merges: {labels: ['']}"},
+		{"label with a line end", invalid, "merges: {labels: [\"a\\nb\"]}"},
+		{"label twice", invalid, "merges: {labels: [a, a]}"},
+		{"label of a number", invalid, "merges: {labels: [18.0]}"},
+		{"label of nothing", invalid, "merges: {labels: [~]}"},
+		{"51 characters", invalid, "merges: {labels: [" + strings.Repeat("é", 51) + "]}"},
+		{"21 labels", invalid, "merges: {labels: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u]}"},
+		{"reviewer with @", invalid, "merges: {reviewers: ['@alice']}"},
+	}
+}
+
+func serverDocuments() []document {
+	forge := func(more string) string {
+		return "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [a/b]" + more + "}]\n"
+	}
+	return []document{
+		{"least", valid, forge("")},
+		{"all set", valid, "version: 1\n" + forge(", name: main") + "git: {credentialsFile: /c, allow: ['http://127.0.0.1:3000/', 'file:///srv/']}\nidentity: {name: 'a b [bot]', email: '1+a[bot]@b'}\n"},
+		{"two forges", valid, "forges:\n- &f {kind: gitea, url: http://h/git, tokenFile: t, repositories: [a/b, a/c]}\n- {<<: *f, kind: forgejo, url: http://i}\n"},
+
+		{"no forges", invalid, "version: 1"},
+		{"empty forges", invalid, "forges: []"},
+		{"unknown kind", invalid, "forges: [{kind: github, url: 'https://h', tokenFile: t, repositories: [a/b]}]"},
+		{"no kind", invalid, "forges: [{url: 'https://h', tokenFile: t, repositories: [a/b]}]"},
+		{"token in the file", invalid, forge(", token: abc")},
+		{"empty name", invalid, forge(", name: ''")},
+		{"no repositories", invalid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: []}]"},
+		{"repository without owner", invalid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [b]}]"},
+		{"repository like a path", invalid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [../b]}]"},
+		{"repository twice", invalid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [a/b, a/b]}]"},
+		{"repository twice but for case", parserOnly, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [a/b, A/b]}]"},
+		{"repository twice, by two forges", parserOnly, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [a/b]}, {kind: forgejo, url: 'https://h/', tokenFile: t, repositories: [a/b]}]"},
+		{"two forges of a name", parserOnly, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: [a/b]}, {kind: gitea, url: 'https://i', tokenFile: t, repositories: [a/b]}]"},
+		{"url without scheme", parserOnly, "forges: [{kind: gitea, url: h, tokenFile: t, repositories: [a/b]}]"},
+		{"url with password", parserOnly, "forges: [{kind: gitea, url: 'https://u:p@h', tokenFile: t, repositories: [a/b]}]"},
+		{"url with query", parserOnly, "forges: [{kind: gitea, url: 'https://h/?', tokenFile: t, repositories: [a/b]}]"},
+		{"allow without scheme", parserOnly, forge("") + "git: {allow: [127.0.0.1]}"},
+		{"allow as text", invalid, forge("") + "git: {allow: http://127.0.0.1/}"},
+		{"mail address without @", invalid, forge("") + "identity: {email: a}"},
+		{"name with <", invalid, forge("") + "identity: {name: 'a <b'}"},
+	}
+}
+
+func TestSchemaAgreesWithParser(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct {
+		name      string
+		schema    func() ([]byte, error)
+		parse     func([]byte) error
+		documents []document
+	}{
+		{"repo", config.RepoSchema, parseRepo, repoDocuments()},
+		{"server", config.ServerSchema, parseServer, serverDocuments()},
+	} {
+		schema := compile(t, kind.schema)
+		for _, d := range kind.documents {
+			t.Run(kind.name+"/"+d.name, func(t *testing.T) {
+				t.Parallel()
+				if err := kind.parse([]byte(d.text)); (err == nil) != (d.want == valid) {
+					t.Errorf("parser: %v", err)
+				}
+				if err := schema.Validate(plain(t, d.text)); (err != nil) != (d.want == invalid) {
+					t.Errorf("schema: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func parseRepo(data []byte) error {
+	_, err := config.ParseRepo("f.yaml", data)
+	return err
+}
+
+func parseServer(data []byte) error {
+	_, err := config.ParseServer("f.yaml", data)
+	return err
+}
+
+// compile also checks a schema against the schema of schemas.
+func compile(t testing.TB, schema func() ([]byte, error)) *jsonschema.Schema {
+	t.Helper()
+	data, err := schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("schema.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+// plain returns the document as JSON has it.
+func plain(t testing.TB, text string) any {
+	t.Helper()
+	doc, err := yamldoc.Parse("f.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plainNode(t, doc.Root)
+}
+
+func plainNode(t testing.TB, node *yaml.Node) any {
+	t.Helper()
+	switch node.Kind {
+	case yaml.MappingNode:
+		out := map[string]any{}
+		for i := 0; i < len(node.Content); i += 2 {
+			out[node.Content[i].Value] = plainNode(t, node.Content[i+1])
+		}
+		return out
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, item := range node.Content {
+			out = append(out, plainNode(t, item))
+		}
+		return out
+	}
+	var v any
+	if err := node.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := v.(time.Time); ok {
+		return node.Value
+	}
+	return v
+}

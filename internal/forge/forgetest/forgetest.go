@@ -1,0 +1,118 @@
+// Package forgetest holds what drivers of forges have to keep to, as tests
+// that every driver passes, and a forge made of data that passes them too.
+package forgetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/nuobit/odyssey/internal/forge"
+)
+
+// Reader reads a repository.
+type Reader interface {
+	Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
+	Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error)
+	File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error)
+}
+
+// Brancher reads and writes branches.
+type Brancher interface {
+	Branch(ctx context.Context, repo forge.Repo, name string) (forge.Branch, error)
+	Push(ctx context.Context, repo forge.Repo, c forge.Change) (string, error)
+	DeleteBranch(ctx context.Context, repo forge.Repo, branch, lease string) error
+}
+
+// PullRequestReader finds pull requests.
+type PullRequestReader interface {
+	OpenPullRequests(ctx context.Context, repo forge.Repo) ([]forge.PullRequest, error)
+	LastPullRequest(ctx context.Context, repo forge.Repo, branch string) (forge.PullRequest, error)
+}
+
+// PullRequestWriter opens and changes pull requests.
+type PullRequestWriter interface {
+	CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge.NewPullRequest) (forge.PullRequest, error)
+	EditPullRequest(ctx context.Context, repo forge.Repo, number int64, edit forge.Edit) (forge.PullRequest, error)
+	RequestReviews(ctx context.Context, repo forge.Repo, number int64, reviewers []string) error
+}
+
+// Commenter reads and writes comments on pull requests.
+type Commenter interface {
+	Comments(ctx context.Context, repo forge.Repo, number int64) ([]forge.Comment, error)
+	AddComment(ctx context.Context, repo forge.Repo, number int64, body string) error
+}
+
+// Forge is a driver.
+type Forge interface {
+	Reader
+	Brancher
+	PullRequestReader
+	PullRequestWriter
+	Commenter
+}
+
+// Fixture is a driver with a repository to try it on.
+type Fixture struct {
+	Forge Forge
+	Login string     // the account that Forge acts as; it may write to the repository
+	Repo  forge.Name // fresh; its one commit on the default branch main holds README.md
+	Human Human
+}
+
+// Human is the repository's owner, who is not the driver's account. Its
+// methods end the test when they fail.
+type Human interface {
+	Pusher
+	Reviewer
+	Founder
+}
+
+// Pusher works with git.
+type Pusher interface {
+	// Push makes commits, pushes them, and returns their object ids.
+	Push(t testing.TB, commits ...Commit) []string
+	// DeleteBranch deletes a branch.
+	DeleteBranch(t testing.TB, branch string)
+	// Modes returns the mode of every file on a branch: "100644".
+	Modes(t testing.TB, branch string) map[string]string
+}
+
+// Reviewer works with pull requests in the browser.
+type Reviewer interface {
+	// Login is the human's account.
+	Login() string
+	// Merge merges a pull request and deletes nothing.
+	Merge(t testing.TB, number int64)
+	// Inspect returns what of a pull request the drivers do not read.
+	Inspect(t testing.TB, number int64) Inspection
+}
+
+// Inspection is what the forge's pages show of a pull request.
+type Inspection struct {
+	Labels    []string // sorted
+	Reviewers []string // who were asked, sorted
+}
+
+// Founder makes what a test needs beside its one repository.
+type Founder interface {
+	// EmptyRepo makes a repository without any commit.
+	EmptyRepo(t testing.TB) forge.Name
+	// ForkPullRequest has a stranger fork the repository, commit to the
+	// fork's branch, and open a pull request from there onto main.
+	ForkPullRequest(t testing.TB, branch string) (number int64)
+}
+
+// Commit is a commit that a human pushes.
+type Commit struct {
+	Branch  string          // it is made on top of this branch or, where there is none, of main
+	Files   map[string]File // new content by path
+	Message string
+	By      forge.Identity // the human by default
+	Amend   bool           // replaces the branch's newest commit, as a forced push does
+}
+
+// File is a file in a commit.
+type File struct {
+	Mode    string // "100644" by default, "100755", or "120000", a symbolic link to Content
+	Content string
+}
