@@ -90,8 +90,8 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	for _, w := range repos {
 		done, err := b.Run(ctx, w.forge, w.name)
 		outcomes = append(outcomes, done...)
-		if err != nil {
-			failures = append(failures, fmt.Errorf("%s: %w", w.name, err))
+		for _, failure := range cli.Each(err) {
+			failures = append(failures, fmt.Errorf("%s: %w", w.name, failure))
 		}
 	}
 	if err := a.printOutcomes(outcomes, o.json); err != nil {

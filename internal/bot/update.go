@@ -19,7 +19,8 @@ func (r *reconciler) keepUp(ctx context.Context, p *refresh.Proposal, pr forge.P
 	}
 	branch, err := r.forge.Branch(ctx, r.repo, p.Branch)
 	if errors.Is(err, forge.ErrNotFound) {
-		return r.update(ctx, p, pr, forge.Branch{Name: p.Branch}, Updated)
+		r.report(p.Group, Held, pr, "its branch was deleted, so the forge closes it")
+		return nil
 	}
 	if err != nil {
 		return err

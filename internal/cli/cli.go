@@ -96,13 +96,26 @@ func PrintError(w io.Writer, err error) {
 		fmt.Fprintf(w, "  %s\n", note.Note)
 		return
 	}
-	if fmt.Sprintf("%T", err) == "*errors.joinError" {
-		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint // as above
-			PrintError(w, e)
-		}
-		return
+	for _, e := range Each(err) {
+		fmt.Fprintf(w, "error: %s\n", e)
 	}
-	fmt.Fprintf(w, "error: %s\n", err)
+}
+
+// Each returns the errors that errors.Join made one of, or err alone; none
+// for nil.
+func Each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost is taken apart
+	if !ok || fmt.Sprintf("%T", err) != "*errors.joinError" {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, Each(e)...)
+	}
+	return all
 }
 
 // Args wraps a check of positional arguments so that its errors are wrong

@@ -37,6 +37,7 @@ func repoDocuments() []document {
 		{"date as a label", valid, "merges: {labels: [2024-01-02]}"},
 		{"fifty characters", valid, "merges: {labels: [" + strings.Repeat("é", 50) + "]}"},
 		{"no labels", valid, "merges: {labels: [], reviewers: []}"},
+		{"glob twice", valid, "merges: {group: {x: [a, a]}}"},
 		{"group like a mode", valid, "merges: {group: {merge: [a]}}"},
 
 		{"list", invalid, "[]"},

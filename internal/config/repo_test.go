@@ -83,6 +83,13 @@ func TestParseRepo_errors(t *testing.T) {
 			},
 		},
 		{"group of another type", "merges: {group: 3}\n", []string{":1: merges.group: expected destination or merge or all or a mapping, not 3"}},
+		{
+			"one fault of a value", "merges: {labels: [' a', ' a']}\n",
+			[]string{
+				":1: merges.labels[0]: \" a\" does not match ^[^\\x00-\\x20\\x7f-\\xa0][^\\x00-\\x1f\\x7f-\\x9f]*$\n  for example: dependencies",
+				":1: merges.labels[1]: \" a\" does not match ^[^\\x00-\\x20\\x7f-\\xa0][^\\x00-\\x1f\\x7f-\\x9f]*$\n  for example: dependencies",
+			},
+		},
 		{"null", "merges:\n", []string{":1: merges: expected a mapping, not nothing"}},
 		{"list", "\n- a\n", []string{":2: expected a mapping, not a list"}},
 		{"key twice", "version: 1\nversion: 1\n", []string{":2: the key \"version\" stands here again, first at line 1"}},

@@ -48,6 +48,8 @@ func TestFault_Y1_Bounds(t *testing.T) {
 		{name: "key twice by an alias", in: "&a a: 1\n*a : 2\n", msg: `the key "a" stands here again, first at line 1`, line: 2},
 		{name: "many values", in: "a:\n" + strings.Repeat("- b\n", 100_000), msg: "has more than 100000 values once its aliases are followed", line: 99_999},
 		{name: "many keys", in: keys(60_000), msg: "has more than 100000 values once its aliases are followed", line: 50_000},
+		// The parser is one line off, and a search would take seconds.
+		{name: "fault in a large file", in: keys(20_000) + "\t- a\n", msg: "is not YAML: found a tab character that violates indentation", line: 20_000},
 		{name: "size", in: strings.Repeat("#", yamldoc.MaxSize+1), msg: "is larger than 1024 KiB"},
 		// Each would be compared with all before it: eight seconds.
 		{name: "%TAG directives", in: "%YAML 1.1\n" + strings.Repeat("%TAG !a! b\n", 90_000), msg: "has a YAML directive", line: 2},

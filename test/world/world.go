@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/test/giteatest"
@@ -31,6 +32,9 @@ type World struct {
 
 	// ForgeURL is how the bot reaches the forge; a test may put a proxy there.
 	ForgeURL string
+	// AllowURL is a further address, such as a proxy's, where the bot may ask
+	// upstreams; or "".
+	AllowURL string
 	// Credentials names a credential-store file for private upstreams, or "".
 	Credentials string
 }
@@ -148,8 +152,8 @@ forges:
     tokenFile: token
     repositories: [%s]
 git:
-  allow: [%s/]
-`, w.ForgeURL, w.Image, w.Server.URL)
+  allow: [%s]
+`, w.ForgeURL, w.Image, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "))
 	if w.Credentials != "" {
 		text += "  credentialsFile: " + w.Credentials + "\n"
 	}
