@@ -20,6 +20,8 @@ var (
 	ErrNoRepository = errors.New("no such repository")
 )
 
+const credentialHint = "name a credential-store file (--git-credentials, or git.credentialsFile in odyssey.yaml)"
+
 // Error is a git command that failed.
 type Error struct {
 	Args     []string // without configuration and environment
@@ -35,9 +37,9 @@ func (e *Error) Error() string {
 	}
 	switch {
 	case errors.Is(e.class, ErrRefused):
-		text += "\n  the repository is private or its name is wrong; name a credential-store file with --git-credentials"
+		text += "\n  the repository is private, or its name is wrong; " + credentialHint
 	case errors.Is(e.class, ErrNoRepository):
-		text += "\n  check the URL; a private repository needs --git-credentials"
+		text += "\n  check the URL; if the repository is private, " + credentialHint
 	}
 	return text
 }

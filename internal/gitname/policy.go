@@ -1,10 +1,13 @@
 package gitname
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Policy says which URLs may be asked. The zero value allows none.
@@ -29,6 +32,9 @@ func Bot(allow []string) (Policy, error) {
 	p := Policy{schemes: []string{"https", "ssh"}, publicOnly: true}
 	for _, prefix := range allow {
 		u, err := ParseURL(strings.TrimSuffix(prefix, "/") + "/x")
+		if prefix == "" {
+			err = errors.New("an empty URL")
+		}
 		if err != nil {
 			return Policy{}, fmt.Errorf("git.allow: %q is no URL prefix: %w", Redact(prefix), err)
 		}
@@ -68,10 +74,19 @@ func (p Policy) Check(u URL) error {
 		return p.CheckAddress(u, addr)
 	}
 	host := strings.TrimSuffix(strings.ToLower(u.Host), ".")
-	if p.publicOnly && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+	if p.publicOnly && (host == "localhost" || strings.HasSuffix(host, ".localhost") || isNumber(host)) {
 		return privateError(u)
 	}
 	return nil
+}
+
+var number = regexp.MustCompile(`(^|\.)([0-9]+|0x[0-9a-f]*)$`)
+
+// isNumber reports whether libraries that follow inet_aton(3) or the URL
+// standard may read a host name as an address: 127.1, 0x7f000001, 2130706433,
+// digits of other scripts.
+func isNumber(host string) bool {
+	return number.MatchString(host) || strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII && unicode.IsNumber(r) })
 }
 
 // NeedsAddress reports whether the address that u's host resolves to must
@@ -105,7 +120,13 @@ func isPublic(addr netip.Addr) bool {
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
 		return false
 	}
-	special := []string{"100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "0.0.0.0/8", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"}
+	if addr.Is6() && !netip.MustParsePrefix("2000::/3").Contains(addr) {
+		return false // IANA has given out no other unicast addresses
+	}
+	special := []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+	}
 	return !slices.ContainsFunc(special, func(s string) bool { return netip.MustParsePrefix(s).Contains(addr) })
 }
 

@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -17,16 +18,24 @@ func checkDestinations(file *File) []*yamldoc.Error {
 	fault := func(d *Destination, format string, args ...any) {
 		errs = append(errs, &yamldoc.Error{Path: file.Path, Line: d.Line, Msg: fmt.Sprintf(format, args...)})
 	}
+	// The first destination that has a path, and the first that lies below it.
+	// Case is folded: on some file systems ./Web and ./web are the same.
+	at, below := map[string]*Destination{}, map[string]*Destination{}
 	for i := range file.Destinations {
 		d := &file.Destinations[i]
 		if reason := badPath(d.Path); reason != "" {
 			fault(d, "the destination %q %s", d.Path, reason)
 			continue
 		}
-		for j := range file.Destinations[:i] {
-			if other := &file.Destinations[j]; overlap(d.Clean(), other.Clean()) {
-				fault(d, "the destination %q overlaps with %q of line %d", d.Path, other.Path, other.Line)
-			}
+		own := strings.ToLower(d.Clean())
+		other := below[own]
+		for dir := own; dir != "."; dir = path.Dir(dir) {
+			other = cmp.Or(other, at[dir])
+			below[dir] = cmp.Or(below[dir], d)
+		}
+		at[own] = cmp.Or(at[own], d)
+		if other != nil {
+			fault(d, "the destination %q overlaps with %q of line %d", d.Path, other.Path, other.Line)
 		}
 	}
 	return errs
@@ -53,11 +62,4 @@ func badPath(dest string) string {
 		return "must not hold control characters or \\"
 	}
 	return ""
-}
-
-// overlap reports whether one cleaned path is the other or lies inside it.
-// Case is folded: on some file systems ./Web and ./web are the same.
-func overlap(a, b string) bool {
-	a, b = strings.ToLower(a)+"/", strings.ToLower(b)+"/"
-	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }

@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -22,7 +23,7 @@ func ParseLock(name string, data []byte, policy gitname.Policy) (*File, error) {
 	if doc.Root == nil {
 		return &File{Path: name}, nil
 	}
-	file, err := Parse(name, data, policy)
+	file, err := parse(doc, policy)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +55,11 @@ func (p *parser) pin(d *Destination) {
 			switch c.key {
 			case "locked-from":
 				remote, ref, _ := strings.Cut(c.value, " ")
-				if remote == m.Remote && gitname.CheckRef(ref) == nil {
+				if m.Ref == "" && remote == m.Remote && gitname.CheckRef(ref) == nil {
 					m.Ref = ref
 				}
 			case "merge-base":
-				m.MergeBase = objectID(c.value)
+				m.MergeBase = cmp.Or(m.MergeBase, objectID(c.value))
 			}
 		}
 		if i == len(d.Merges)-1 {
@@ -69,13 +70,21 @@ func (p *parser) pin(d *Destination) {
 
 var keyComment = regexp.MustCompile(`^\s*# (locked-from|merge-base|tree): (\S.*?)\s*$`)
 
+// Bounds of what is read around a merge, in lines: the whole file would be read
+// again and again for merges that are aliases of one.
+const (
+	maxAbove = 20
+	maxBelow = 200
+)
+
 type comment struct{ key, value string }
 
 // commentsAbove returns the key comments in the block of comment lines that
-// ends right above line (1-based).
+// ends right above the item at line (1-based), the nearest first. A line that
+// is indented deeper belongs to a block of text of the item before.
 func commentsAbove(lines []string, line int) []comment {
 	var found []comment
-	for i := line - 2; i >= 0 && strings.HasPrefix(strings.TrimSpace(lines[i]), "#"); i-- {
+	for i := line - 2; i >= max(0, line-maxAbove) && isComment(lines[i]) && indent(lines[i]) <= indent(lines[line-1]); i-- {
 		if parts := keyComment.FindStringSubmatch(lines[i]); parts != nil {
 			found = append(found, comment{parts[1], parts[2]})
 		}
@@ -83,22 +92,24 @@ func commentsAbove(lines []string, line int) []comment {
 	return found
 }
 
-// treeBelow returns the tree comment that follows the last merge m.
+// treeBelow returns the tree comment that follows the last merge m, whose
+// options are indented deeper than itself.
 func treeBelow(lines []string, m *Merge) string {
-	for i := m.Line; i < len(lines); i++ {
-		if parts := keyComment.FindStringSubmatch(lines[i]); parts != nil {
-			if parts[1] == "tree" {
-				return objectID(parts[2])
-			}
-			return ""
+	for _, line := range lines[m.Line:min(m.Line+maxBelow, len(lines))] {
+		if strings.TrimSpace(line) == "" || indent(line) > indent(lines[m.Line-1]) {
+			continue
 		}
-		indent := len(lines[i]) - len(strings.TrimLeft(lines[i], " "))
-		if within := indent >= 4 && len(m.Options) > 0; !within {
-			return ""
+		if parts := keyComment.FindStringSubmatch(line); parts != nil && parts[1] == "tree" {
+			return objectID(parts[2])
 		}
+		return ""
 	}
 	return ""
 }
+
+func isComment(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "#") }
+
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 func objectID(s string) string {
 	if gitname.IsObjectID(s) {

@@ -21,6 +21,10 @@ func Parse(name string, data []byte, policy gitname.Policy) (*File, error) {
 	if doc.Root == nil {
 		return nil, &yamldoc.Error{Path: name, Line: 1, Msg: "declares no destination", Hint: example}
 	}
+	return parse(doc, policy)
+}
+
+func parse(doc *yamldoc.Document, policy gitname.Policy) (*File, error) {
 	p := &parser{doc: doc, policy: policy}
 	file := p.file()
 	p.errs = append(p.errs, checkDestinations(file)...)
@@ -71,7 +75,7 @@ func (p *parser) file() *File {
 
 func (p *parser) destination(key, entry *yaml.Node) Destination {
 	d := Destination{Path: key.Value, Line: key.Line}
-	var merges *yaml.Node
+	var merges, target *yaml.Node
 	for k, value := range pairs(entry) {
 		switch k.Value {
 		case "remotes":
@@ -79,7 +83,7 @@ func (p *parser) destination(key, entry *yaml.Node) Destination {
 		case "merges":
 			merges = value
 		case "target":
-			d.Target = p.target(value)
+			d.Target, target = p.target(value), value
 		default:
 			p.extra(k, value)
 			d.Extra = append(d.Extra, Field{k.Value, value})
@@ -94,7 +98,7 @@ func (p *parser) destination(key, entry *yaml.Node) Destination {
 	}
 	d.Merges = p.merges(&d, merges)
 	if remote, _, two := strings.Cut(d.Target, " "); two && d.Remote(remote) == nil {
-		p.fault(entry, "%s: the target's remote %q is not among its remotes", d.Path, remote)
+		p.fault(target, "%s: the target's remote %q is not among its remotes", d.Path, remote)
 	}
 	return d
 }
@@ -125,6 +129,9 @@ func (p *parser) remotes(node *yaml.Node) []Remote {
 }
 
 func (p *parser) target(node *yaml.Node) string {
+	if isNull(node) {
+		return ""
+	}
 	words := strings.Fields(node.Value)
 	if node.Kind != yaml.ScalarNode || len(words) > 2 {
 		p.fault(node, "target must be BRANCH or REMOTE BRANCH")
@@ -143,7 +150,7 @@ func (p *parser) target(node *yaml.Node) string {
 func (p *parser) extra(key, value *yaml.Node) {
 	switch key.Value {
 	case "defaults":
-		if value.Kind != yaml.MappingNode {
+		if value.Kind != yaml.MappingNode && !isNull(value) {
 			p.fault(value, "defaults must be a mapping of fetch options, such as depth: 200")
 		}
 	case "fetch_all", "shell_command_after":
@@ -152,6 +159,9 @@ func (p *parser) extra(key, value *yaml.Node) {
 		}
 	}
 }
+
+// isNull reports whether a value is left empty, or written as ~ or null.
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" }
 
 // pairs iterates over the keys and values of a mapping.
 func pairs(node *yaml.Node) func(yield func(k, v *yaml.Node) bool) {

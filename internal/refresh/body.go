@@ -29,21 +29,13 @@ func (p *Proposal) bodyListing(moves []move, listed int) string {
 	if p.Kind == Sync {
 		fmt.Fprintf(&b, "`%s` declares what `%s` does not have. Nothing that is locked moves.\n", ReposFile, LockFile)
 	} else {
-		fmt.Fprintf(&b, "**%s of `%s` changes, and nothing else.** Whether the merges still apply to each other is for this pull request's build to say.\n", only(len(moves)), LockFile)
+		fmt.Fprintf(&b, "Nothing but %s in `%s` changes. Whether the merges still apply to each other is for this pull request's build to say.\n", count(len(moves), "commit id"), LockFile)
 	}
 	for _, m := range moves {
 		commits(&b, m, listed)
 	}
 	fmt.Fprintf(&b, "\n<sub>Close this pull request and it stays closed until there are newer commits. `%s` says what is proposed, and how it is grouped.</sub>\n", ConfigFile)
 	return b.String()
-}
-
-// only writes "One line" or "Only 3 lines", each as a singular.
-func only(lines int) string {
-	if lines == 1 {
-		return "One line"
-	}
-	return fmt.Sprintf("A set of %d lines", lines)
 }
 
 // table has a row for each change and, when they are of one destination, for
@@ -137,7 +129,7 @@ func warnings(b *strings.Builder, moves []move) {
 		case m.history.Behind > 0 && m.history.Ahead == 0:
 			fmt.Fprintf(b, "⚠️ **%s was set back**: it ends before the locked commit, %s earlier.\n\n", name, count(m.history.Behind, "commit"))
 		case m.history.Behind > 0:
-			fmt.Fprintf(b, "⚠️ **%s was rewritten**: %s of the locked state are not in it any more.\n\n", name, count(m.history.Behind, "commit"))
+			fmt.Fprintf(b, "⚠️ **%s was rewritten**: it lacks %s of the locked state.\n\n", name, count(m.history.Behind, "commit"))
 		}
 	}
 }

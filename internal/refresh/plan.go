@@ -101,7 +101,7 @@ func Make(ctx context.Context, in Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := planner{plan: plan, before: in.Files[LockFile], locked: locked, newest: newest}
+	p := planner{plan: plan, before: in.Files[LockFile], urls: in.URLs, locked: locked, newest: newest}
 	return plan, p.propose()
 }
 
@@ -109,15 +109,18 @@ func Make(ctx context.Context, in Input) (*Plan, error) {
 type planner struct {
 	plan           *Plan
 	before         []byte
+	urls           gitname.Policy
 	locked, newest *lock.File
 }
 
 func (p *planner) propose() error {
 	declared := lock.Keep(p.locked, p.newest)
 	if !lock.InSync(p.locked, declared) {
-		if err := p.add(Sync, string(Sync), lock.Changes(p.locked, declared), declared); err != nil {
+		data, err := lock.Format(declared)
+		if err != nil {
 			return err
 		}
+		p.add(Sync, string(Sync), lock.Changes(p.locked, declared), data)
 		p.plan.Held = outOfSync(p.locked, declared)
 	}
 	p.plan.Branches[branch(Sync, string(Sync))] = true
@@ -157,9 +160,11 @@ func (p *planner) proposeMoves() error {
 		g.changes = append(g.changes, c)
 	}
 	for _, g := range groups {
-		if err := p.add(Merges, g.name, g.changes, lock.Apply(p.locked, g.changes)); err != nil {
+		data, err := lock.Patch(p.before, p.locked, g.changes, p.urls)
+		if err != nil {
 			return err
 		}
+		p.add(Merges, g.name, g.changes, data)
 	}
 	return nil
 }
@@ -177,27 +182,21 @@ func outOfSync(locked, declared *lock.File) []string {
 	return paths
 }
 
-func (p *planner) add(kind Kind, group string, changes []lock.Change, next *lock.File) error {
-	data, err := lock.Format(next)
-	if err != nil {
-		return err
-	}
+func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byte) {
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
-		Old: p.before, New: data, Target: target(kind, group, changes, next),
+		Old: p.before, New: data, Target: target(kind, group, changes, data),
 		locked: p.locked, newest: p.newest,
 	})
-	return nil
 }
 
 // target is a digest of what a proposal leads to: for moves the commits they
 // move to, wherever they come from; for a sync the whole lock.
-func target(kind Kind, group string, changes []lock.Change, next *lock.File) string {
+func target(kind Kind, group string, changes []lock.Change, data []byte) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", kind, group)
 	if kind == Sync {
-		data, err := lock.Format(next)
-		fmt.Fprintln(h, string(data), err)
+		h.Write(data)
 	}
 	for _, c := range changes {
 		fmt.Fprintf(h, "%s\t%s\t%s\t%s\n", c.Dest, c.Remote, c.Ref, c.New)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/test/giteatest"
@@ -149,9 +150,19 @@ func (s *stage) closePullRequest(number int64) {
 	s.api(http.MethodPatch, fmt.Sprintf("/pulls/%d", number), map[string]string{"state": "closed"}, nil)
 }
 
+// merge merges a pull request; Gitea asks to try again until it has looked at
+// it.
 func (s *stage) merge(number int64) {
 	s.t.Helper()
-	s.api(http.MethodPost, fmt.Sprintf("/pulls/%d/merge", number), map[string]string{"Do": "merge"}, nil)
+	var err error
+	for range 100 {
+		err = s.API(s.t.Context(), http.MethodPost, fmt.Sprintf("/pulls/%d/merge", number), map[string]string{"Do": "merge"}, nil)
+		if err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Fatal(err)
 }
 
 // branches lists the bot's branches and their heads.

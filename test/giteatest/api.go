@@ -63,17 +63,26 @@ func (s *Server) AddCollaborator(ctx context.Context, owner User, repo string, u
 // one, by password. in and out are JSON values and may be nil. It fails on
 // any status that is not 2xx.
 func (s *Server) API(ctx context.Context, as User, method, path string, in, out any) error {
+	text, err := s.call(ctx, as, method, path, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(text, out)
+}
+
+// call returns the body of a successful answer.
+func (s *Server) call(ctx context.Context, as User, method, path string, in any) ([]byte, error) {
 	var body io.Reader = http.NoBody
 	if in != nil {
 		text, err := json.Marshal(in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		body = bytes.NewReader(text)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, s.URL+"/api/v1"+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if as.Token != "" {
@@ -83,21 +92,27 @@ func (s *Server) API(ctx context.Context, as User, method, path string, in, out 
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, strings.TrimSpace(string(text)))
 	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(text, out)
+	return text, nil
 }
 
 // newPassword satisfies Gitea's rules for passwords.
 func newPassword() string { return "Aa1!" + rand.Text() }
+
+// APIText is API for a call that answers with text, which is written to out.
+func (s *Server) APIText(ctx context.Context, as User, method, path string, in any, out io.Writer) error {
+	text, err := s.call(ctx, as, method, path, in)
+	if err == nil {
+		_, err = out.Write(text)
+	}
+	return err
+}

@@ -64,14 +64,15 @@ LEVEL = Info
 ROOT_PATH = %[1]s/log
 `
 
-// configure writes app.ini below dir and returns its path.
-func configure(dir string, b binary, port int) (string, error) {
+// configure writes app.ini, with extra at its end, below dir and returns its
+// path.
+func configure(dir string, b binary, port int, extra string) (string, error) {
 	for _, sub := range []string{"home", "log", "repositories"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return "", err
 		}
 	}
 	path := filepath.Join(dir, "app.ini")
-	content := fmt.Sprintf(appINI, dir, b.static, port, rand.Text(), rand.Text())
+	content := fmt.Sprintf(appINI, dir, b.static, port, rand.Text(), rand.Text()) + extra
 	return path, os.WriteFile(path, []byte(content), 0o600)
 }

@@ -18,6 +18,7 @@
 package giteatest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +39,8 @@ type Options struct {
 	Dir  string    // for all its data; one that a server used before is taken up again
 	Log  io.Writer // progress of building and starting; nil for none
 	Port int       // 0 for a free one
+	// Config is put at the end of app.ini.
+	Config string
 }
 
 const (
@@ -45,6 +49,8 @@ const (
 	stopTimeout  = 10 * time.Second
 )
 
+var tokenRE = regexp.MustCompile(`(?m)^[0-9a-f]{40}$`)
+
 // Server is a running Gitea.
 type Server struct {
 	URL   string // without a slash at the end
@@ -52,7 +58,8 @@ type Server struct {
 	Dir   string // its data; the log is log/gitea.log
 
 	binary binary
-	config string
+	config string // path of app.ini
+	extra  string
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended
 	stop   sync.Once
@@ -74,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Dir: dir, binary: b}
+	s := &Server{Dir: dir, binary: b, extra: o.Config}
 	if err := s.run(ctx, o.Port); err != nil {
 		return nil, fmt.Errorf("start Gitea: %w", err)
 	}
@@ -106,7 +113,7 @@ func (s *Server) run(ctx context.Context, port int) error {
 }
 
 func (s *Server) runOn(ctx context.Context, port int) error {
-	config, err := configure(s.Dir, s.binary, port)
+	config, err := configure(s.Dir, s.binary, port, s.extra)
 	if err != nil {
 		return err
 	}
@@ -190,23 +197,31 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		"--username", adminLogin, "--password", s.Admin.Password, "--email", s.Admin.Email); err != nil {
 		return err
 	}
-	token, err := s.cli(ctx, "admin", "user", "generate-access-token",
+	out, err := s.cli(ctx, "admin", "user", "generate-access-token",
 		"--username", adminLogin, "--token-name", "giteatest", "--scopes", "all", "--raw")
 	if err != nil {
 		return err
+	}
+	token := tokenRE.FindString(out)
+	if token == "" {
+		return fmt.Errorf("gitea printed no token: %q", out)
 	}
 	s.Admin.Token = token
 	return os.WriteFile(path, []byte(token), 0o600)
 }
 
-// cli runs a gitea subcommand and returns the last line it prints.
+// cli runs a gitea subcommand and returns its standard output, in which lines
+// of the log come at any place.
 func (s *Server) cli(ctx context.Context, args ...string) (string, error) {
-	out, err := s.command(ctx, args...).CombinedOutput()
+	cmd := s.command(ctx, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
 	text := strings.TrimSpace(string(out))
 	if err != nil {
-		return "", fmt.Errorf("gitea %s: %w: %s", strings.Join(args[:3], " "), err, text)
+		return "", fmt.Errorf("gitea %s: %w: %s %s", strings.Join(args[:3], " "), err, text, stderr.String())
 	}
-	return text[strings.LastIndexByte(text, '\n')+1:], nil
+	return text, nil
 }
 
 // Stop ends the server, gently at first. Its data stay in Dir.

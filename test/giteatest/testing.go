@@ -12,9 +12,10 @@ import (
 // tests have nothing else in common.
 var shared struct {
 	sync.Mutex
-	server *Server
-	dir    string
-	err    error
+	options Options
+	server  *Server
+	dir     string
+	err     error
 }
 
 // New returns the test binary's server. The binary needs a TestMain that
@@ -26,7 +27,9 @@ func New(t testing.TB) *Server {
 	if shared.server == nil && shared.err == nil {
 		shared.dir, shared.err = os.MkdirTemp("", "giteatest-")
 		if shared.err == nil {
-			shared.server, shared.err = Start(context.WithoutCancel(t.Context()), Options{Dir: shared.dir, Log: os.Stderr})
+			o := shared.options
+			o.Dir, o.Log = shared.dir, os.Stderr
+			shared.server, shared.err = Start(context.WithoutCancel(t.Context()), o)
 		}
 	}
 	if shared.err != nil {
@@ -36,8 +39,11 @@ func New(t testing.TB) *Server {
 }
 
 // Main runs the tests, stops the server that they used, removes its data, and
-// returns the exit code.
-func Main(m *testing.M) int {
+// returns the exit code. Of the options, if given, Port and Config count.
+func Main(m *testing.M, o ...Options) int {
+	for _, o := range o {
+		shared.options = o
+	}
 	code := m.Run()
 	shared.Lock()
 	defer shared.Unlock()

@@ -64,7 +64,7 @@ func TestServer_faults(t *testing.T) {
 		{"status", gitserver.Status(http.StatusBadGateway), "502"},
 		{"reset", gitserver.Reset, "reset by peer"},
 		{"cut short", gitserver.CutShort(30), "reset by peer"},
-		{"answer", gitserver.Answer("001e# service=git-upload-pack\n00", "application/x-git-upload-pack-advertisement"), "invalid server response"},
+		{"answer", gitserver.Answer("001e# service=git-upload-pack\n00", "application/x-git-upload-pack-advertisement"), "hung up"},
 		{"unauthorized", gitserver.Status(http.StatusUnauthorized), "could not read Username"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

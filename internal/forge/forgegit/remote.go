@@ -127,12 +127,16 @@ func (r *Remote) DeleteBranch(ctx context.Context, branch, lease string) error {
 	if err := plumbing.NewBranchReferenceName(branch).Validate(); err != nil {
 		return fmt.Errorf("branch %q: %w", branch, err)
 	}
-	adv, err := r.refs(ctx, transport.ReceivePackServiceName)
-	if err != nil {
-		return err
-	}
-	if err := checkLease(adv, branch, lease); err != nil {
-		return err
+	// Where there is no such repository, only the service for reading says so.
+	var adv *packp.AdvRefs
+	for _, service := range []string{transport.UploadPackServiceName, transport.ReceivePackServiceName} {
+		var err error
+		if adv, err = r.refs(ctx, service); err != nil {
+			return err
+		}
+		if err := checkLease(adv, branch, lease); err != nil {
+			return err
+		}
 	}
 	return r.update(ctx, adv, &packp.Command{
 		Name: plumbing.NewBranchReferenceName(branch),

@@ -57,6 +57,7 @@ type Fixture struct {
 	Login string     // the account that Forge acts as; it may write to the repository
 	Repo  forge.Name // fresh; its one commit on the default branch main holds README.md
 	Human Human
+	Many  int // how many pull requests are more than two pages; 55 by default
 }
 
 // Human is the repository's owner, who is not the driver's account. Its
@@ -83,6 +84,8 @@ type Reviewer interface {
 	Login() string
 	// Merge merges a pull request and deletes nothing.
 	Merge(t testing.TB, number int64)
+	// Comment comments on a pull request.
+	Comment(t testing.TB, number int64, body string)
 	// Inspect returns what of a pull request the drivers do not read.
 	Inspect(t testing.TB, number int64) Inspection
 }

@@ -134,8 +134,8 @@ func (f *Forge) failed(repo forge.Name, doing string, err error) error {
 	return &hidden{text: text, err: err}
 }
 
-// hidden is an error whose text is not to be seen; errors.Is works on it,
-// unwrapping does not.
+// hidden is an error whose text is not to be seen. Its class is, and so are
+// the two types that hold nothing of what a server said.
 type hidden struct {
 	text string
 	err  error
@@ -144,3 +144,11 @@ type hidden struct {
 func (h *hidden) Error() string { return h.text }
 
 func (h *hidden) Is(target error) bool { return errors.Is(h.err, target) }
+
+func (h *hidden) As(target any) bool {
+	switch target.(type) {
+	case **forge.RateLimitError, **forge.FileError:
+		return errors.As(h.err, target)
+	}
+	return false
+}

@@ -19,7 +19,11 @@ import (
 	"github.com/nuobit/odyssey/test/giteatest"
 )
 
-func TestMain(m *testing.M) { os.Exit(giteatest.Main(m)) }
+// smallPages makes several pages of few pull requests; each takes Gitea about
+// a second to make.
+const smallPages = "[api]\nMAX_RESPONSE_ITEMS = 5\n"
+
+func TestMain(m *testing.M) { os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages})) }
 
 func TestGiteaIsAForge(t *testing.T) {
 	t.Parallel()
@@ -86,7 +90,7 @@ func (w world) fixture(t *testing.T) forgetest.Fixture {
 		t.Fatal(err)
 	}
 	name := w.repo(t, giteatest.RepoOptions{})
-	return forgetest.Fixture{Forge: f, Login: w.bot.Login, Repo: name, Human: human{w, name}}
+	return forgetest.Fixture{Forge: f, Login: w.bot.Login, Repo: name, Human: human{w, name}, Many: 12}
 }
 
 // quick retries without long waits.
@@ -135,7 +139,9 @@ func (h human) Modes(t testing.TB, branch string) map[string]string {
 	var tree struct {
 		Tree []struct{ Path, Mode, Type string }
 	}
-	h.api(t, http.MethodGet, "/git/trees/"+branch+"?recursive=true", nil, &tree)
+	var at struct{ Commit struct{ ID string } }
+	h.api(t, http.MethodGet, "/branches/"+branch, nil, &at)
+	h.api(t, http.MethodGet, "/git/trees/"+at.Commit.ID+"?recursive=true", nil, &tree)
 	modes := map[string]string{}
 	for _, entry := range tree.Tree {
 		if entry.Type != "tree" {
@@ -159,6 +165,11 @@ func (h human) Merge(t testing.TB, number int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (h human) Comment(t testing.TB, number int64, body string) {
+	t.Helper()
+	h.api(t, http.MethodPost, fmt.Sprintf("/issues/%d/comments", number), map[string]any{"body": body}, nil)
 }
 
 func (h human) Inspect(t testing.TB, number int64) forgetest.Inspection {

@@ -86,8 +86,10 @@ func (f *Forge) File(ctx context.Context, repo forge.Repo, ref, path string) ([]
 	switch {
 	case got.Type == "symlink":
 		return nil, &forge.FileError{Path: path, Reason: "is a symbolic link"}
+	case got.Type == "submodule":
+		return nil, &forge.FileError{Path: path, Reason: "is a submodule"}
 	case got.Type != "file":
-		return nil, &forge.FileError{Path: path, Reason: "is a " + got.Type}
+		return nil, &forge.FileError{Path: path, Reason: "is no plain file"}
 	case got.Size > forge.MaxFile:
 		return nil, &forge.FileError{Path: path, Reason: fmt.Sprintf("is larger than %d MiB", forge.MaxFile>>20)}
 	case got.Content == nil:

@@ -1,5 +1,5 @@
-// Package local reads a checkout on disk as if it were a repository on a
-// forge, for commands that need no forge.
+// Package local reads a checkout on disk, committed or not, as the drivers of
+// forges read a repository. It changes nothing.
 package local
 
 import (
@@ -9,17 +9,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
-// maxFile is how large a file may be, in bytes.
-const maxFile = 2 << 20
-
-// Checkout is a directory with a repository's files.
+// Checkout is a directory.
 type Checkout struct{ root *os.Root }
 
-// Open opens the directory.
+// Open opens a directory; Close ends its use.
 func Open(dir string) (*Checkout, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -31,42 +29,84 @@ func Open(dir string) (*Checkout, error) {
 // Close releases the directory.
 func (c *Checkout) Close() error { return c.root.Close() }
 
-// Snapshot reads those of paths that exist, as they are in the working tree.
-// A symbolic link is followed inside the directory and refused beyond it.
+// Snapshot reads files (slash-separated paths below the directory) as they
+// are now; Commit stays empty. A path that does not exist is absent. One that
+// is no plain file of at most forge.MaxFile bytes, or a symbolic link out of
+// the directory, is a *forge.FileError. Links within it are followed.
 func (c *Checkout) Snapshot(ctx context.Context, paths []string) (forge.Snapshot, error) {
 	snapshot := forge.Snapshot{Files: map[string][]byte{}}
 	for _, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return forge.Snapshot{}, err
 		}
-		data, err := c.read(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		content, err := c.read(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
 			return forge.Snapshot{}, err
+		default:
+			snapshot.Files[path] = content
 		}
-		snapshot.Files[path] = data
 	}
 	return snapshot, nil
 }
 
+// read looks before it opens: opening a named pipe would wait for a writer.
 func (c *Checkout) read(path string) ([]byte, error) {
+	if !fs.ValidPath(path) || path == "." {
+		return nil, &forge.FileError{Path: path, Reason: "is no path inside the directory"}
+	}
 	info, err := c.root.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case info.IsDir():
-		return nil, fmt.Errorf("%s: is a directory", path)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: is not a regular file", path)
-	case info.Size() > maxFile:
-		return nil, fmt.Errorf("%s: is larger than %d MiB", path, maxFile>>20)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := c.root.Lstat(path); err == nil {
+			return nil, &forge.FileError{Path: path, Reason: "is a symbolic link to nothing"}
+		}
+	}
+	if err != nil {
+		return nil, refusal(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &forge.FileError{Path: path, Reason: kind(info.Mode())}
 	}
 	file, err := c.root.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, refusal(path, err)
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxFile))
+	content, err := io.ReadAll(io.LimitReader(file, forge.MaxFile+1))
+	switch {
+	case err != nil:
+		return nil, refusal(path, err)
+	case len(content) > forge.MaxFile:
+		return nil, &forge.FileError{Path: path, Reason: fmt.Sprintf("is larger than %d MiB", forge.MaxFile>>20)}
+	}
+	return content, nil
+}
+
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "is a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "is a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "is a socket"
+	case mode&fs.ModeDevice != 0:
+		return "is a device"
+	}
+	return "is no plain file"
+}
+
+// refusal turns an error of os.Root into fs.ErrNotExist, also where a file is
+// above the path, or a *forge.FileError. The one error of os.Root that is not
+// the system's is about a symbolic link that leads out.
+func refusal(path string, err error) error {
+	var system syscall.Errno
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return fs.ErrNotExist
+	case errors.As(err, &system):
+		return &forge.FileError{Path: path, Reason: "cannot be read: " + system.Error()}
+	}
+	return &forge.FileError{Path: path, Reason: "leads out of the directory"}
 }

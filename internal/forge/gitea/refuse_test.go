@@ -1,0 +1,273 @@
+package gitea_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehttp"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
+	"github.com/nuobit/odyssey/internal/forge/gitea"
+)
+
+const canary = "c4n4ry-t0ken-0123456789"
+
+func driver(t *testing.T, url string, token forge.Secret) *gitea.Forge {
+	t.Helper()
+	f, err := gitea.New(gitea.Options{URL: url, Token: token, HTTP: quick()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// everything calls every method of a driver.
+func everything(t *testing.T, f forgetest.Forge, name forge.Name) map[string]error {
+	ctx := t.Context()
+	const sha = "0123456789012345678901234567890123456789"
+	repo := forge.Repo{Name: name, DefaultBranch: "main"}
+	errs := map[string]error{
+		"DeleteBranch":   f.DeleteBranch(ctx, repo, "b", sha),
+		"RequestReviews": f.RequestReviews(ctx, repo, 1, []string{"who"}),
+		"AddComment":     f.AddComment(ctx, repo, 1, "hello"),
+	}
+	_, errs["Repo"] = f.Repo(ctx, name)
+	_, errs["Snapshot"] = f.Snapshot(ctx, repo, []string{"f"})
+	_, errs["File"] = f.File(ctx, repo, "main", "f")
+	_, errs["Branch"] = f.Branch(ctx, repo, "main")
+	_, errs["Push"] = f.Push(ctx, repo, forge.Change{
+		Base: "main", BaseHead: sha, Branch: "b", Files: map[string][]byte{"f": nil},
+		By: forge.Identity{Name: "O", Email: "o@example.org"},
+	})
+	_, errs["OpenPullRequests"] = f.OpenPullRequests(ctx, repo)
+	_, errs["LastPullRequest"] = f.LastPullRequest(ctx, repo, "b")
+	_, errs["CreatePullRequest"] = f.CreatePullRequest(ctx, repo, forge.NewPullRequest{Head: "b", Base: "main", Title: "t", Labels: []string{"l"}})
+	_, errs["EditPullRequest"] = f.EditPullRequest(ctx, repo, 1, forge.Edit{Title: "t"})
+	_, errs["Comments"] = f.Comments(ctx, repo, 1)
+	return errs
+}
+
+func TestFault_T1_NoErrorHoldsTheToken(t *testing.T) {
+	t.Parallel()
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	for name, at := range map[string]struct {
+		url   string
+		class error
+	}{
+		"refused connection":    {closed.URL, forge.ErrTransient},
+		"a server that repeats": {echo(t, http.StatusForbidden), forge.ErrUnauthorized},
+		"a failing one too":     {echo(t, http.StatusInternalServerError), forge.ErrTransient},
+		"a success it is not":   {echo(t, http.StatusOK), nil},
+		"Gitea, wrong token":    {newWorld(t).srv.URL, forge.ErrUnauthorized},
+		"redirect elsewhere":    {redirect(t, http.StatusTemporaryRedirect), nil},
+		"redirect for good":     {redirect(t, http.StatusMovedPermanently), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for method, err := range everything(t, driver(t, at.url, canary), forge.Name{Owner: "o", Name: "n"}) {
+				if err == nil && method == "RequestReviews" {
+					continue // its answer has no body
+				}
+				if err == nil {
+					t.Errorf("%s: no error", method)
+					continue
+				}
+				if at.class != nil && !errors.Is(err, at.class) {
+					t.Errorf("%s: error %q, want one that is %q", method, err, at.class)
+				}
+				for ; err != nil; err = errors.Unwrap(err) {
+					if leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
+						t.Errorf("%s: the token is in %q", method, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// leaks finds the token, and the basic authentication that holds it.
+func leaks(text string) bool {
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.SetBasicAuth("odyssey", canary)
+	return strings.Contains(text, canary) || strings.Contains(text, strings.TrimPrefix(req.Header.Get("Authorization"), "Basic "))
+}
+
+// echo is a server that answers with the credentials it was sent.
+func echo(t *testing.T, status int) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		said := r.Header.Get("Authorization") + " " + password
+		w.Header().Set("Content-Type", said)
+		w.WriteHeader(status)
+		if strings.Contains(r.URL.Path, "/api/") {
+			_ = json.NewEncoder(w).Encode(map[string]any{"message": said, "id": said, "number": said, "type": said, "commit": said})
+			return
+		}
+		_, _ = w.Write([]byte(said))
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// redirect is a server that sends everybody to another one, where the test
+// fails if any request arrives.
+func redirect(t *testing.T, status int) string {
+	t.Helper()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s %s was sent to another host, with %q", r.Method, r.URL, r.Header)
+	}))
+	t.Cleanup(elsewhere.Close)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+r.URL.RequestURI(), status)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func TestFault_T1_OptionsDoNotPrintTheToken(t *testing.T) {
+	t.Parallel()
+	o := gitea.Options{URL: "https://git.example.org", Token: canary}
+	inJSON, err := json.Marshal(o.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", o, o, o, inJSON); leaks(text) {
+		t.Errorf("the token is in %s", text)
+	}
+}
+
+func TestNewRefusesOptions(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]gitea.Options{
+		"no URL":           {Token: "t"},
+		"no scheme":        {URL: "git.example.org", Token: "t"},
+		"another scheme":   {URL: "ssh://git.example.org", Token: "t"},
+		"password in URL":  {URL: "https://me:" + canary + "@git.example.org", Token: "t"},
+		"query":            {URL: "https://git.example.org?x=" + canary, Token: "t"},
+		"broken URL":       {URL: "https://git.example.org:" + canary, Token: "t"},
+		"no token":         {URL: "https://git.example.org"},
+		"unknown flavour":  {URL: "https://git.example.org", Token: "t", Flavour: "gogs"},
+		"name not allowed": {URL: "https://git.example.org", Token: "t", Flavour: "Gitea"},
+	} {
+		if _, err := gitea.New(o); err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	f, err := gitea.New(gitea.Options{URL: "https://git.example.org/sub/", Token: "t", Flavour: gitea.Forgejo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Repo(t.Context(), forge.Name{Owner: "..", Name: "admin/users"}); err == nil {
+		t.Error("a name that leads elsewhere is taken")
+	}
+}
+
+// What an account may not do is told apart from what does not exist.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := newStage(t)
+	stranger := driver(t, w.srv.URL, forge.Secret(w.stranger.Token))
+	_, err := stranger.Push(t.Context(), s.repo, s.change)
+	if !errors.Is(err, forge.ErrUnauthorized) {
+		t.Errorf("push by a stranger: error %v", err)
+	}
+
+	w.as(t, w.owner, http.MethodPost, s.Repo, "/branch_protections", map[string]any{
+		"rule_name": "main", "enable_push": false,
+	}, nil)
+	onMain := s.change
+	onMain.Branch, onMain.Lease = "main", onMain.BaseHead
+	_, err = s.Forge.Push(t.Context(), s.repo, onMain)
+	if !errors.Is(err, forge.ErrUnauthorized) || !strings.Contains(err.Error(), "protected branch main") {
+		t.Errorf("push to a protected branch: error %v, want one that says so", err)
+	}
+
+	w.as(t, w.owner, http.MethodPatch, s.Repo, "", map[string]any{"archived": true}, nil)
+	if repo, err := s.Forge.Repo(t.Context(), s.Repo); err != nil || !repo.Archived {
+		t.Errorf("archived repository: %+v, %v", repo, err)
+	}
+	if err := s.Forge.AddComment(t.Context(), s.repo, s.pr.Number, "x"); !errors.Is(err, forge.ErrConflict) {
+		t.Errorf("comment in an archived repository: error %v", err)
+	}
+}
+
+func TestPullRequestFromDeletedFork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := w.fixture(t)
+	at.Human.ForkPullRequest(t, "main")
+	fork := forge.Name{Owner: w.stranger.Login, Name: at.Repo.Name}
+	w.as(t, w.stranger, http.MethodDelete, fork, "", nil, nil)
+	open, err := at.Forge.OpenPullRequests(t.Context(), forge.Repo{Name: at.Repo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pr := range open {
+		if !pr.FromFork {
+			t.Errorf("%+v is not from a fork", pr)
+		}
+	}
+	_, err = at.Forge.LastPullRequest(t.Context(), forge.Repo{Name: at.Repo, DefaultBranch: "main"}, "main")
+	if !errors.Is(err, forge.ErrNotFound) {
+		t.Errorf("error %v, want that there is none from the repository itself", err)
+	}
+}
+
+// A server that does not count its items is asked until a page is short.
+func TestPagesWithoutCount(t *testing.T) {
+	t.Parallel()
+	const items = 120
+	var calls atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		var page, limit int
+		_, err := fmt.Sscan(r.FormValue("page")+" "+r.FormValue("limit"), &page, &limit)
+		if err != nil {
+			t.Error(err)
+		}
+		pulls := []map[string]any{}
+		for i := (page - 1) * limit; i < min(page*limit, items); i++ {
+			pulls = append(pulls, map[string]any{"number": i})
+		}
+		_ = json.NewEncoder(w).Encode(pulls)
+	}))
+	t.Cleanup(srv.Close)
+	open, err := driver(t, srv.URL, "t").OpenPullRequests(t.Context(), forge.Repo{Name: forge.Name{Owner: "o", Name: "n"}})
+	if err != nil || len(open) != items || calls.Load() != 3 {
+		t.Errorf("%d pull requests in %d calls, %v; want %d in 3", len(open), calls.Load(), err, items)
+	}
+}
+
+// F3: a long wait is handed to the caller at once, for reads, writes and git.
+func TestFault_F3_RateLimit(t *testing.T) {
+	t.Parallel()
+	var calls atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(srv.Close)
+	f, err := gitea.New(gitea.Options{URL: srv.URL, Token: canary, HTTP: forgehttp.Options{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method, err := range everything(t, f, forge.Name{Owner: "o", Name: "n"}) {
+		var limit *forge.RateLimitError
+		if !errors.As(err, &limit) || limit.RetryAfter.Hours() != 1 || !errors.Is(err, forge.ErrTransient) {
+			t.Errorf("%s: error %v, want a wait of an hour", method, err)
+		}
+		if n := calls.Swap(0); n > 13 {
+			t.Errorf("%s: %d calls", method, n)
+		}
+	}
+}
