@@ -84,6 +84,6 @@ func sameFields(a, b []Field) bool {
 }
 
 func sameNode(a, b *yaml.Node) bool {
-	return a.Kind == b.Kind && a.Value == b.Value && a.ShortTag() == b.ShortTag() &&
+	return a.Kind == b.Kind && (a.Value == b.Value || isNull(a)) && a.ShortTag() == b.ShortTag() &&
 		slices.EqualFunc(a.Content, b.Content, sameNode)
 }

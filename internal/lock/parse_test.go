@@ -2,6 +2,8 @@ package lock_test
 
 import (
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,34 +44,49 @@ func mustFormat(t testing.TB, file *lock.File) string {
 	return string(data)
 }
 
-// field renders a carried-over key as one line of flow YAML.
-func field(t testing.TB, f lock.Field) string {
-	t.Helper()
-	node := *f.Value
-	node.Style |= yaml.FlowStyle
-	out, err := yaml.Marshal(&node)
-	if err != nil {
-		t.Fatal(err)
+// flow renders a node without its style and comments: text in quotes unless it
+// is one plain word, and other scalars as they stand.
+func flow(node *yaml.Node) string {
+	var parts []string
+	switch node.Kind {
+	case yaml.MappingNode:
+		for i := 0; i < len(node.Content); i += 2 {
+			parts = append(parts, flow(node.Content[i])+": "+flow(node.Content[i+1]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case yaml.SequenceNode:
+		for _, item := range node.Content {
+			parts = append(parts, flow(item))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
 	}
-	return f.Key + "=" + strings.TrimSuffix(string(out), "\n")
+	switch tag := node.ShortTag(); {
+	case tag == "!!null":
+		return "null"
+	case tag != "!!str":
+		return node.Value
+	case plainWord.MatchString(node.Value):
+		return node.Value
+	}
+	return strconv.Quote(node.Value)
 }
 
-func fields(t testing.TB, all []lock.Field) string {
-	t.Helper()
+var plainWord = regexp.MustCompile(`^[a-z][a-z0-9 ]*$`)
+
+func fields(all []lock.Field) string {
 	var out []string
 	for _, f := range all {
-		out = append(out, field(t, f))
+		out = append(out, f.Key+"="+flow(f.Value))
 	}
 	return strings.Join(out, " ")
 }
 
 // summary renders a file as one line a part, without lines and layout.
-func summary(t testing.TB, file *lock.File) string {
-	t.Helper()
+func summary(file *lock.File) string {
 	var b strings.Builder
 	line := func(words ...string) { b.WriteString(strings.TrimRight(strings.Join(words, " "), " ") + "\n") }
 	for _, d := range file.Destinations {
-		line(d.Path, fields(t, d.Extra))
+		line(d.Path, fields(d.Extra))
 		for _, r := range d.Remotes {
 			line(" remote", r.Name, r.URL)
 		}
@@ -77,7 +94,7 @@ func summary(t testing.TB, file *lock.File) string {
 			line(" target", d.Target)
 		}
 		for _, m := range d.Merges {
-			line(" merge", m.Remote, m.Ref, m.Commit, m.MergeBase, fields(t, m.Options))
+			line(" merge", m.Remote, m.Ref, m.Commit, m.MergeBase, fields(m.Options))
 		}
 		if d.Tree != "" {
 			line(" tree", d.Tree)
@@ -195,11 +212,11 @@ d
  merge oca 17.0
 `},
 		{"comments and quotes", "# head\n'./a b': # c\n  remotes: {\"o\": 'https://h/o'} # d\n  merges:\n  # e\n  - \"o 1\" # f\n", "./a b\n remote o https://h/o\n merge o 1\n"},
-		{"nothing set", "a: {remotes: {o: https://h/o}, merges: [o 1], defaults: , fetch_all: ~, shell_command_after: }\n", "a defaults= fetch_all=~ shell_command_after=\n remote o https://h/o\n merge o 1\n"},
+		{"nothing set", "a: {remotes: {o: https://h/o}, merges: [o 1], defaults: , fetch_all: ~, shell_command_after: }\n", "a defaults=null fetch_all=null shell_command_after=null\n remote o https://h/o\n merge o 1\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, summary(t, mustParse(t, test.in))); diff != "" {
+			if diff := cmp.Diff(test.want, summary(mustParse(t, test.in))); diff != "" {
 				t.Error(diff)
 			}
 		})

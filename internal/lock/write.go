@@ -100,9 +100,17 @@ func formatField(b *bytes.Buffer, field Field, depth int) error {
 	return nil
 }
 
-// bare copies a node without comments.
+// bare copies a node without comments. A value that is left empty is written
+// as null: inside of braces the encoder would make it empty text. Text with
+// empty lines at its end is quoted: as a block it would take in those below it.
 func bare(node *yaml.Node) *yaml.Node {
 	out := *node
+	switch {
+	case isNull(node) && node.Value == "":
+		out.Value, out.Style = "null", 0
+	case node.Kind == yaml.ScalarNode && (strings.HasSuffix(node.Value, "\n\n") || node.Value == "\n"):
+		out.Style = yaml.DoubleQuotedStyle
+	}
 	out.HeadComment, out.LineComment, out.FootComment = "", "", ""
 	out.Content = nil
 	for _, child := range node.Content {

@@ -2,6 +2,7 @@ package forgegit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 
@@ -17,19 +18,16 @@ import (
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 )
 
-// maxObjects is how many bytes of unpacked objects are held in memory.
-const maxObjects = 256 << 20
-
 // objects is a bounded store in memory: a small pack can unpack to anything.
 type objects struct {
 	*memory.Storage
-	left int64
+	left, limit int64
 }
 
 // SetEncodedObject stores an object while there is room.
 func (o *objects) SetEncodedObject(obj plumbing.EncodedObject) (plumbing.Hash, error) {
 	if o.left -= obj.Size(); o.left < 0 {
-		return plumbing.ZeroHash, fmt.Errorf("%w: more than %d bytes of objects", forgehttp.ErrTooLarge, maxObjects)
+		return plumbing.ZeroHash, fmt.Errorf("%w: more than %d bytes of objects", forgehttp.ErrTooLarge, o.limit)
 	}
 	return o.Storage.SetEncodedObject(obj)
 }
@@ -69,7 +67,8 @@ func (r *Remote) fetch(ctx context.Context, adv *packp.AdvRefs, commit plumbing.
 	if err := pack.Decode(answer); err != nil {
 		return nil, garbled("fetch", err)
 	}
-	store := &objects{Storage: memory.NewStorage(), left: maxObjects}
+	limit := cmp.Or(r.MaxObjects, maxObjects)
+	store := &objects{Storage: memory.NewStorage(), left: limit, limit: limit}
 	if err := packfile.UpdateObjectStorage(store, pack); err != nil {
 		return nil, garbled("unpack", err)
 	}

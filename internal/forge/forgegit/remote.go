@@ -26,14 +26,16 @@ const (
 
 	packTimeout = 5 * time.Minute
 	maxPack     = 64 << 20
+	maxObjects  = 256 << 20
 	maxRefusal  = 4 << 10 // of an error answer's body that is read
 )
 
 // Remote is one repository on a forge.
 type Remote struct {
-	URL  string                        // "https://host/owner/name.git", without credentials
-	HTTP *http.Client                  // from Client
-	Auth func(req *http.Request) error // adds the credentials to a request
+	URL        string                        // "https://host/owner/name.git", without credentials
+	HTTP       *http.Client                  // from Client
+	Auth       func(req *http.Request) error // adds the credentials to a request
+	MaxObjects int64                         // bytes of unpacked objects held in memory; 256 MiB when 0
 }
 
 // Client returns a client like forgehttp's for the API, but with room and
