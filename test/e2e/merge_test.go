@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"net/http"
 	"os"
 	"regexp"
@@ -48,15 +49,17 @@ func anonymous(s *stage, text string) string {
 	return regexp.MustCompile(`newest of \d{4}-\d\d-\d\d`).ReplaceAllString(text, "newest of DATE")
 }
 
+var update = flag.Bool("update", false, "write the golden files")
+
 func golden(t *testing.T, path, got string) {
 	t.Helper()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
+	if *update {
 		must(t, os.WriteFile(path, []byte(got), 0o600))
 	}
 	want, err := os.ReadFile(path)
 	must(t, err)
 	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s (-want +got; UPDATE_GOLDEN=1 writes it):\n%s", path, d)
+		t.Errorf("%s (-want +got; -update writes it):\n%s", path, d)
 	}
 }
 
