@@ -79,11 +79,11 @@ editors and other tools.`,
 		Example: `  odyssey-bot schema > odyssey.schema.json`,
 		Args:    cli.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			make := config.RepoSchema
+			schema := config.RepoSchema
 			if server {
-				make = config.ServerSchema
+				schema = config.ServerSchema
 			}
-			data, err := make()
+			data, err := schema()
 			if err != nil {
 				return err
 			}

@@ -89,7 +89,7 @@ func (a *app) runLock(ctx context.Context, o *lockOptions) error {
 	if err != nil {
 		return &cli.NoteError{Err: err, Note: "the lock was not changed"}
 	}
-	written, err := o.write(locked, next)
+	written, err := o.write(next)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (a *app) expand(o *lockOptions, data []byte) ([]byte, error) {
 	return lock.ExpandEnv(o.repos, data, env)
 }
 
-func (o *lockOptions) write(locked, next *lock.File) (bool, error) {
+func (o *lockOptions) write(next *lock.File) (bool, error) {
 	if o.check {
 		return false, nil
 	}

@@ -74,7 +74,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
 	}
 	for _, warning := range server.Warnings {
-		log.Warn(warning)
+		log.Warn("unwise configuration", "warning", warning)
 	}
 	b, err := a.newBot(&server, o)
 	if err != nil {

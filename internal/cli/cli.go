@@ -107,7 +107,7 @@ func Each(err error) []error {
 	if err == nil {
 		return nil
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only the outermost is taken apart
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || fmt.Sprintf("%T", err) != "*errors.joinError" {
 		return []error{err}
 	}

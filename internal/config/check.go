@@ -150,7 +150,7 @@ func (c *checker) array(node *yaml.Node, path string, s *jsonschema.Schema) {
 }
 
 func (c *checker) text(node *yaml.Node, path string, s *jsonschema.Schema) {
-	length := uint64(utf8.RuneCountInString(node.Value))
+	length := uint64(utf8.RuneCountInString(node.Value)) //nolint:gosec // a count is not negative
 	switch {
 	case s.Enum != nil && !slices.Contains(enum(s), node.Value):
 		c.unexpected(node, path, s)

@@ -40,7 +40,7 @@ func hostile() map[string]string {
 }
 
 // TestFault_Y1_Bounded is not parallel: it measures what the process allocates.
-func TestFault_Y1_Bounded(t *testing.T) {
+func TestFault_Y1_Bounded(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	for name, in := range hostile() {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -70,8 +70,7 @@ func (c *checker) checkGlobs(group *yaml.Node) {
 		for i, glob := range items(globs) {
 			text, ok := textOf(glob)
 			if _, err := path.Match(text, ""); ok && err != nil {
-				c.fault(glob, fmt.Sprintf("merges.group.%s[%d]", name, i), "%q is no valid glob", text).Hint =
-					`* and ? match within a part of the path, [ab] one of these, \ takes the next one literally`
+				c.fault(glob, fmt.Sprintf("merges.group.%s[%d]", name, i), "%q is no valid glob", text).Hint = `* and ? match within a part of the path, [ab] one of these, \ takes the next one literally`
 			}
 		}
 	}

@@ -98,7 +98,11 @@ func defaults(t *testing.T, schema func() ([]byte, error)) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return collect(data).(map[string]any)
+	collected, ok := collect(data).(map[string]any)
+	if !ok {
+		t.Fatalf("the schema is no object: %s", data)
+	}
+	return collected
 }
 
 // marshal returns JSON, which is YAML too.

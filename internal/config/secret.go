@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 )
@@ -50,7 +49,7 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // readSecret reads a file that holds one line. Errors do not repeat it.
 func readSecret(path string) (Secret, error) {
-	if _, err := statSecret(path); err != nil {
+	if err := checkSecretFile(path); err != nil {
 		return Secret{}, err
 	}
 	f, err := os.Open(path)
@@ -76,14 +75,14 @@ func readSecret(path string) (Secret, error) {
 	return NewSecret(string(text)), nil
 }
 
-// statSecret follows symbolic links, as Kubernetes mounts secrets by them.
-func statSecret(path string) (fs.FileInfo, error) {
+// checkSecretFile follows symbolic links, as Kubernetes mounts secrets by them.
+func checkSecretFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New(path + " is not a regular file")
+		return errors.New(path + " is not a regular file")
 	}
-	return info, nil
+	return nil
 }

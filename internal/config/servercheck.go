@@ -97,7 +97,7 @@ func (c *checker) readSecrets() (tokens []Secret, warnings []string) {
 	}
 	node := child(child(c.doc.Root, "git"), "credentialsFile")
 	if file, ok := textOf(node); ok && file != "" {
-		if _, err := statSecret(c.besides(file)); err != nil {
+		if err := checkSecretFile(c.besides(file)); err != nil {
 			c.fault(node, "git.credentialsFile", "%s", err)
 		}
 		warnings = append(warnings, c.exposed(node)...)

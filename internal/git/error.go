@@ -20,7 +20,7 @@ var (
 	ErrNoRepository = errors.New("no such repository")
 )
 
-const credentialHint = "name a credential-store file (--git-credentials, or git.credentialsFile in odyssey.yaml)"
+const credentialHint = "name a credential-store file (--git-credentials, or git.credentialsFile in odyssey.yaml)" //nolint:gosec // names options, holds no credential
 
 // Error is a git command that failed.
 type Error struct {
@@ -71,21 +71,23 @@ func cutAny(line string, prefixes ...string) (string, bool) {
 	return line, false
 }
 
-var classes = []struct {
-	class   error
-	pattern *regexp.Regexp
-}{
-	{ErrRefused, regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: (401|403)|permission denied|terminal prompts disabled|host key verification failed`)},
-	{ErrNoRepository, regexp.MustCompile(`(?i)repository .*not found|not found$|does not appear to be a git repository|returned error: (404|410)`)},
-	{ErrTransient, regexp.MustCompile(`(?i)could not resolve|connection (refused|reset|timed out|closed)|timed? ?out|returned error: (429|5\d\d)|early eof|unexpected disconnect|hung up|empty reply|rpc failed|tls connection|recv failure|ssl_read|gnutls_handshake|network is unreachable|too slow|failed to connect|expected flush`)},
-}
+// What git and servers say of each class. The order matters: the first that
+// matches counts.
+var (
+	refused      = regexp.MustCompile(`(?i)authentication failed|could not read (username|password)|returned error: (401|403)|permission denied|terminal prompts disabled|host key verification failed`)
+	noRepository = regexp.MustCompile(`(?i)repository .*not found|not found$|does not appear to be a git repository|returned error: (404|410)`)
+	transient    = regexp.MustCompile(`(?i)could not resolve|connection (refused|reset|timed out|closed)|timed? ?out|returned error: (429|5\d\d)|early eof|unexpected disconnect|hung up|empty reply|rpc failed|tls connection|recv failure|ssl_read|gnutls_handshake|network is unreachable|too slow|failed to connect|expected flush`)
+)
 
 func classify(stderr string) error {
 	text := strings.TrimSpace(stderr)
-	for _, c := range classes {
-		if c.pattern.MatchString(text) {
-			return c.class
-		}
+	switch {
+	case refused.MatchString(text):
+		return ErrRefused
+	case noRepository.MatchString(text):
+		return ErrNoRepository
+	case transient.MatchString(text):
+		return ErrTransient
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func commentBomb() string {
 }
 
 // TestFault_Y1_LockMemory is not parallel: it measures what the process allocates.
-func TestFault_Y1_LockMemory(t *testing.T) {
+func TestFault_Y1_LockMemory(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	many := strings.Repeat("a", yamldoc.MaxSize/2)
 	var destinations strings.Builder
 	for i := range 3000 {

@@ -84,7 +84,7 @@ func scalar(text string) string {
 func formatField(b *bytes.Buffer, field Field, depth int) error {
 	key := &yaml.Node{Kind: yaml.ScalarNode}
 	key.SetString(field.Key)
-	node := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, bare(field.Value)}}
+	node := bare(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, field.Value}})
 	for range depth {
 		parent := &yaml.Node{Kind: yaml.ScalarNode, Value: "x"}
 		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{parent, node}}
@@ -101,20 +101,30 @@ func formatField(b *bytes.Buffer, field Field, depth int) error {
 }
 
 // bare copies a node without comments. A value that is left empty is written
-// as null: inside of braces the encoder would make it empty text. Text with
-// empty lines at its end is quoted: as a block it would take in those below it.
+// as null: inside of braces the encoder would make it empty text.
 func bare(node *yaml.Node) *yaml.Node {
 	out := *node
 	switch {
 	case isNull(node) && node.Value == "":
 		out.Value, out.Style = "null", 0
-	case node.Kind == yaml.ScalarNode && (strings.HasSuffix(node.Value, "\n\n") || node.Value == "\n"):
+	case node.Kind == yaml.ScalarNode && isBadBlock(node.Value):
 		out.Style = yaml.DoubleQuotedStyle
 	}
 	out.HeadComment, out.LineComment, out.FootComment = "", "", ""
 	out.Content = nil
-	for _, child := range node.Content {
-		out.Content = append(out.Content, bare(child))
+	for i, child := range node.Content {
+		child = bare(child)
+		if node.Kind == yaml.MappingNode && i%2 == 0 && strings.Contains(child.Value, "\n") {
+			child.Style = yaml.DoubleQuotedStyle
+		}
+		out.Content = append(out.Content, child)
 	}
 	return &out
+}
+
+// isBadBlock reports whether text, written as a block, would not be read back:
+// empty lines at its end take in those below it, and at its beginning the
+// encoder doubles them.
+func isBadBlock(text string) bool {
+	return strings.HasPrefix(text, "\n") || strings.HasSuffix(text, "\n\n")
 }

@@ -75,20 +75,19 @@ func (p *Proposal) staying(dest string, i int) string {
 }
 
 func (m move) row(b *strings.Builder, prefix string) {
-	from, to, note := "–", "–", ""
+	from, to := "–", "–"
 	if m.Old != "" {
 		from = m.web.commit(m.Old)
 	}
 	if m.New != "" {
 		to = m.web.commit(m.New)
 	}
+	note := "gone from `" + ReposFile + "`"
 	switch {
 	case m.Moved():
 		note = m.distance()
 	case m.New != "":
 		note = "new in `" + ReposFile + "`"
-	default:
-		note = "gone from `" + ReposFile + "`"
 	}
 	fmt.Fprintf(b, "| %s%s | %s | %s | %s |\n", prefix, inline(m.Remote+" "+m.Ref), from, to, note)
 }

@@ -39,31 +39,51 @@ func plain(text string) string {
 	text = mention.ReplaceAllString(visible(text), "$1"+gap)
 	text = ticket.ReplaceAllString(text, "$1-"+gap+"$2")
 	text = address.ReplaceAllString(text, "$1"+gap)
+	for range 2 { // the brackets of a pair may each begin another one
+		text = strings.ReplaceAll(text, "[[", "["+gap+"[")
+	}
 	return text
 }
 
 var (
 	mention = regexp.MustCompile(`([@#!])`)
-	ticket  = regexp.MustCompile(`([A-Za-z])-([0-9])`) // GH-1, JIRA-1
-	address = regexp.MustCompile(`(?i)(:/|www)`)       // https://…, www.…
+	// GH-1, JIRA-1, AB2-1; not saas-17.4, which people copy.
+	ticket  = regexp.MustCompile(`([A-Z][A-Z0-9_]*|[Gg][Hh])-([0-9])`)
+	address = regexp.MustCompile(`(?i)(:/|www)`) // https://…, www.…
 )
 
 // visible cuts text at maxText characters, folds white space, and writes
-// characters that cannot be seen as U+XXXX.
+// characters that cannot be seen, or that pile up, as U+XXXX.
 func visible(text string) string {
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
-	var b strings.Builder
-	count := 0
+	text = strings.Join(strings.Fields(emojiStyle.Replace(strings.ToValidUTF8(text, "?"))), " ")
+	var shown []rune
+	marks := 0
 	for _, r := range text {
-		if count++; count > maxText {
-			b.WriteString("…")
-			break
+		if marks++; !unicode.IsMark(r) {
+			marks = 0
 		}
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
+		if hidden(r) || marks > maxMarks {
+			shown = append(shown, []rune(fmt.Sprintf("U+%04X", r))...)
 		} else {
-			fmt.Fprintf(&b, "U+%04X", r)
+			shown = append(shown, r)
+		}
+		if len(shown) > maxText {
+			return string(shown[:maxText-1]) + "…"
 		}
 	}
-	return b.String()
+	return string(shown)
+}
+
+// emojiStyle drops what only chooses between a coloured and a black emoji.
+var emojiStyle = strings.NewReplacer("\ufe0e", "", "\ufe0f", "")
+
+// maxMarks is how many accents and the like one character may carry; more of
+// them cover the lines above and below.
+const maxMarks = 4
+
+// hidden reports whether r shows nothing, or changes how others show: what
+// Unicode calls default ignorable, and blanks that it does not call white space.
+func hidden(r rune) bool {
+	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) ||
+		strings.ContainsRune("\u2800\U00016fe4\U0001d159", r)
 }

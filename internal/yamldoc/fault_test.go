@@ -74,13 +74,13 @@ func keys(n int) string {
 }
 
 // TestFault_Y1_Memory is not parallel: it measures what the process allocates.
-func TestFault_Y1_Memory(t *testing.T) {
+func TestFault_Y1_Memory(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	for name, in := range map[string]string{"aliases": bomb(9), "merges": mergeBomb(9), "itself": "a: &a [*a, *a]\n"} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err := yamldoc.Parse("f.yaml", []byte(in))
 		runtime.ReadMemStats(&after)
-		asError(t, err)
+		_ = asError(t, err)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
 			t.Errorf("%s: %d MiB allocated for a file of %d bytes", name, used>>20, len(in))
 		}

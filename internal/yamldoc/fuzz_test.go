@@ -38,6 +38,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func checkPlain(t *testing.T, node *yaml.Node, depth int) {
+	t.Helper()
 	if depth > 32 || node.Line < 1 || node.Anchor != "" || node.Kind == yaml.AliasNode {
 		t.Fatalf("depth %d: %+v", depth, node)
 	}
@@ -55,6 +56,7 @@ func checkPlain(t *testing.T, node *yaml.Node, depth int) {
 // checkMeaning compares root to what yaml.v3 makes of data. Keys that are not
 // text are left out: there 0 and 00 are the same.
 func checkMeaning(t *testing.T, root *yaml.Node, data []byte) {
+	t.Helper()
 	var got, want any
 	if !hasTextKeys(root) || yaml.Unmarshal(data, &want) != nil || root.Decode(&got) != nil {
 		return

@@ -7,6 +7,7 @@ package yamldoc
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -132,7 +133,7 @@ func decode(data []byte) ([]*yaml.Node, error) {
 	var documents []*yaml.Node
 	for len(documents) < 2 {
 		var node yaml.Node
-		if err := decoder.Decode(&node); err == io.EOF {
+		if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, err

@@ -10,15 +10,19 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	dir, err := os.MkdirTemp("", "odyssey-bench-")
-	if err == nil {
-		err = lockRepos(ctx, dir)
-		_ = os.RemoveAll(dir)
-	}
-	if err != nil {
+	if err := bench(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func bench() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	dir, err := os.MkdirTemp("", "odyssey-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	return lockRepos(ctx, dir)
 }

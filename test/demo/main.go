@@ -19,15 +19,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := demo(ctx, os.Getenv("DEMO_EXIT") == "1"); err != nil && ctx.Err() == nil {
+	if err := demo(os.Getenv("DEMO_EXIT") == "1"); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func demo(ctx context.Context, exit bool) error {
+func demo(exit bool) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	dir, err := os.MkdirTemp("", "odyssey-demo-")
 	if err != nil {
 		return err

@@ -213,7 +213,7 @@ func (w *World) API(ctx context.Context, method, path string, in, out any) error
 // Diff returns the changes of a pull request as a unified diff.
 func (w *World) Diff(ctx context.Context, number int64) (string, error) {
 	url := fmt.Sprintf("%s/api/v1/repos/%s/pulls/%d.diff", w.Server.URL, w.Image, number)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return "", err
 	}
