@@ -49,11 +49,26 @@ func New(ctx context.Context, server *giteatest.Server, binary, dir, prefix stri
 		}
 		*user = made
 	}
+	if err := w.restrictBot(ctx); err != nil {
+		return nil, err
+	}
 	w.Image = w.Owner.Login + "/odoo-image"
 	if err := server.NewRepo(ctx, w.Owner, "odoo-image", giteatest.RepoOptions{}); err != nil {
 		return nil, err
 	}
 	return w, server.AddCollaborator(ctx, w.Owner, w.Image, w.Bot)
+}
+
+// restrictBot gives the bot a token with the scopes that the README names.
+func (w *World) restrictBot(ctx context.Context) error {
+	password := giteatest.User{Login: w.Bot.Login, Password: w.Bot.Password}
+	in := map[string]any{"name": "odyssey", "scopes": []string{"write:repository", "write:issue"}}
+	var token struct {
+		SHA1 string `json:"sha1"`
+	}
+	err := w.Server.API(ctx, password, http.MethodPost, "/users/"+w.Bot.Login+"/tokens", in, &token)
+	w.Bot.Token = token.SHA1
+	return err
 }
 
 // Build compiles odyssey-bot into dir and returns its path.
