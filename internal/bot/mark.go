@@ -40,9 +40,12 @@ func marked(body string, m mark) string {
 	return body + "\n" + m.String() + "\n"
 }
 
-// unmarked returns body without its mark: what the bot closes itself is not
-// held against a later proposal of the same.
-func unmarked(body string) string { return markPattern.ReplaceAllString(body, "") }
+// unmarked returns body with its mark made void: what the bot closes itself is
+// not held against a later proposal of the same. It is never empty, which
+// would be no edit.
+func unmarked(body string) string {
+	return markPattern.ReplaceAllLiteralString(body, "<!-- odyssey -->")
+}
 
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
@@ -63,8 +66,10 @@ const (
 	noteEnd   = "<!-- /odyssey note -->\n\n"
 )
 
-// noted returns body with note in the place of an earlier one.
+// noted returns body with note in the place of an earlier one. Who edits a
+// body in a browser leaves it with CRLF line ends.
 func noted(body, note string) string {
+	body = strings.ReplaceAll(body, "\r\n", "\n")
 	if _, after, found := strings.Cut(body, noteEnd); found && strings.HasPrefix(body, noteStart) {
 		body = after
 	}

@@ -29,7 +29,7 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 	}
 	r.open = map[string]forge.PullRequest{}
 	for _, pr := range all {
-		if !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) {
+		if r.ours(pr) {
 			r.open[pr.Head] = pr
 		}
 	}
@@ -48,6 +48,13 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// ours reports whether a pull request is one that the bot made. People may open
+// others from its branch, onto branches of theirs.
+func (r *reconciler) ours(pr forge.PullRequest) bool {
+	return !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) &&
+		(pr.Base == r.repo.DefaultBranch || readMark(pr.Body) != mark{})
 }
 
 func (r *reconciler) propose(ctx context.Context, p *refresh.Proposal) error {
@@ -88,7 +95,7 @@ func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
 		r.report(p.Group, Held, forge.PullRequest{}, "the branch "+p.Branch+" has commits that are not the bot's; delete it to hand it back")
 		return nil
 	}
-	if known && exists && last.State == forge.Closed {
+	if known && exists && last.State == forge.Closed && r.ours(last) {
 		reopened, err := r.reopen(ctx, p, last, branch)
 		if reopened || err != nil {
 			return err

@@ -21,7 +21,7 @@ func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) err
 		proposed[r.plan.Proposals[i].Branch] = true
 	}
 	for _, pr := range all {
-		if _, ours := r.open[pr.Head]; !ours || proposed[pr.Head] || r.plan.Waiting[pr.Head] {
+		if r.open[pr.Head].Number != pr.Number || proposed[pr.Head] || r.plan.Waiting[pr.Head] {
 			continue
 		}
 		if err := r.retire(ctx, pr); err != nil {
@@ -51,19 +51,30 @@ func (r *reconciler) retire(ctx context.Context, pr forge.PullRequest) error {
 	if err := r.say(ctx, pr.Number, "Closing: "+reason+".\n\n"+farewell); err != nil {
 		return err
 	}
-	closed, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{State: forge.Closed, Body: unmarked(pr.Body)})
-	if err != nil {
+	if err := r.takeDown(ctx, pr, branch, exists); err != nil {
 		return err
 	}
 	delete(r.open, pr.Head)
-	r.report(group, Closed, closed, strings.ReplaceAll(reason, "`", ""))
-	if !exists {
-		return nil
+	r.report(group, Closed, pr, strings.ReplaceAll(reason, "`", ""))
+	return nil
+}
+
+// takeDown deletes a pull request's branch and closes it, in this order: what
+// is open is found again after a fault, a branch alone is not. The forge may
+// close it together with the branch, so its mark goes before.
+func (r *reconciler) takeDown(ctx context.Context, pr forge.PullRequest, branch forge.Branch, exists bool) error {
+	if body := unmarked(pr.Body); body != pr.Body {
+		if _, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body}); err != nil {
+			return err
+		}
 	}
-	err = r.forge.DeleteBranch(ctx, r.repo, pr.Head, branch.Head)
-	if errors.Is(err, forge.ErrLeaseLost) || errors.Is(err, forge.ErrNotFound) {
-		return nil // somebody took it over, or was faster
+	if exists {
+		err := r.forge.DeleteBranch(ctx, r.repo, pr.Head, branch.Head)
+		if err != nil && !errors.Is(err, forge.ErrNotFound) {
+			return err
+		}
 	}
+	_, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{State: forge.Closed})
 	return err
 }
 

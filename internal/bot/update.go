@@ -77,31 +77,32 @@ func (r *reconciler) update(ctx context.Context, p *refresh.Proposal, pr forge.P
 	if err := r.push(ctx, p, text, branch.Head); err != nil {
 		return err
 	}
-	edited, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Title: text.Title, Body: marked(text.Body, r.mark(p))})
+	_, err = r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Title: text.Title, Body: marked(text.Body, r.mark(p))})
 	if err != nil {
 		return err
 	}
-	r.report(p.Group, action, edited, "")
+	pr.Title = text.Title
+	r.report(p.Group, action, pr, "")
 	return nil
 }
+
+// maxNewest is how many merges a note lists.
+const maxNewest = 20
 
 // leaveAlone says in a pull request that somebody else's commits are on its
 // branch, and what the newest target is.
 func (r *reconciler) leaveAlone(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest) error {
-	var newest strings.Builder
-	for _, c := range p.Changes {
-		fmt.Fprintf(&newest, "> - `%s %s` → `%s`\n", c.Dest, c.Remote, c.New)
+	newest := p.List()
+	if more := len(newest) - maxNewest; more > 0 {
+		newest = append(newest[:maxNewest], fmt.Sprintf("… and %d more", more))
 	}
-	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n" + newest.String() +
-		">\n> To hand it back, delete the branch `" + p.Branch + "`: the next run makes it anew."
-	reason := "somebody pushed to " + p.Branch + "; it is left alone"
+	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n> - " +
+		strings.Join(newest, "\n> - ") + "\n>\n> To hand it back, delete the branch `" + p.Branch + "`: the next run makes it anew."
 	if body := noted(pr.Body, note); body != pr.Body {
-		edited, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body})
-		if err != nil {
+		if _, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body}); err != nil {
 			return err
 		}
-		pr = edited
 	}
-	r.report(p.Group, Held, pr, reason)
+	r.report(p.Group, Held, pr, "somebody pushed to "+p.Branch+"; it is left alone")
 	return nil
 }

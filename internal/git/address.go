@@ -3,7 +3,6 @@ package git
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 
@@ -11,10 +10,11 @@ import (
 )
 
 // target is a URL that passed the policy, and how git is bound to the address
-// that did.
+// that did. The zero value is for commands that ask no remote.
 type target struct {
 	gitname.URL
 	settings []setting
+	env      []string
 	ssh      []string // the ssh command, with its options
 }
 
@@ -22,16 +22,17 @@ type target struct {
 // addresses, the host is looked up here, once, and git may dial only the
 // address that passed: a second look-up could answer otherwise.
 func (c *Client) target(ctx context.Context, raw string) (target, error) {
-	u, err := gitname.ParseURL(raw)
+	u, err := c.check(raw)
 	if err != nil {
 		return target{}, err
 	}
-	if err := c.policy.Check(u); err != nil {
-		return target{}, err
-	}
 	t := target{URL: u, ssh: []string{"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"}}
-	if c.policy.NeedsAddress(u) && !(c.proxied && u.Scheme != "ssh") {
-		addr, err := c.lookup(ctx, u)
+	switch _, err := netip.ParseAddr(u.Host); {
+	case !c.policy.NeedsAddress(u), err == nil: // an address that stands in the URL has passed
+	case c.proxied && u.Scheme != "ssh":
+		t.env = []string{"NO_PROXY=", "no_proxy="} // what it names would be dialled unchecked
+	default:
+		addr, err := c.address(ctx, u)
 		if err != nil {
 			return target{}, err
 		}
@@ -41,9 +42,18 @@ func (c *Client) target(ctx context.Context, raw string) (target, error) {
 	return t, nil
 }
 
-// lookup returns the host's first address, if all its addresses are allowed.
-func (c *Client) lookup(ctx context.Context, u gitname.URL) (netip.Addr, error) {
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Host)
+// check parses a URL, which the policy must allow.
+func (c *Client) check(raw string) (gitname.URL, error) {
+	u, err := gitname.ParseURL(raw)
+	if err == nil {
+		err = c.policy.Check(u)
+	}
+	return u, err
+}
+
+// address returns the host's first address, if all its addresses are allowed.
+func (c *Client) address(ctx context.Context, u gitname.URL) (netip.Addr, error) {
+	addrs, err := c.lookup(ctx, "ip", u.Host)
 	if err != nil || len(addrs) == 0 {
 		return netip.Addr{}, fmt.Errorf("%s: could not resolve host %s: %w", u, u.Host, ErrTransient)
 	}

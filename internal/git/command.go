@@ -33,9 +33,9 @@ type command struct {
 
 // command prepares a program in a process group of its own, which is killed
 // as a whole when ctx ends: git leaves its transport to children.
-func (c *Client) command(ctx context.Context, extra []setting, name string, args ...string) *command {
+func (c *Client) command(ctx context.Context, t target, name string, args ...string) *command {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(slices.Clone(c.env), inEnvironment(append(slices.Clone(c.settings), extra...))...)
+	cmd.Env = slices.Concat(c.env, t.env, inEnvironment(slices.Concat(c.settings, t.settings)))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second
@@ -45,17 +45,29 @@ func (c *Client) command(ctx context.Context, extra []setting, name string, args
 }
 
 // git prepares a git command.
-func (c *Client) git(ctx context.Context, extra []setting, args ...string) *command {
-	return c.command(ctx, extra, "git", args...)
+func (c *Client) git(ctx context.Context, t target, args ...string) *command {
+	return c.command(ctx, t, "git", args...)
 }
 
-// output runs the command and returns what it printed.
+// output runs the command and returns what it printed, at most maxOutput.
 func (cmd *command) output() ([]byte, error) {
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, cmd.failure(err)
+	out := &bounded{stop: cmd.Cancel}
+	cmd.Stdout = out
+	err := cmd.run()
+	switch {
+	case out.full:
+		return nil, errTooMuch
+	case err != nil:
+		return nil, err
 	}
-	return out, nil
+	return out.data, nil
+}
+
+func (cmd *command) run() error {
+	if err := cmd.Run(); err != nil {
+		return cmd.failure(err)
+	}
+	return nil
 }
 
 // failure turns what Wait returned into an *Error.

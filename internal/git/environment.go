@@ -22,7 +22,8 @@ func passed(name string) bool {
 const helper = `!f() { test "$1" = get || exit 0; exec git credential-store --file "$ODYSSEY_GIT_CREDENTIALS" get; }; f`
 
 // environment is what every run of git sees: what is passed of the caller's,
-// and no configuration but ours.
+// and no configuration but ours, not even that of a repository around the
+// working directory.
 func environment(o Options) []string {
 	var env []string
 	for _, kv := range o.Environ {
@@ -31,7 +32,7 @@ func environment(o Options) []string {
 		}
 	}
 	return append(env,
-		"HOME=/nonexistent", "LC_ALL=C", "ODYSSEY_GIT_CREDENTIALS="+o.CredentialsFile,
+		"HOME=/nonexistent", "GIT_DIR=/nonexistent", "LC_ALL=C", "ODYSSEY_GIT_CREDENTIALS="+o.CredentialsFile,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "GIT_NO_REPLACE_OBJECTS=1",
 		"GIT_ALLOW_PROTOCOL="+strings.Join(o.Policy.Schemes(), ":"), "GIT_SSH_VARIANT=ssh",

@@ -5,6 +5,9 @@ package git
 
 import (
 	"cmp"
+	"context"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -37,6 +40,8 @@ type Client struct {
 	timeout  time.Duration
 	attempts int
 	backoff  time.Duration
+	// lookup is net.Resolver's LookupNetIP.
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 // New returns a client.
@@ -47,5 +52,6 @@ func New(o Options) *Client {
 		timeout:  cmp.Or(o.Timeout, 2*time.Minute),
 		attempts: cmp.Or(o.Attempts, 3),
 		backoff:  cmp.Or(o.Backoff, 500*time.Millisecond),
+		lookup:   net.DefaultResolver.LookupNetIP,
 	}
 }

@@ -27,8 +27,9 @@ type History struct {
 	Behind  int // commits that only Old has: not 0 after a rewrite of the branch
 	// Authors counts the different author names of the Ahead commits.
 	Authors int
-	// AtLeast says that Ahead and Behind are lower bounds: the way to a
-	// common ancestor is longer than was fetched.
+	// AtLeast says that Ahead and Behind are not exact: the way to a common
+	// ancestor is longer than was fetched. They are lower bounds then, unless
+	// commits of the part that was not fetched have false dates.
 	AtLeast bool
 	// OldGone says that the server does not have Old any more; then only
 	// New's own commit is known.
@@ -59,13 +60,16 @@ func (c *Client) Histories(ctx context.Context, url string, ranges []Range) ([]H
 			return nil, fmt.Errorf("%q..%q is no range of commits", r.Old, r.New)
 		}
 	}
+	if _, err := c.check(url); err != nil {
+		return nil, err
+	}
 	dir, err := os.MkdirTemp("", "odyssey-history-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	f := &fetcher{c: c, url: url, dir: dir, gone: map[string]bool{}}
-	if _, err := f.git(ctx, nil, "init", "--quiet", "--bare", "--template=", dir); err != nil {
+	if _, err := f.git(ctx, target{}, "init", "--quiet", "--bare", "--template=", dir); err != nil {
 		return nil, err
 	}
 	ladder := depths()
@@ -89,10 +93,15 @@ type fetcher struct {
 	gone map[string]bool // commits that the server does not have
 }
 
-func (f *fetcher) git(ctx context.Context, extra []setting, args ...string) ([]byte, error) {
-	cmd := f.c.git(ctx, extra, args...)
+func (f *fetcher) command(ctx context.Context, t target, args ...string) *command {
+	cmd := f.c.git(ctx, t, args...)
 	cmd.Dir = f.dir
-	return cmd.output()
+	cmd.Env = append(cmd.Env, "GIT_DIR="+f.dir)
+	return cmd
+}
+
+func (f *fetcher) git(ctx context.Context, t target, args ...string) ([]byte, error) {
+	return f.command(ctx, t, args...).output()
 }
 
 var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)
@@ -113,7 +122,7 @@ func (f *fetcher) fetch(ctx context.Context, ranges []Range, depth int) error {
 				return nil, err
 			}
 			args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "--", t.String()}
-			return f.git(ctx, t.settings, append(args, ends...)...)
+			return f.git(ctx, t, append(args, ends...)...)
 		})
 		failed := (*Error)(nil)
 		if !errors.As(err, &failed) {

@@ -8,68 +8,94 @@ import (
 	"time"
 )
 
-// history computes one History. It is exact when no commit on either side has
-// parents that were cut off.
+// history computes one History. The counts are exact when no commit on either
+// side was fetched without its parents, and when all of them are younger than
+// the shared commits without parents: what is older may be an ancestor of those,
+// and shared as well.
 func (f *fetcher) history(ctx context.Context, r Range, cut map[string]bool) (History, error) {
 	if f.gone[r.Old] {
 		commits, err := f.log(ctx, "--max-count=1", r.New)
 		return History{Commits: commits, OldGone: true}, err
 	}
 	var h History
-	out, err := f.git(ctx, nil, "rev-list", "--left-right", r.Old+"..."+r.New)
+	horizon, err := f.horizon(ctx, r, cut)
 	if err != nil {
 		return h, err
 	}
-	for line := range strings.Lines(string(out)) {
-		side, id := line[0], strings.TrimSpace(line[1:])
-		if side == '>' {
+	err = f.revisions(ctx, func(line string) {
+		seconds, id, _ := strings.Cut(line, " ")
+		if strings.HasPrefix(id, ">") {
 			h.Ahead++
 		} else {
 			h.Behind++
 		}
-		h.AtLeast = h.AtLeast || cut[id]
+		when, _ := strconv.ParseInt(seconds, 10, 64)
+		h.AtLeast = h.AtLeast || cut[id[1:]] || when <= horizon
+	}, "--left-right", r.Old+"..."+r.New)
+	if err != nil {
+		return h, err
 	}
 	span := r.Old + ".." + r.New
 	if h.Commits, err = f.log(ctx, "--max-count="+strconv.Itoa(MaxCommits), span); err != nil {
 		return h, err
 	}
-	names, err := f.git(ctx, nil, "log", "--no-mailmap", "--format=%an", span, "--")
-	if err != nil {
-		return h, err
-	}
 	authors := map[string]bool{}
-	for name := range strings.Lines(string(names)) {
-		authors[name] = true
-	}
+	err = f.each(ctx, '\n', func(name string) { authors[name] = true }, "log", "--no-mailmap", "--format=%an", span, "--")
 	h.Authors = len(authors)
-	return h, nil
+	return h, err
+}
+
+// horizon is the date, in Unix seconds, of the youngest commit that both ends
+// may share and that was fetched without its parents; -1 if there is none.
+func (f *fetcher) horizon(ctx context.Context, r Range, cut map[string]bool) (int64, error) {
+	youngest := int64(-1)
+	err := f.revisions(ctx, func(line string) {
+		seconds, id, _ := strings.Cut(line, " ")
+		if when, _ := strconv.ParseInt(seconds, 10, 64); cut[id] {
+			youngest = max(youngest, when)
+		}
+	}, "--max-parents=0", r.Old, r.New)
+	return youngest, err
+}
+
+// revisions calls yield with "DATE COMMIT" for each commit that git rev-list
+// finds, the date in Unix seconds.
+func (f *fetcher) revisions(ctx context.Context, yield func(line string), args ...string) error {
+	return f.each(ctx, '\n', yield, append([]string{"rev-list", "--timestamp"}, args...)...)
+}
+
+// maxRecord is how much is kept of what a stranger wrote in a commit, in bytes.
+const maxRecord = 4 << 10
+
+// each runs git and calls yield with each piece of its output up to end, cut
+// off at maxRecord.
+func (f *fetcher) each(ctx context.Context, end byte, yield func(piece string), args ...string) error {
+	cmd := f.command(ctx, target{}, args...)
+	cmd.Stdout = &splitter{end: end, most: maxRecord, yield: yield}
+	return cmd.run()
 }
 
 // fields are the lines that log asks of each commit.
-const fields = "%H%n%an%n%ct%n%s"
+const fields = "%H%n%ct%n%an%n%s"
 
+// log reads commits, newest first.
 func (f *fetcher) log(ctx context.Context, limit, span string) ([]Commit, error) {
-	out, err := f.git(ctx, nil, "log", "-z", "--no-mailmap", "--no-show-signature", "--format="+fields, limit, span, "--")
-	if err != nil {
-		return nil, err
-	}
 	var commits []Commit
-	for record := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		if record == "" {
-			continue
-		}
-		lines := strings.SplitN(record, "\n", 4)
-		if len(lines) != 4 {
-			return nil, fmt.Errorf("git log printed %.100q, which is no commit", record)
-		}
-		seconds, err := strconv.ParseInt(lines[2], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("commit %s has no date: %w", lines[0], err)
-		}
-		commits = append(commits, Commit{
-			ID: lines[0], Author: strings.ToValidUTF8(lines[1], "?"),
-			When: time.Unix(seconds, 0).UTC(), Subject: strings.ToValidUTF8(lines[3], "?"),
-		})
+	err := f.each(ctx, 0, func(record string) {
+		lines := append(strings.SplitN(record, "\n", 4), "", "", "")
+		commits = append(commits, Commit{ID: lines[0], When: date(lines[1]), Author: strings.ToValidUTF8(lines[2], "?"), Subject: strings.ToValidUTF8(lines[3], "?")})
+	}, "log", "-z", "--no-mailmap", "--no-show-signature", "--format="+fields, limit, span, "--")
+	if err != nil {
+		return nil, fmt.Errorf("read the commits %s: %w", span, err)
 	}
 	return commits, nil
+}
+
+// date reads Unix seconds. Commits may claim dates that are none: 0 then.
+func date(seconds string) time.Time {
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil || n < 0 || n > 1<<36 { // the year 4147
+		n = 0
+	}
+	return time.Unix(n, 0).UTC()
 }

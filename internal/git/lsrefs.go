@@ -96,8 +96,17 @@ func capabilities(lines *pktline.Scanner) (format string, err error) {
 	return "", cutShort(lines.Err())
 }
 
+// cutShort is the error for an answer that ends too early. A pktline.Scanner
+// has no error at the end of its input.
 func cutShort(err error) error {
-	if err == nil {
+	said := (*pktline.ErrorLine)(nil)
+	switch {
+	case errors.As(err, &said):
+		text := clean(said.Text)
+		return &Error{Args: []string{"ls-refs"}, ExitCode: -1, Stderr: text, class: classify(text)}
+	case errors.Is(err, errTooMuch):
+		return err
+	case err == nil:
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("the server's answer breaks off: %w: %w", err, ErrTransient)
@@ -142,7 +151,7 @@ func parseRef(line string) (advertised, error) {
 
 // lsRemote is listRefs for servers without version 2: they send every ref.
 func (c *Client) lsRemote(ctx context.Context, t target, prefixes []string) ([]advertised, error) {
-	out, err := c.git(ctx, t.settings, "ls-remote", "--", t.String()).output()
+	out, err := c.git(ctx, t, "ls-remote", "--", t.String()).output()
 	if err != nil {
 		return nil, err
 	}

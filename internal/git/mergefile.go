@@ -20,7 +20,7 @@ func (c *Client) Conflicts(ctx context.Context, base, ours, theirs []byte) (bool
 			return false, err
 		}
 	}
-	cmd := c.git(ctx, nil, "merge-file", "--stdout", "ours", "base", "theirs")
+	cmd := c.git(ctx, target{}, "merge-file", "--stdout", "ours", "base", "theirs")
 	cmd.Dir = dir
 	_, err = cmd.output()
 	// The exit code is the number of conflicts, up to 127; faults are above.

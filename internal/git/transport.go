@@ -3,15 +3,13 @@ package git
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 )
-
-// maxListing is how much of a server's answer is read, in bytes: about a
-// million refs.
-const maxListing = 64 << 20
 
 // conversation is a server's git-upload-pack at the other end of a pipe,
 // which speaks protocol version 2.
@@ -28,15 +26,15 @@ func (c *Client) dial(ctx context.Context, t target) (*conversation, error) {
 	var cmd *command
 	switch t.Scheme {
 	case "https", "http":
-		cmd = c.git(ctx, t.settings, "remote-"+t.Scheme, "origin", t.String())
+		cmd = c.git(ctx, t, "remote-"+t.Scheme, "origin", t.String())
 	case "ssh":
-		cmd = c.command(ctx, nil, t.ssh[0], t.sshArgs()...)
+		cmd = c.command(ctx, t, t.ssh[0], t.sshArgs()...)
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL=version=2")
 	case "file":
 		if _, err := os.Stat(t.Path); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNoRepository, err)
 		}
-		cmd = c.git(ctx, t.settings, "upload-pack", "--timeout=60", t.Path)
+		cmd = c.git(ctx, t, "upload-pack", "--timeout=60", t.Path)
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL=version=2")
 	default:
 		return nil, errNoV2
@@ -52,7 +50,7 @@ func (c *Client) dial(ctx context.Context, t target) (*conversation, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, cmd.failure(err)
 	}
-	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(io.LimitReader(out, maxListing))}, nil
+	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{out, maxOutput})}, nil
 }
 
 // sshArgs are the words after "ssh": the user's host and the remote command,
@@ -83,7 +81,7 @@ func (v *conversation) connect() error {
 	answer, err := v.out.ReadString('\n')
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("git's http helper says nothing: %w: %w", err, ErrTransient)
 	case answer == "fallback\n":
 		return errNoV2
 	case answer != "\n":
@@ -96,15 +94,16 @@ func (v *conversation) connect() error {
 // that, or better what the program itself complained about.
 func (v *conversation) end(broken error) error {
 	_ = v.in.Close()
-	if broken == nil {
-		_ = v.cmd.Wait() // the answer is complete, whatever became of the program
-		return nil
+	if errors.Is(broken, io.EOF) || errors.Is(broken, io.ErrUnexpectedEOF) || errors.Is(broken, syscall.EPIPE) {
+		_, _ = io.Copy(io.Discard, v.out)
+		failed := v.cmd.Wait() // it ended by itself, and has said why
+		if failed != nil && (len(v.cmd.stderr.data) > 0 || v.cmd.ctx.Err() != nil) {
+			return v.cmd.failure(failed)
+		}
+		return broken
 	}
-	_, _ = io.Copy(io.Discard, v.out) // at its end the program has said why
+	// All has been said, whatever would become of the program.
 	_ = v.cmd.Cancel()
-	failed := v.cmd.Wait()
-	if failed != nil && (len(v.cmd.stderr.data) > 0 || v.cmd.ctx.Err() != nil) {
-		return v.cmd.failure(failed)
-	}
+	_ = v.cmd.Wait()
 	return broken
 }

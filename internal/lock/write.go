@@ -84,47 +84,63 @@ func scalar(text string) string {
 func formatField(b *bytes.Buffer, field Field, depth int) error {
 	key := &yaml.Node{Kind: yaml.ScalarNode}
 	key.SetString(field.Key)
+	if strings.Contains(field.Key, "\n") {
+		key.Style = yaml.DoubleQuotedStyle
+	}
 	node := bare(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, field.Value}})
 	for range depth {
 		parent := &yaml.Node{Kind: yaml.ScalarNode, Value: "x"}
 		node = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{parent, node}}
 	}
-	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(node); err != nil {
+	text, err := encode(node)
+	if err == nil && !readsBack(text, node) {
+		quoteLines(node)
+		text, err = encode(node)
+	}
+	if err != nil {
 		return fmt.Errorf("write the key %s: %w", field.Key, err)
 	}
-	lines := strings.SplitAfterN(out.String(), "\n", depth+1)
-	b.WriteString(lines[depth])
+	b.WriteString(strings.SplitAfterN(text, "\n", depth+1)[depth])
 	return nil
+}
+
+func encode(node *yaml.Node) (string, error) {
+	var out strings.Builder
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	err := encoder.Encode(node)
+	return out.String(), err
+}
+
+// readsBack reports whether text, with an empty line below it, is node: the
+// encoder writes some blocks of text with more empty lines than they have, and
+// others take in those that follow.
+func readsBack(text string, node *yaml.Node) bool {
+	var doc yaml.Node
+	return yaml.Unmarshal([]byte(text+"\n"), &doc) == nil && len(doc.Content) == 1 && sameNode(doc.Content[0], node)
+}
+
+// quoteLines puts text of several lines into double quotes.
+func quoteLines(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode && strings.Contains(node.Value, "\n") {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range node.Content {
+		quoteLines(child)
+	}
 }
 
 // bare copies a node without comments. A value that is left empty is written
 // as null: inside of braces the encoder would make it empty text.
 func bare(node *yaml.Node) *yaml.Node {
 	out := *node
-	switch {
-	case isNull(node) && node.Value == "":
+	if isNull(node) && node.Value == "" {
 		out.Value, out.Style = "null", 0
-	case node.Kind == yaml.ScalarNode && isBadBlock(node.Value):
-		out.Style = yaml.DoubleQuotedStyle
 	}
 	out.HeadComment, out.LineComment, out.FootComment = "", "", ""
 	out.Content = nil
-	for i, child := range node.Content {
-		child = bare(child)
-		if node.Kind == yaml.MappingNode && i%2 == 0 && strings.Contains(child.Value, "\n") {
-			child.Style = yaml.DoubleQuotedStyle
-		}
-		out.Content = append(out.Content, child)
+	for _, child := range node.Content {
+		out.Content = append(out.Content, bare(child))
 	}
 	return &out
-}
-
-// isBadBlock reports whether text, written as a block, would not be read back:
-// empty lines at its end take in those below it, and at its beginning the
-// encoder doubles them.
-func isBadBlock(text string) bool {
-	return strings.HasPrefix(text, "\n") || strings.HasSuffix(text, "\n\n")
 }

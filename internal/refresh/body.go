@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
 )
 
 // maxBody is how long a pull request's text may be, in bytes. Forges take
@@ -14,82 +16,123 @@ const maxBody = 50_000
 // body writes the pull request: a table that answers "may I merge this?",
 // what is unusual, and the commits, folded. Lists get shorter until it fits.
 func (p *Proposal) body(moves []move) string {
-	for listed := 50; ; listed /= 2 {
-		text := p.bodyListing(moves, listed)
-		if len(text) <= maxBody || listed == 0 {
+	rows, listed := 1000, 50
+	for {
+		text := p.bodyListing(moves, rows, listed)
+		switch {
+		case len(text) <= maxBody || rows == 0:
 			return text
+		case listed > 0:
+			listed /= 2
+		default:
+			rows /= 2
 		}
 	}
 }
 
-func (p *Proposal) bodyListing(moves []move, listed int) string {
+// bodyListing writes at most so many rows of the table, and of warnings, and
+// so many commits of each merge.
+func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
 	var b strings.Builder
-	p.table(&b, moves)
-	warnings(&b, moves)
-	if p.Kind == Sync {
-		fmt.Fprintf(&b, "`%s` declares what `%s` does not have. Nothing that is locked moves.\n", ReposFile, LockFile)
-	} else {
-		fmt.Fprintf(&b, "Nothing but %s in `%s` changes. Whether the merges still apply to each other is for this pull request's build to say.\n", count(len(moves), "commit id"), LockFile)
+	if all := p.table(moves); len(all) > 0 {
+		shown, more := head(all, rows)
+		b.WriteString("| merge | from | to | |\n|---|---|---|---|\n" + strings.Join(shown, ""))
+		if more > 0 {
+			fmt.Fprintf(&b, "| … and %s | | | |\n", count(more, "more merge"))
+		}
+		b.WriteByte('\n')
 	}
+	shown, more := head(p.warnings(moves), rows)
+	b.WriteString(strings.Join(shown, ""))
+	if more > 0 {
+		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))
+	}
+	fmt.Fprintln(&b, p.promise(moves))
 	for _, m := range moves {
-		commits(&b, m, listed)
+		commits(&b, m, p.name(m, htmlText), listed)
 	}
 	fmt.Fprintf(&b, "\n<sub>Close this pull request and it stays closed until there are newer commits. `%s` says what is proposed, and how it is grouped.</sub>\n", ConfigFile)
 	return b.String()
 }
 
+func head(all []string, n int) (shown []string, more int) {
+	n = min(n, len(all))
+	return all[:n], len(all) - n
+}
+
+// promise says what the change is, and what it is not.
+func (p *Proposal) promise(moves []move) string {
+	switch added, _ := p.tally(); {
+	case p.Kind != Sync:
+		return fmt.Sprintf("Nothing but %s in `%s` changes. Whether the merges still apply to each other is for this pull request's build to say.", count(len(moves), "commit id"), LockFile)
+	case added > 0:
+		return fmt.Sprintf("`%s` declares what `%s` does not have. Nothing that is locked moves.", ReposFile, LockFile)
+	}
+	return fmt.Sprintf("`%s` differs from what `%s` declares. Nothing that is locked moves.", LockFile, ReposFile)
+}
+
 // table has a row for each change and, when they are of one destination, for
 // each merge that stays.
-func (p *Proposal) table(b *strings.Builder, moves []move) {
+func (p *Proposal) table(moves []move) (rows []string) {
 	dests := p.destinations()
-	b.WriteString("| merge | from | to | |\n|---|---|---|---|\n")
 	if len(dests) != 1 || p.Kind == Sync {
 		for _, m := range moves {
-			m.row(b, inline(m.Dest)+" · ")
+			rows = append(rows, p.row(m))
 		}
-		b.WriteByte('\n')
-		return
+		return rows
 	}
-	d := p.locked.Find(dests[0])
+	locked, newest := p.locked.Find(dests[0]), p.newest.Find(dests[0])
 	next := 0
-	for i := range d.Merges {
-		merge := &d.Merges[i]
-		if next < len(moves) && moves[next].Old == merge.Commit && moves[next].Remote == merge.Remote {
-			moves[next].row(b, "")
+	for i, m := range newest.Merges {
+		now := locked.Merges[i].Commit
+		if next < len(moves) && moves[next].Old == now && moves[next].New == m.Commit && moves[next].Remote == m.Remote && moves[next].Ref == m.Ref {
+			rows = append(rows, p.row(moves[next]))
 			next++
 			continue
 		}
-		web := newUpstream(d.Remote(merge.Remote).URL)
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", inline(merge.Remote+" "+merge.Ref), web.commit(merge.Commit), web.commit(merge.Commit), p.staying(d.Path, i))
+		web := newUpstream(newest.Remote(m.Remote).URL)
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), staying(now, m)))
 	}
-	b.WriteByte('\n')
+	return rows
 }
 
-// staying says why the merge at index i of a destination does not move here.
-func (p *Proposal) staying(dest string, i int) string {
-	now, newest := p.locked.Find(dest).Merges[i], p.newest.Find(dest)
-	if i < len(newest.Merges) && newest.Merges[i].Commit == now.Commit {
+// staying says why a merge that is locked at now does not move here.
+func staying(now string, newest lock.Merge) string {
+	switch {
+	case gitname.IsObjectID(newest.Ref):
+		return "a commit in `" + ReposFile + "`"
+	case newest.Commit == now:
 		return "nothing newer"
 	}
 	return "held by the lock"
 }
 
-func (m move) row(b *strings.Builder, prefix string) {
-	from, to := "–", "–"
+// name is what a move is called, with its destination unless the title says it.
+func (p *Proposal) name(m move, escape func(string) string) string {
+	name := escape(m.Remote + " " + m.Ref)
+	if p.Kind == Sync || len(p.destinations()) > 1 {
+		name = escape(m.Dest) + " · " + name
+	}
+	return name
+}
+
+func (p *Proposal) row(m move) string {
+	from, to, note := "–", "–", ""
 	if m.Old != "" {
 		from = m.web.commit(m.Old)
 	}
 	if m.New != "" {
 		to = m.web.commit(m.New)
 	}
-	note := "gone from `" + ReposFile + "`"
 	switch {
 	case m.Moved():
 		note = m.distance()
 	case m.New != "":
 		note = "new in `" + ReposFile + "`"
+	default:
+		note = "gone from `" + ReposFile + "`"
 	}
-	fmt.Fprintf(b, "| %s%s | %s | %s | %s |\n", prefix, inline(m.Remote+" "+m.Ref), from, to, note)
+	return fmt.Sprintf("| %s | %s | %s | %s |\n", p.name(m, inline), from, to, note)
 }
 
 // distance says how far a merge moves: "3 commits, 2 authors, newest of 2026-11-19".
@@ -100,46 +143,58 @@ func (m move) distance() string {
 	}
 	var parts []string
 	if h.Ahead > 0 {
-		text := count(h.Ahead, "commit")
-		if h.AtLeast {
-			text = "at least " + text
-		}
-		parts = append(parts, m.web.compare(text, m.Old, m.New), count(h.Authors, "author"))
+		parts = append(parts, m.web.compare(ahead(h), m.Old, m.New), count(h.Authors, "author"))
 	}
 	if len(h.Commits) > 0 {
 		parts = append(parts, "newest of "+h.Commits[0].When.Format("2006-01-02"))
 	}
-	if h.Behind > 0 {
+	if rewritten(h) {
 		parts = append(parts, fmt.Sprintf("**%s dropped**", count(h.Behind, "commit")))
 	}
 	return strings.Join(parts, ", ")
 }
 
+// ahead counts the commits of a move: "3 commits", "at least 4,096 commits".
+func ahead(h *git.History) string {
+	if h.AtLeast {
+		return "at least " + count(h.Ahead, "commit")
+	}
+	return count(h.Ahead, "commit")
+}
+
+// rewritten reports whether commits of the locked state are known to be no
+// more part of what the ref has. Where the way between is longer than was
+// looked at, the two ends seem to have nothing in common.
+func rewritten(h *git.History) bool { return h.Behind > 0 && !h.AtLeast }
+
 // warnings says what a reviewer must not overlook.
-func warnings(b *strings.Builder, moves []move) {
+func (p *Proposal) warnings(moves []move) (lines []string) {
 	for _, m := range moves {
 		if m.history == nil {
 			continue
 		}
-		name := inline(m.Remote + " " + m.Ref)
+		name, h := p.name(m, inline), m.history
 		switch {
-		case m.history.OldGone:
-			fmt.Fprintf(b, "⚠️ **%s was rewritten**: its server does not have the locked commit `%s` any more, so what changed cannot be told.\n\n", name, m.Old)
-		case m.history.Behind > 0 && m.history.Ahead == 0:
-			fmt.Fprintf(b, "⚠️ **%s was set back**: it ends before the locked commit, %s earlier.\n\n", name, count(m.history.Behind, "commit"))
-		case m.history.Behind > 0:
-			fmt.Fprintf(b, "⚠️ **%s was rewritten**: it lacks %s of the locked state.\n\n", name, count(m.history.Behind, "commit"))
+		case h.OldGone:
+			lines = append(lines, fmt.Sprintf("⚠️ **%s was rewritten**: its server does not have the locked commit `%s` any more, so what changed cannot be told.\n\n", name, m.Old))
+		case rewritten(h) && h.Ahead == 0:
+			lines = append(lines, fmt.Sprintf("⚠️ **%s was set back**: it ends before the locked commit, %s earlier.\n\n", name, count(h.Behind, "commit")))
+		case rewritten(h):
+			lines = append(lines, fmt.Sprintf("⚠️ **%s was rewritten**: it lacks %s of the locked state.\n\n", name, count(h.Behind, "commit")))
+		case h.Behind > 0:
+			lines = append(lines, fmt.Sprintf("⚠️ **%s moves far**: the locked commit is farther back than was looked, so whether it was rewritten cannot be told.\n\n", name))
 		}
 	}
+	return lines
 }
 
 // commits lists at most listed commits of a move, folded.
-func commits(b *strings.Builder, m move, listed int) {
+func commits(b *strings.Builder, m move, name string, listed int) {
 	if m.history == nil || len(m.history.Commits) == 0 || listed == 0 {
 		return
 	}
 	h := m.history
-	fmt.Fprintf(b, "\n<details><summary>%s of %s</summary>\n\n", summary(h), htmlText(m.Remote+" "+m.Ref))
+	fmt.Fprintf(b, "\n<details><summary>%s of %s</summary>\n\n", summary(h), name)
 	shown := h.Commits[:min(listed, len(h.Commits))]
 	for _, c := range shown {
 		fmt.Fprintf(b, "- %s %s · %s\n", m.web.commit(c.ID), inline(c.Subject), inline(c.Author))
@@ -151,8 +206,11 @@ func commits(b *strings.Builder, m move, listed int) {
 }
 
 func summary(h *git.History) string {
-	if h.OldGone {
+	switch {
+	case h.OldGone:
 		return "The newest commit"
+	case h.AtLeast:
+		return "A" + ahead(h)[1:]
 	}
-	return count(h.Ahead, "commit")
+	return ahead(h)
 }

@@ -16,25 +16,27 @@ const BranchPrefix = "odyssey/"
 const maxBranch = 150
 
 var (
-	plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\+[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)*$`)
+	// plainName matches a group whose name a branch can have: words without a
+	// plus, with a slash or a space between.
+	plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*([/ ][A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*)*$`)
 	unplain   = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+	plus      = strings.NewReplacer("/", "+", " ", "++")
 )
 
-// branch names the branch of a group: "./oca/web" has odyssey/merge/oca+web.
-// Different groups have different branches, and none is a directory of
-// another, which git would not allow.
+// branch names the branch of a group: "./oca/web" has odyssey/merge/oca+web,
+// "./oca/web oca 17.0" has odyssey/merge/oca+web++oca++17.0. Different groups
+// have different branches, and none is a directory of another, which git would
+// not allow.
 func branch(kind Kind, group string) string {
 	if kind == Sync {
 		return BranchPrefix + string(Sync)
 	}
-	words := strings.Split(group, " ")
-	words[0] = path.Clean(words[0])
-	joined := strings.Join(words, "+")
-	name := strings.ReplaceAll(joined, "/", "+")
-	if strings.Count(joined, "+") > len(words)-1 || !plainName.MatchString(name) || strings.HasSuffix(name, ".lock") || len(name) > maxBranch {
+	group = path.Clean(group)
+	name := plus.Replace(group)
+	if !plainName.MatchString(group) || strings.HasSuffix(name, ".lock") || len(name) > maxBranch {
 		digest := sha256.Sum256([]byte(group))
 		slug := strings.Trim(unplain.ReplaceAllString(name, "-"), "-")
-		name = slug[:min(len(slug), maxBranch-14)] + "+" + hex.EncodeToString(digest[:6])
+		name = slug[:min(len(slug), maxBranch-15)] + "+-" + hex.EncodeToString(digest[:6])
 	}
 	return BranchPrefix + "merge/" + name
 }

@@ -68,36 +68,52 @@ func (p *Proposal) histories(ctx context.Context, historian Historian) ([]move, 
 	return moves, nil
 }
 
+// maxTitle is how long a title may be, in characters; Gitea cuts it at 255,
+// GitHub refuses it.
+const maxTitle = 240
+
 // title says what moves and how far: Refresh `./odoo`: odoo 17.0 +41 commits.
 func (p *Proposal) title(moves []move) string {
+	text := p.subject(moves)
+	if runes := []rune(text); len(runes) > maxTitle {
+		text = string(runes[:maxTitle-1]) + "…"
+	}
+	return text
+}
+
+func (p *Proposal) subject(moves []move) string {
 	if p.Kind == Sync {
-		return "Lock what " + ReposFile + " declares: " + p.tally()
+		return "Lock what " + ReposFile + " declares: " + tallied(p.tally())
 	}
 	dests := p.destinations()
 	name := "`" + plain(dests[0]) + "`"
 	if len(dests) > 1 {
 		name = plain(p.Group) + " (" + count(len(dests), "destination") + ")"
 	}
-	what := plain(moves[0].Remote + " " + moves[0].Ref)
+	what, comma := plain(moves[0].Remote+" "+moves[0].Ref), ""
 	if len(moves) > 1 {
-		what = count(len(moves), "merge") + ","
+		what, comma = count(len(moves), "merge"), ","
 	}
-	total, more := 0, ""
+	total, more, lost := 0, "", ""
 	for _, m := range moves {
 		total += m.history.Ahead
-		if m.history.AtLeast || m.history.OldGone {
+		switch {
+		case m.history.OldGone, rewritten(m.history) && m.history.Ahead > 0:
+			lost = " (history rewritten)"
+		case rewritten(m.history) && lost == "":
+			lost = " (set back)"
+		case m.history.AtLeast:
 			more = " or more"
 		}
-		if m.history.Behind > 0 || m.history.OldGone {
-			return "Refresh " + name + ": " + strings.TrimSuffix(what, ",") + " (history rewritten)"
-		}
 	}
-	return "Refresh " + name + ": " + what + " +" + count(total, "commit") + more
+	if lost != "" {
+		return "Refresh " + name + ": " + what + lost
+	}
+	return "Refresh " + name + ": " + what + comma + " +" + count(total, "commit") + more
 }
 
-// tally counts what a sync does.
-func (p *Proposal) tally() string {
-	added, dropped := 0, 0
+// tally counts what a sync adds and drops.
+func (p *Proposal) tally() (added, dropped int) {
 	for _, c := range p.Changes {
 		if c.Old == "" {
 			added++
@@ -105,6 +121,10 @@ func (p *Proposal) tally() string {
 			dropped++
 		}
 	}
+	return added, dropped
+}
+
+func tallied(added, dropped int) string {
 	switch {
 	case added > 0 && dropped > 0:
 		return fmt.Sprintf("%s added, %d dropped", count(added, "merge"), dropped)
@@ -125,6 +145,19 @@ func (p *Proposal) destinations() []string {
 		}
 	}
 	return dests
+}
+
+// List says where each merge leads, in Markdown, one an item.
+func (p *Proposal) List() []string {
+	var items []string
+	for _, c := range p.Changes {
+		to := "dropped"
+		if c.New != "" {
+			to = "`" + c.New + "`"
+		}
+		items = append(items, inline(c.Dest+" "+c.Remote+" "+c.Ref)+" → "+to)
+	}
+	return items
 }
 
 // Trailer begins the line of a commit message that marks a commit as the

@@ -14,7 +14,7 @@ const maxText = 120
 // no markup, no HTML, nobody mentioned, no issue referenced or closed, nothing
 // linked, and characters that hide or reorder text made visible.
 func inline(text string) string {
-	return markup.Replace(htmlText(text))
+	return lineStart.ReplaceAllString(markup.Replace(htmlText(text)), `$1\$2$3`)
 }
 
 // htmlText is inline for places where HTML is read but Markdown is not.
@@ -27,6 +27,7 @@ var (
 	markup = strings.NewReplacer(
 		`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`, "~", `\~`, "$", `\$`, "{", `\{`, "}", `\}`,
 	)
+	lineStart = regexp.MustCompile(`^(?:([0-9]+)([.)])|([-+=:]))`) // of lists, headings and the like
 )
 
 // gap is a zero-width space. Some forges look for references in the source of
@@ -55,16 +56,24 @@ var (
 // visible cuts text at maxText characters, folds white space, and writes
 // characters that cannot be seen, or that pile up, as U+XXXX.
 func visible(text string) string {
-	text = strings.Join(strings.Fields(emojiStyle.Replace(strings.ToValidUTF8(text, "?"))), " ")
 	var shown []rune
-	marks := 0
+	space, marks := false, 0
 	for _, r := range text {
+		if unicode.IsSpace(r) {
+			space = len(shown) > 0
+			continue
+		}
+		if space {
+			shown, space = append(shown, ' '), false
+		}
 		if marks++; !unicode.IsMark(r) {
 			marks = 0
 		}
-		if hidden(r) || marks > maxMarks {
+		switch {
+		case r == 0xfe0e, r == 0xfe0f: // choose between a black and a coloured emoji
+		case hidden(r), marks > maxMarks:
 			shown = append(shown, []rune(fmt.Sprintf("U+%04X", r))...)
-		} else {
+		default:
 			shown = append(shown, r)
 		}
 		if len(shown) > maxText {
@@ -73,9 +82,6 @@ func visible(text string) string {
 	}
 	return string(shown)
 }
-
-// emojiStyle drops what only chooses between a coloured and a black emoji.
-var emojiStyle = strings.NewReplacer("\ufe0e", "", "\ufe0f", "")
 
 // maxMarks is how many accents and the like one character may carry; more of
 // them cover the lines above and below.

@@ -82,6 +82,9 @@ func checkInline(t *testing.T, text string) {
 		t.Errorf("%q: %d characters are shown", text, n)
 	}
 	for _, p := range places() {
+		if p.name == "warning" && visible(text) == "" {
+			continue // **** is no emphasis, and no merge is without a name
+		}
 		escaped := p.escape(text)
 		// The entity is the gap; the source must be inert as if it were one.
 		inert(t, p.name+", source", text, strings.ReplaceAll(escaped, "&#8203;", gap))
@@ -106,18 +109,12 @@ func squeeze(text string) string {
 }
 
 // reference matches what forges make a mention, a reference or a link of.
-var reference = regexp.MustCompile(`(?i)@[\pL\pN_-]|[#!]\d|\bgh-\d|\b[A-Z][A-Z0-9_]+-\d|://|\bwww\.|\[\[`)
-
-// upperTicket is the part of reference in which case matters.
-var upperTicket = regexp.MustCompile(`\b[A-Z][A-Z0-9_]+-\d`)
+var reference = regexp.MustCompile(`@[\pL\pN_-]|[#!]\d|(?i:\bgh-\d)|\b[A-Z][A-Z0-9_]+-\d|://|(?i:\bwww\.)|\[\[`)
 
 // inert reports references in text, and characters that cannot be seen.
 func inert(t *testing.T, where, original, text string) {
 	t.Helper()
 	for _, found := range reference.FindAllString(text, -1) {
-		if strings.Contains(found, "-") && found[0] != '@' && !upperTicket.MatchString(found) && !strings.EqualFold(found[:2], "gh") {
-			continue // saas-17
-		}
 		t.Errorf("%s: %q has %q: %q", where, original, found, text)
 	}
 	for _, r := range text {
@@ -198,13 +195,14 @@ func TestFault_M1_Plain(t *testing.T) {
 func TestFault_M2_Visible(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"a \t\n b\u00a0c\u2028d\u3000":  "a b c d",
-		"\u202egnp\u202c.exe":           "U+202EgnpU+202C.exe",
-		"a\x00\x1b[31m\x7f":             "aU+0000U+001B[31mU+007F",
-		"a\u200b\u3164\u2800\U000e0041": "aU+200BU+3164U+2800U+E0041",
-		"\xff\xc3(":                     "?(",
-		"⬆️ ok":                         "⬆ ok",
-		"e\u0301tude, ก็ ó̇":             "e\u0301tude, ก็ ó̇",
+		"a \t\n b\u00a0c\u2028d\u3000":          "a b c d",
+		"\u202egnp\u202c.exe":                   "U+202EgnpU+202C.exe",
+		"a\x00\x1b[31m\x7f":                     "aU+0000U+001B[31mU+007F",
+		"a\u200b\u3164\u2800\U000e0041":         "aU+200BU+3164U+2800U+E0041",
+		"\xff\xc3(":                             "\ufffd\ufffd(",
+		"a\ufe00\u180b\U000e0100":               "aU+FE00U+180BU+E0100",
+		"⬆️ ok":                                 "⬆ ok",
+		"e\u0301tude, ก็ ó̇":                    "e\u0301tude, ก็ ó̇",
 		"z\u0301\u0302\u0303\u0304\u0305\u0306": "z\u0301\u0302\u0303\u0304U+0305U+0306",
 		strings.Repeat("x", maxText):            strings.Repeat("x", maxText),
 		strings.Repeat("é", maxText+1):          strings.Repeat("é", maxText-1) + "…",

@@ -18,6 +18,9 @@ func newUpstream(raw string) upstream {
 		return upstream{}
 	}
 	host, scheme := u.Host, u.Scheme
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
 	switch {
 	case scheme == "https" || scheme == "http":
 		if u.Port != "" {

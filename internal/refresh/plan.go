@@ -81,7 +81,7 @@ func Make(ctx context.Context, in Input) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{Policy: policy, Branches: map[string]bool{}, Waiting: map[string]bool{}}
-	if in.Files[ReposFile] == nil {
+	if _, exists := in.Files[ReposFile]; !exists {
 		plan.Idle = "there is no " + ReposFile
 		return plan, nil
 	}

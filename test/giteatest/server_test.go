@@ -62,7 +62,8 @@ func TestServerTakesUpAUsedDirectory(t *testing.T) {
 		urls = append(urls, srv.URL)
 		srv.Stop()
 	}
-	if _, err := http.Get(urls[1] + "/api/healthz"); err == nil {
+	if resp, err := http.Get(urls[1] + "/api/healthz"); err == nil {
+		_ = resp.Body.Close()
 		t.Error("the server answers after Stop")
 	}
 }

@@ -25,7 +25,7 @@ func New(t testing.TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.dir, shared.err = os.MkdirTemp("", "giteatest-")
+		shared.dir, shared.err = os.MkdirTemp("", "giteatest-") //nolint:usetesting // it outlives t
 		if shared.err == nil {
 			o := shared.options
 			o.Dir, o.Log = shared.dir, os.Stderr

@@ -34,18 +34,19 @@ type Server struct {
 	quit    chan struct{} // ends the requests that hang
 
 	mu             sync.Mutex
-	requests       []Request
+	requests       []*Request
 	fault          Fault
 	faults         int // requests that still get fault; -1: all
 	user, password string
 	oldProtocol    bool
+	watch          func(r *http.Request)
 }
 
-// Request is one request that was served, whatever the answer was.
+// Request is one request, whatever the answer was.
 type Request struct {
 	Method, Path, Query string
 	User                string // of basic authentication
-	Received, Sent      int64  // bytes of the bodies, as they went over the wire
+	Received, Sent      int64  // bytes of the bodies as they went over the wire; 0 before it is served
 }
 
 // TB is the part of testing.TB that making repositories needs; a
@@ -119,11 +120,21 @@ func (s *Server) ForgetVersion2() {
 	s.oldProtocol = true
 }
 
-// Requests returns what was served since the last call of it.
+// Watch has f called at the beginning of each request, while the client waits.
+func (s *Server) Watch(f func(r *http.Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch = f
+}
+
+// Requests returns what was asked since the last call of it.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	requests := s.requests
+	var requests []Request
+	for _, r := range s.requests {
+		requests = append(requests, *r)
+	}
 	s.requests = nil
 	return requests
 }
@@ -133,11 +144,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	body := &readCounter{ReadCloser: r.Body}
 	r.Body = body
 	user, _, _ := r.BasicAuth()
+	request := &Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, User: user}
+	s.mu.Lock()
+	s.requests = append(s.requests, request)
+	watch := s.watch
+	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.requests = append(s.requests, Request{r.Method, r.URL.Path, r.URL.RawQuery, user, body.n, counted.n})
+		request.Received, request.Sent = body.n, counted.n
 	}()
+	if watch != nil {
+		watch(r)
+	}
 	s.next(r)(s, counted, r)
 }
 

@@ -64,7 +64,10 @@ func spoiling(t *testing.T, base, request string, spoil func([]byte) []byte) str
 	if err != nil {
 		t.Fatal(err)
 	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
 	next := httputil.NewSingleHostReverseProxy(target)
+	next.Transport = transport
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.RequestURI(), request) {
 			next.ServeHTTP(w, r)
@@ -76,7 +79,6 @@ func spoiling(t *testing.T, base, request string, spoil func([]byte) []byte) str
 		_, _ = w.Write(spoil(answer.Body.Bytes()))
 	}))
 	t.Cleanup(srv.Close)
-	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 	return srv.URL
 }
 

@@ -8,7 +8,8 @@ import (
 	"net/http"
 )
 
-// ErrTooLarge: an answer is larger than Options.MaxBody. It is not retried.
+// ErrTooLarge says that an answer is larger than Options.MaxBody. It is not
+// retried.
 var ErrTooLarge = errors.New("the answer is too large")
 
 // bounded refuses answers with more than limit bytes. It reads the answer to

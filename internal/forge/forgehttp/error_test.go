@@ -62,7 +62,7 @@ func TestErrorClasses(t *testing.T) {
 			t.Errorf("%s: %q does not say what the server said", name, got)
 		}
 	}
-	if err := forgehttp.Error(&http.Response{StatusCode: 400}, said); err == nil || !strings.Contains(err.Error(), "status 400: what") {
+	if err := forgehttp.Error(&http.Response{StatusCode: http.StatusBadRequest}, said); err == nil || !strings.Contains(err.Error(), "status 400: what") {
 		t.Errorf("400: error %v", err)
 	}
 }

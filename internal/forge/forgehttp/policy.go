@@ -34,7 +34,7 @@ func (p policy) check(ctx context.Context, resp *http.Response, err error) (bool
 		return true, nil
 	}
 	if wait, limited := rateLimit(resp); limited {
-		if false {
+		if wait > p.maxRetryAfter {
 			return false, &forge.RateLimitError{RetryAfter: wait}
 		}
 		return true, nil

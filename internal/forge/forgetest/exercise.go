@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -86,7 +87,7 @@ func (b bench) change(t *testing.T, branch, content string) forge.Change {
 		Files:   map[string][]byte{"made.txt": []byte(content)},
 		Message: "Make " + branch + "\n",
 		By:      forge.Identity{Name: "Odyssey", Email: "odyssey@example.org"},
-		When:    day,
+		When:    time.Date(2025, 3, 30, 2, 30, 0, 0, time.FixedZone("CET", 3600)),
 	}
 }
 

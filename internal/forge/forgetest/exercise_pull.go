@@ -113,9 +113,9 @@ func exerciseReopen(t *testing.T, b bench) {
 }
 
 func exerciseLast(t *testing.T, b bench) {
-	last := func(branch string) forge.PullRequest {
+	last := func() forge.PullRequest {
 		t.Helper()
-		got, err := b.Forge.LastPullRequest(t.Context(), b.repo, branch)
+		got, err := b.Forge.LastPullRequest(t.Context(), b.repo, "used")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,17 +125,17 @@ func exerciseLast(t *testing.T, b bench) {
 	wantIs(t, "none yet", err, forge.ErrNotFound)
 
 	first := b.open(t, "used")
-	wantEqual(t, "open", last("used"), first)
+	wantEqual(t, "open", last(), first)
 	b.edit(t, first.Number, forge.Edit{State: forge.Closed})
 	second := b.create(t, forge.NewPullRequest{Head: "used", Base: "main", Title: "second"})
 	b.open(t, "used2")
-	wantEqual(t, "newest of two", last("used"), second)
+	wantEqual(t, "newest of two", last(), second)
 
 	b.Human.Merge(t, second.Number)
 	second.State = forge.Merged
-	wantEqual(t, "merged", last("used"), second)
+	wantEqual(t, "merged", last(), second)
 	b.Human.DeleteBranch(t, "used")
-	got := last("used")
+	got := last()
 	got.HeadSHA = second.HeadSHA
 	wantEqual(t, "merged, branch deleted", got, second)
 	_, err = b.Forge.LastPullRequest(t.Context(), b.repo, "use")

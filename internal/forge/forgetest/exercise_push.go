@@ -10,8 +10,6 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
-var day = time.Date(2025, 3, 30, 2, 30, 0, 0, time.FixedZone("CET", 3600))
-
 func exercisePush(t *testing.T, b bench) {
 	c := b.change(t, "odyssey/one", "one\n")
 	c.Files["new/dir/ünï file"] = []byte("\x00\xffbinary")

@@ -2,6 +2,7 @@ package forgetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -84,8 +85,8 @@ type lostError struct{ error }
 func (l lostError) Unwrap() error { return l.error }
 
 func isLost(err error) bool {
-	_, lost := err.(lostError)
-	return lost
+	var lost lostError
+	return errors.As(err, &lost)
 }
 
 // AddRepo makes a repository of FakeHuman's with the default branch main,

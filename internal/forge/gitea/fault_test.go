@@ -126,7 +126,7 @@ func newStage(t *testing.T) stage {
 	w := newWorld(t)
 	s := stage{proxy: newProxy(t, w), Fixture: w.fixture(t)}
 	s.Human.Push(t, forgetest.Commit{Branch: "topic", Message: "m", Files: map[string]forgetest.File{"f": {Content: "c"}}})
-	s.Fixture.Forge = s.through(t, w)
+	s.Forge = s.through(t, w)
 	var err error
 	if s.repo, err = s.Forge.Repo(t.Context(), s.Repo); err != nil {
 		t.Fatal(err)
@@ -148,6 +148,7 @@ func newStage(t *testing.T) stage {
 
 // reads are the methods that change nothing.
 func (s stage) reads(t *testing.T) map[string]func() error {
+	t.Helper()
 	ctx := t.Context()
 	return map[string]func() error{
 		"Repo":             func() error { _, err := s.Forge.Repo(ctx, s.Repo); return err },

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { os.Exit(giteatest.Main(m, giteatest.Options{Config
 func TestGiteaIsAForge(t *testing.T) {
 	t.Parallel()
 	world := newWorld(t)
-	forgetest.Exercise(t, func(t *testing.T) forgetest.Fixture { return world.fixture(t) })
+	forgetest.Exercise(t, world.fixture)
 }
 
 // world is a server with the three accounts that the tests need.

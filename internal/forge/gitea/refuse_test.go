@@ -29,6 +29,7 @@ func driver(t *testing.T, url string, token forge.Secret) *gitea.Forge {
 
 // everything calls every method of a driver.
 func everything(t *testing.T, f forgetest.Forge, name forge.Name) map[string]error {
+	t.Helper()
 	ctx := t.Context()
 	const sha = "0123456789012345678901234567890123456789"
 	repo := forge.Repo{Name: name, DefaultBranch: "main"}
@@ -94,7 +95,7 @@ func TestFault_T1_NoErrorHoldsTheToken(t *testing.T) {
 
 // leaks finds the token, and the basic authentication that holds it.
 func leaks(text string) bool {
-	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 	req.SetBasicAuth("odyssey", canary)
 	return strings.Contains(text, canary) || strings.Contains(text, strings.TrimPrefix(req.Header.Get("Authorization"), "Basic "))
 }

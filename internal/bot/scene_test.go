@@ -1,0 +1,225 @@
+package bot_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/nuobit/odyssey/internal/bot"
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	repos = `./odoo:
+  remotes: {odoo: https://git.example.org/odoo.git, acme: https://git.example.org/acme.git}
+  merges: [odoo 17.0, acme 17.0-fix]
+./web:
+  remotes: {oca: https://git.example.org/web.git}
+  merges: [oca 17.0]
+`
+	// What moves in most tests, and where the bot proposes it.
+	acme   = "https://git.example.org/acme.git 17.0-fix"
+	web    = "https://git.example.org/web.git 17.0"
+	branch = "odyssey/merge/odoo"
+)
+
+// id is the object id that begins with n.
+func id(n int) string { return fmt.Sprintf("%07d%033d", n, 0) }
+
+// upstreams is a bot.Git whose remotes are data, commits by "URL REF", and
+// whose merging is git's own.
+type upstreams struct {
+	commits map[string]string
+	*git.Client
+}
+
+func (u *upstreams) Resolve(_ context.Context, url string, refs []string) (map[string]string, error) {
+	found := map[string]string{}
+	for _, ref := range refs {
+		if commit := u.commits[url+" "+ref]; commit != "" {
+			found[ref] = commit
+		}
+	}
+	return found, nil
+}
+
+func (u *upstreams) Refs(context.Context, string) ([]string, error) { return nil, nil }
+
+func (u *upstreams) Histories(_ context.Context, _ string, ranges []git.Range) ([]git.History, error) {
+	var all []git.History
+	for _, r := range ranges {
+		all = append(all, git.History{Ahead: 1, Authors: 1, Commits: []git.Commit{{ID: r.New, Author: "Ana Prat", Subject: "[FIX] stock: " + r.New[:7]}}})
+	}
+	return all, nil
+}
+
+// scene is a repository on a fake forge, its upstreams, and the bot.
+type scene struct {
+	t      testing.TB
+	fake   *forgetest.Fake
+	human  forgetest.Human
+	name   forge.Name
+	repo   forge.Repo
+	git    *upstreams
+	bot    *bot.Bot
+	waited []time.Duration
+	logged bytes.Buffer
+}
+
+var identity = forge.Identity{Name: "odyssey-bot", Email: "odyssey-bot@example.org"}
+
+// newScene makes a repository whose lock has the newest commits.
+func newScene(t testing.TB, config string) *scene {
+	t.Helper()
+	s := &scene{t: t, fake: forgetest.NewFake()}
+	at := s.fake.Fixture(t)
+	s.human, s.name, s.repo = at.Human, at.Repo, forge.Repo{Name: at.Repo, DefaultBranch: "main"}
+	policy, err := gitname.Bot(nil)
+	must(t, err)
+	s.git = &upstreams{
+		commits: map[string]string{"https://git.example.org/odoo.git 17.0": id(1), acme: id(2), web: id(3)},
+		Client:  git.New(git.Options{Policy: policy, Environ: os.Environ()}),
+	}
+	clock := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
+	s.bot = &bot.Bot{
+		Git: s.git, URLs: policy, Identity: identity, Jobs: 2,
+		Log: slog.New(slog.NewTextHandler(io.MultiWriter(&s.logged, t.Output()), nil)),
+		Now: func() time.Time { clock = clock.Add(time.Second); return clock },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			s.waited = append(s.waited, d)
+			return ctx.Err()
+		},
+	}
+	s.push("main", map[string]string{refresh.ReposFile: repos, refresh.LockFile: s.newest(), refresh.ConfigFile: config})
+	return s
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newest is the lock with the commits that the upstreams have now.
+func (s *scene) newest() string {
+	s.t.Helper()
+	file, err := lock.Parse(refresh.ReposFile, []byte(repos), s.bot.URLs)
+	must(s.t, err)
+	next, err := lock.Update(s.t.Context(), file, &lock.File{}, lock.Refresh{}, s.git, 1)
+	must(s.t, err)
+	data, err := lock.Format(next)
+	must(s.t, err)
+	return string(data)
+}
+
+// push commits files to a branch as a human.
+func (s *scene) push(branch string, files map[string]string) string {
+	s.t.Helper()
+	c := forgetest.Commit{Branch: branch, Message: "By hand", Files: map[string]forgetest.File{}}
+	for name, content := range files {
+		c.Files[name] = forgetest.File{Content: content}
+	}
+	return s.human.Push(s.t, c)[0]
+}
+
+// run runs the bot, which must succeed, and compares "group action" of the
+// outcomes.
+func (s *scene) run(want ...string) []bot.Outcome {
+	s.t.Helper()
+	outcomes, err := s.bot.Run(s.t.Context(), s.fake, s.name)
+	must(s.t, err)
+	if got := inWords(outcomes); !slices.Equal(got, want) {
+		s.t.Fatalf("run: %q, want %q: %+v", got, want, outcomes)
+	}
+	return outcomes
+}
+
+func inWords(outcomes []bot.Outcome) (words []string) {
+	for _, o := range outcomes {
+		words = append(words, strings.TrimSpace(o.Group+" "+string(o.Action)))
+	}
+	return words
+}
+
+// writes returns the methods that changed something since n calls, in order.
+func (s *scene) writes() (methods []string) {
+	for _, c := range s.fake.Writes() {
+		methods = append(methods, c.Method)
+	}
+	return methods
+}
+
+// state is what there is to see on the forge.
+type state struct {
+	Branches map[string]string // the bot's, with the lock on them
+	Open     map[int64]string  // titles by number
+	Comments []int             // of each pull request, from the first
+}
+
+// look reads the state, without the faults that calls of the bot have.
+func (s *scene) look() state {
+	s.t.Helper()
+	s.fake.FailBefore(nil)
+	s.fake.FailAfter(nil)
+	seen := state{Branches: map[string]string{}, Open: map[int64]string{}}
+	for _, name := range []string{"odyssey/lock", branch, "odyssey/merge/web", "odyssey/merge/all"} {
+		switch content, err := s.fake.File(s.t.Context(), s.repo, name, refresh.LockFile); {
+		case err == nil:
+			seen.Branches[name] = string(content)
+		case !errors.Is(err, forge.ErrNotFound):
+			s.t.Fatal(err)
+		}
+	}
+	open, err := s.fake.OpenPullRequests(s.t.Context(), s.repo)
+	must(s.t, err)
+	for _, pr := range open {
+		seen.Open[pr.Number] = pr.Title
+	}
+	for n := int64(1); ; n++ {
+		comments, err := s.fake.Comments(s.t.Context(), s.repo, n)
+		if errors.Is(err, forge.ErrNotFound) {
+			return seen
+		}
+		must(s.t, err)
+		seen.Comments = append(seen.Comments, len(comments))
+	}
+}
+
+// one returns the only open pull request.
+func (s *scene) one() forge.PullRequest {
+	s.t.Helper()
+	open, err := s.fake.OpenPullRequests(s.t.Context(), s.repo)
+	must(s.t, err)
+	if len(open) != 1 {
+		s.t.Fatalf("%d pull requests are open, want 1", len(open))
+	}
+	return open[0]
+}
+
+// head is the head of a branch, "" when there is none.
+func (s *scene) head(branch string) string {
+	b, err := s.fake.Branch(s.t.Context(), s.repo, branch)
+	if errors.Is(err, forge.ErrNotFound) {
+		return ""
+	}
+	must(s.t, err)
+	return b.Head
+}
