@@ -130,8 +130,9 @@ func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, lease stri
 		Head: p.Branch, Base: r.repo.DefaultBranch, Title: text.Title, Body: marked(text.Body, r.mark(p)),
 		Labels: r.plan.Policy.Merges.Labels,
 	})
-	if errors.Is(err, forge.ErrConflict) {
-		return fmt.Errorf("%w: %w", forge.ErrLeaseLost, err) // another run opened it: look again
+	if errors.Is(err, forge.ErrConflict) || errors.Is(err, forge.ErrNotFound) {
+		// Another run opened it, or somebody deleted the branch: look again.
+		return fmt.Errorf("%w: %w", forge.ErrLeaseLost, err)
 	}
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -100,7 +99,7 @@ func newScene(t testing.TB, config string) *scene {
 	clock := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
 	s.bot = &bot.Bot{
 		Git: s.git, URLs: policy, Identity: identity, Jobs: 2,
-		Log: slog.New(slog.NewTextHandler(io.MultiWriter(&s.logged, t.Output()), nil)),
+		Log: slog.New(slog.NewTextHandler(&s.logged, nil)),
 		Now: func() time.Time { clock = clock.Add(time.Second); return clock },
 		Wait: func(ctx context.Context, d time.Duration) error {
 			s.waited = append(s.waited, d)
@@ -146,32 +145,26 @@ func (s *scene) run(want ...string) []bot.Outcome {
 	s.t.Helper()
 	outcomes, err := s.bot.Run(s.t.Context(), s.fake, s.name)
 	must(s.t, err)
-	if got := inWords(outcomes); !slices.Equal(got, want) {
+	if got := inWords(outcomes); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 		s.t.Fatalf("run: %q, want %q: %+v", got, want, outcomes)
 	}
 	return outcomes
 }
 
+// inWords lists "group action" of outcomes, sorted.
 func inWords(outcomes []bot.Outcome) (words []string) {
 	for _, o := range outcomes {
 		words = append(words, strings.TrimSpace(o.Group+" "+string(o.Action)))
 	}
+	slices.Sort(words)
 	return words
-}
-
-// writes returns the methods that changed something since n calls, in order.
-func (s *scene) writes() (methods []string) {
-	for _, c := range s.fake.Writes() {
-		methods = append(methods, c.Method)
-	}
-	return methods
 }
 
 // state is what there is to see on the forge.
 type state struct {
 	Branches map[string]string // the bot's, with the lock on them
-	Open     map[int64]string  // titles by number
-	Comments []int             // of each pull request, from the first
+	Open     []string          // heads and titles, sorted
+	Comments []int             // of the pull requests that have some
 }
 
 // look reads the state, without the faults that calls of the bot have.
@@ -179,7 +172,7 @@ func (s *scene) look() state {
 	s.t.Helper()
 	s.fake.FailBefore(nil)
 	s.fake.FailAfter(nil)
-	seen := state{Branches: map[string]string{}, Open: map[int64]string{}}
+	seen := state{Branches: map[string]string{}}
 	for _, name := range []string{"odyssey/lock", branch, "odyssey/merge/web", "odyssey/merge/all"} {
 		switch content, err := s.fake.File(s.t.Context(), s.repo, name, refresh.LockFile); {
 		case err == nil:
@@ -188,34 +181,42 @@ func (s *scene) look() state {
 			s.t.Fatal(err)
 		}
 	}
-	open, err := s.fake.OpenPullRequests(s.t.Context(), s.repo)
-	must(s.t, err)
-	for _, pr := range open {
-		seen.Open[pr.Number] = pr.Title
+	for _, pr := range s.open() {
+		seen.Open = append(seen.Open, pr.Head+" "+pr.Title)
 	}
+	slices.Sort(seen.Open)
 	for n := int64(1); ; n++ {
 		comments, err := s.fake.Comments(s.t.Context(), s.repo, n)
 		if errors.Is(err, forge.ErrNotFound) {
 			return seen
 		}
 		must(s.t, err)
-		seen.Comments = append(seen.Comments, len(comments))
+		if len(comments) > 0 {
+			seen.Comments = append(seen.Comments, len(comments))
+		}
 	}
+}
+
+// open lists the open pull requests.
+func (s *scene) open() []forge.PullRequest {
+	s.t.Helper()
+	open, err := s.fake.OpenPullRequests(s.t.Context(), s.repo)
+	must(s.t, err)
+	return open
 }
 
 // one returns the only open pull request.
 func (s *scene) one() forge.PullRequest {
 	s.t.Helper()
-	open, err := s.fake.OpenPullRequests(s.t.Context(), s.repo)
-	must(s.t, err)
+	open := s.open()
 	if len(open) != 1 {
 		s.t.Fatalf("%d pull requests are open, want 1", len(open))
 	}
 	return open[0]
 }
 
-// head is the head of a branch, "" when there is none.
-func (s *scene) head(branch string) string {
+// head is the head of the bot's branch, "" when there is none.
+func (s *scene) head() string {
 	b, err := s.fake.Branch(s.t.Context(), s.repo, branch)
 	if errors.Is(err, forge.ErrNotFound) {
 		return ""

@@ -95,7 +95,6 @@ type fetcher struct {
 
 func (f *fetcher) command(ctx context.Context, t target, args ...string) *command {
 	cmd := f.c.git(ctx, t, args...)
-	cmd.Dir = f.dir
 	cmd.Env = append(cmd.Env, "GIT_DIR="+f.dir)
 	return cmd
 }
@@ -121,7 +120,9 @@ func (f *fetcher) fetch(ctx context.Context, ranges []Range, depth int) error {
 			if err != nil {
 				return nil, err
 			}
-			args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "--", t.String()}
+			// By a name: a path is none to a fetch with a filter.
+			t.settings = append(t.settings, setting{"remote.upstream.url", t.String()})
+			args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "upstream"}
 			return f.git(ctx, t, append(args, ends...)...)
 		})
 		failed := (*Error)(nil)

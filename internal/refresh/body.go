@@ -62,13 +62,14 @@ func head(all []string, n int) (shown []string, more int) {
 
 // promise says what the change is, and what it is not.
 func (p *Proposal) promise(moves []move) string {
+	const locked, declared = "`" + LockFile + "`", "`" + ReposFile + "`"
 	switch added, _ := p.tally(); {
 	case p.Kind != Sync:
-		return fmt.Sprintf("Nothing but %s in `%s` changes. Whether the merges still apply to each other is for this pull request's build to say.", count(len(moves), "commit id"), LockFile)
+		return "Nothing but " + count(len(moves), "commit id") + " in " + locked + " changes. Whether the merges still apply to each other is for this pull request's build to say."
 	case added > 0:
-		return fmt.Sprintf("`%s` declares what `%s` does not have. Nothing that is locked moves.", ReposFile, LockFile)
+		return declared + " declares what " + locked + " does not have. Nothing that is locked moves."
 	}
-	return fmt.Sprintf("`%s` differs from what `%s` declares. Nothing that is locked moves.", LockFile, ReposFile)
+	return locked + " differs from what " + declared + " declares. Nothing that is locked moves."
 }
 
 // table has a row for each change and, when they are of one destination, for
@@ -117,7 +118,8 @@ func (p *Proposal) name(m move, escape func(string) string) string {
 }
 
 func (p *Proposal) row(m move) string {
-	from, to, note := "–", "–", ""
+	var note string
+	from, to := "–", "–"
 	if m.Old != "" {
 		from = m.web.commit(m.Old)
 	}
@@ -176,7 +178,7 @@ func (p *Proposal) warnings(moves []move) (lines []string) {
 		name, h := p.name(m, inline), m.history
 		switch {
 		case h.OldGone:
-			lines = append(lines, fmt.Sprintf("⚠️ **%s was rewritten**: its server does not have the locked commit `%s` any more, so what changed cannot be told.\n\n", name, m.Old))
+			lines = append(lines, "⚠️ **"+name+" was rewritten**: its server does not have the locked commit `"+m.Old+"` any more, so what changed cannot be told.\n\n")
 		case rewritten(h) && h.Ahead == 0:
 			lines = append(lines, fmt.Sprintf("⚠️ **%s was set back**: it ends before the locked commit, %s earlier.\n\n", name, count(h.Behind, "commit")))
 		case rewritten(h):

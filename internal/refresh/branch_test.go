@@ -81,7 +81,7 @@ func TestBranch_oneToOne(t *testing.T) {
 // wellFormed has git check the names of branches.
 func wellFormed(t *testing.T, names map[string]string) {
 	t.Helper()
-	// As many as there are are checked by one git: it says no to none at all.
+	// One git checks all of them: it makes no branch when one name is bad.
 	var script strings.Builder
 	for name := range names {
 		fmt.Fprintf(&script, "create refs/heads/%s 0123456789012345678901234567890123456789\n", name)

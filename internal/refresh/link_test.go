@@ -80,7 +80,7 @@ func TestFault_M1_Link(t *testing.T) {
 					t.Errorf("%s: links to %q", remote, links)
 				}
 				continue
-			case elements != "table thead tr th th tbody tr td a td a code" || len(links) != 2:
+			case elements != tableOf("td", "a", "td", "a", "code") || len(links) != 2:
 				t.Errorf("%s: renders to %s, links %q\n%s", remote, elements, links, source)
 			}
 			if diff := cmp.Diff([]string{"a", "b", "3", "commits", "b2b2b2b"}, strings.Fields(text)); diff != "" {

@@ -67,15 +67,7 @@ func (p *proxy) took() []string {
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	choose := p.choose
-	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
-	p.mu.Unlock()
-	chosen := none
-	if choose != nil {
-		chosen = choose(r)
-	}
-	switch chosen {
+	switch p.faultFor(r) {
 	case status500:
 		http.Error(w, `{"message":"boom"}`, http.StatusInternalServerError)
 	case status502:
@@ -88,6 +80,18 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		p.next.ServeHTTP(w, r)
 	}
+}
+
+// faultFor asks choose under the lock that inject and took hold, so that what
+// choose counts may be read after took.
+func (p *proxy) faultFor(r *http.Request) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
+	if p.choose == nil {
+		return none
+	}
+	return p.choose(r)
 }
 
 func reset(w http.ResponseWriter) {

@@ -1,0 +1,462 @@
+package git_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/test/gitserver"
+)
+
+// day is a commit's date, in days after 2024-01-01.
+func day(n int) time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n) }
+
+// linear makes n commits on a branch, a minute apart from start on. Each changes
+// a file, so that what is fetched beside commits would show.
+func linear(t testing.TB, repo *gitserver.Repo, branch string, start time.Time, n int) []string {
+	t.Helper()
+	var commits []gitserver.Commit
+	for i := range n {
+		commits = append(commits, gitserver.Commit{
+			Branch: branch, Message: fmt.Sprintf("%s %d", branch, i), When: start.Add(time.Duration(i) * time.Minute),
+			Files: map[string]string{fmt.Sprintf("%s/file", branch): fmt.Sprintf("%d %s", i, strings.Repeat("content ", 20))},
+		})
+	}
+	return repo.Add(t, commits...)
+}
+
+func histories(t testing.TB, url string, ranges ...git.Range) []git.History {
+	t.Helper()
+	got, err := git.New(options()).Histories(t.Context(), url, ranges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(ranges) {
+		t.Fatalf("%d histories of %d ranges", len(got), len(ranges))
+	}
+	return got
+}
+
+// counts are a history without its commits.
+func counts(h git.History) git.History {
+	h.Commits = nil
+	return h
+}
+
+// fetches counts the fetches that the server saw: posts that ask for a pack.
+func fetches(srv *gitserver.Server) (n int) {
+	for _, r := range srv.Requests() {
+		if r.Method == http.MethodPost {
+			n++
+		}
+	}
+	return n
+}
+
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	base := linear(t, repo, "17.0", day(0), 10)
+	ids := repo.Add(t,
+		gitserver.Commit{Branch: "17.0", Author: "Ann", When: day(1), Message: "[FIX] stock: é\nsame subject\n\nbody"},
+		gitserver.Commit{Branch: "17.0", Author: "Bo Üx", When: day(2), Message: "no line end"},
+		gitserver.Commit{Branch: "17.0", Author: "Ann", When: day(3)},
+		gitserver.Commit{Branch: "rewritten", Parents: []string{base[7]}, When: day(4), Message: "instead"},
+	)
+	for _, test := range []struct {
+		name     string
+		old, new string
+		want     git.History
+	}{
+		{"linear", base[9], ids[2], git.History{Ahead: 3, Authors: 2, Commits: []git.Commit{
+			{ID: ids[2], Author: "Ann", When: day(3), Subject: "change"},
+			{ID: ids[1], Author: "Bo Üx", When: day(2), Subject: "no line end"},
+			{ID: ids[0], Author: "Ann", When: day(1), Subject: "[FIX] stock: é same subject"},
+		}}},
+		{"nothing", ids[1], ids[1], git.History{}},
+		{"rewritten", base[9], ids[3], git.History{Ahead: 1, Behind: 2, Authors: 1, Commits: []git.Commit{{ID: ids[3], Author: "Ann", When: day(4), Subject: "instead"}}}},
+		{"set back", ids[2], base[9], git.History{Behind: 3}},
+		{"from the first commit", base[0], ids[0], git.History{Ahead: 10, Authors: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := histories(t, repo.URL, git.Range{Old: test.old, New: test.new})[0]
+			if diff := cmp.Diff(counts(test.want), counts(got)); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(test.want.Commits, got.Commits, cmpopts.EquateEmpty()); test.want.Ahead < 10 && diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Branches that forked from the trunk before the old commit and were merged
+// after it: what they share with the trunk is no news, though the trunk is
+// longer than the first fetch.
+func TestHistories_merges(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	for _, trunk := range []int{5, 30, 63, 64, 65, 100, 300} {
+		for _, fork := range []int{0, 3, trunk / 2, trunk - 2} {
+			repo := srv.Repo(t, fmt.Sprintf("r%d-%d", trunk, fork))
+			ids := linear(t, repo, "trunk", day(0), trunk)
+			old := ids[trunk-1]
+			side := repo.Add(t,
+				gitserver.Commit{Branch: "side", Parents: []string{ids[fork]}, When: day(0).Add(time.Duration(fork+1) * time.Minute)},
+				gitserver.Commit{Branch: "side", When: day(0).Add(time.Duration(fork+2) * time.Minute)},
+				gitserver.Commit{Branch: "trunk", Parents: []string{old, ":2"}, When: day(5)},
+				gitserver.Commit{Branch: "trunk", When: day(6)},
+			)
+			// The old commit itself has a merge of a branch behind it.
+			got := counts(histories(t, repo.URL, git.Range{Old: old, New: side[3]})[0])
+			if want := (git.History{Ahead: 4, Authors: 1}); got.Ahead != want.Ahead || got.Behind != 0 || got.AtLeast || got.Authors != 1 {
+				t.Errorf("trunk of %d, forked at %d: got %+v, want %+v", trunk, fork, got, want)
+			}
+		}
+	}
+}
+
+// The same where both ends know the fork by a shorter way than the trunk.
+func TestHistories_shortcut(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	trunk := linear(t, repo, "trunk", day(0), 200)
+	ids := repo.Add(t,
+		gitserver.Commit{Branch: "trunk", Parents: []string{trunk[199], trunk[2]}, When: day(2)}, // knows trunk[2] by a shortcut
+		gitserver.Commit{Branch: "side", Parents: []string{trunk[50]}, When: day(1)},
+		gitserver.Commit{Branch: "trunk", Parents: []string{":1", ":2"}, When: day(3)},
+	)
+	got := counts(histories(t, repo.URL, git.Range{Old: ids[0], New: ids[2]})[0])
+	if diff := cmp.Diff(git.History{Ahead: 2, Authors: 1}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// 700 commits are more than the first two rungs of the ladder hold.
+func TestHistories_ladder(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "main", day(0), 760)
+	srv.Requests()
+	for _, test := range []struct{ ahead, fetches int }{{20, 1}, {100, 2}, {700, 3}} {
+		got := histories(t, repo.URL, git.Range{Old: ids[759-test.ahead], New: ids[759]})[0]
+		if diff := cmp.Diff(git.History{Ahead: test.ahead, Authors: 1}, counts(got)); diff != "" {
+			t.Errorf("%d commits: %s", test.ahead, diff)
+		}
+		if len(got.Commits) != min(test.ahead, git.MaxCommits) || got.Commits[0].ID != ids[759] || got.Commits[1].ID != ids[758] {
+			t.Errorf("%d commits: %d are named", test.ahead, len(got.Commits))
+		}
+		// Each fetch asks for a list of refs, or for none, and then for a pack.
+		if n := fetches(srv); n != test.fetches {
+			t.Errorf("%d commits: %d posts, want %d", test.ahead, n, test.fetches)
+		}
+	}
+}
+
+func TestHistories_atLeast(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "main", day(0), 5000)
+	got := histories(t, repo.URL, git.Range{Old: ids[100], New: ids[4999]}, git.Range{Old: ids[4990], New: ids[4999]})
+	if !got[0].AtLeast || got[0].Ahead < 4096 || got[0].Ahead > 4899 || len(got[0].Commits) != git.MaxCommits {
+		t.Errorf("got %+v", counts(got[0]))
+	}
+	if diff := cmp.Diff(git.History{Ahead: 9, Authors: 1}, counts(got[1])); diff != "" {
+		t.Errorf("the short range beside the long one: %s", diff)
+	}
+}
+
+func TestHistories_many(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	trunk := linear(t, repo, "17.0", day(0), 100)
+	var ranges []git.Range
+	for i := range 10 {
+		branch := fmt.Sprintf("b%d", i)
+		repo.SetRef(t, "refs/heads/"+branch, trunk[40+i])
+		ids := linear(t, repo, branch, day(i+1), i+1)
+		ranges = append(ranges, git.Range{Old: trunk[40+i], New: ids[i]})
+	}
+	srv.Requests()
+	for i, got := range histories(t, repo.URL, ranges...) {
+		if diff := cmp.Diff(git.History{Ahead: i + 1, Authors: 1}, counts(got)); diff != "" {
+			t.Errorf("range %d: %s", i, diff)
+		}
+	}
+	if n := fetches(srv); n != 1 {
+		t.Errorf("%d fetches for %d ranges", n, len(ranges))
+	}
+}
+
+// The server has forgotten the old commit: its branch was rewritten and the
+// repository cleaned up.
+func TestHistories_oldGone(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "main", day(0), 5)
+	gone := []string{strings.Repeat("0a", 20), strings.Repeat("0b", 20)}
+	got := histories(t, repo.URL, git.Range{Old: gone[0], New: ids[4]}, git.Range{Old: ids[3], New: ids[4]}, git.Range{Old: gone[1], New: ids[2]}, git.Range{Old: gone[0], New: ids[1]})
+	for i, at := range map[int]int{0: 4, 2: 2, 3: 1} {
+		want := git.History{OldGone: true, Commits: []git.Commit{{ID: ids[at], Author: "Ann", When: day(0).Add(time.Duration(at) * time.Minute), Subject: fmt.Sprintf("main %d", at)}}}
+		if diff := cmp.Diff(want, got[i]); diff != "" {
+			t.Errorf("range %d: %s", i, diff)
+		}
+	}
+	if diff := cmp.Diff(git.History{Ahead: 1, Authors: 1}, counts(got[1])); diff != "" {
+		t.Errorf("the range that is there: %s", diff)
+	}
+	_, err := git.New(options()).Histories(t.Context(), repo.URL, []git.Range{{Old: ids[0], New: gone[0]}})
+	if err == nil || !strings.Contains(err.Error(), "not our ref "+gone[0]) {
+		t.Errorf("a new commit that is not there: %v", err)
+	}
+}
+
+// Commits come over, and neither trees nor files.
+func TestHistories_commitsOnly(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	small, large := srv.Repo(t, "small"), srv.Repo(t, "large")
+	received := func(repo *gitserver.Repo, size int) (sum int64) {
+		t.Helper()
+		var commits []gitserver.Commit
+		for i := range 20 {
+			files := map[string]string{}
+			for j := range size {
+				files[fmt.Sprintf("d%d/%d", j, i)] = fmt.Sprintf("%d %d %s", i, j, strings.Repeat("x", j))
+			}
+			commits = append(commits, gitserver.Commit{Branch: "main", Files: files})
+		}
+		ids := repo.Add(t, commits...)
+		srv.Requests()
+		if got := histories(t, repo.URL, git.Range{Old: ids[5], New: ids[19]})[0]; got.Ahead != 14 {
+			t.Errorf("got %+v", counts(got))
+		}
+		for _, r := range srv.Requests() {
+			sum += r.Sent
+		}
+		return sum
+	}
+	a, b := received(small, 1), received(large, 200)
+	if b-a > 500 || b > 10_000 {
+		t.Errorf("%d bytes for small trees, %d for large ones", a, b)
+	}
+}
+
+func TestHistories_leavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "main", day(0), 3)
+	histories(t, repo.URL, git.Range{Old: ids[0], New: ids[2]})
+	file, setting := credentials(t)
+	o := options()
+	o.CredentialsFile = file
+	ctx, cancel := context.WithCancel(t.Context())
+	srv.Fail(-1, gitserver.Hang)
+	srv.Watch(func(*http.Request) { cancel() })
+	if _, err := git.New(o).Histories(ctx, repo.URL, []git.Range{{Old: ids[0], New: ids[2]}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	gone(t, setting)
+	if left, err := filepath.Glob(filepath.Join(dir, "odyssey-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+func TestHistories_retry(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]gitserver.Fault{"502": gitserver.Status(http.StatusBadGateway), "reset": gitserver.Reset, "cut short": gitserver.CutShort(150), "hang": gitserver.Hang} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := gitserver.New(t)
+			repo := srv.Repo(t, "r")
+			ids := linear(t, repo, "main", day(0), 3)
+			o := options()
+			o.Timeout = 3 * time.Second
+			c := git.New(o)
+			srv.Fail(1, fault)
+			got, err := c.Histories(t.Context(), repo.URL, []git.Range{{Old: ids[0], New: ids[2]}})
+			if err != nil || got[0].Ahead != 2 {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			posts := 0
+			srv.Watch(func(r *http.Request) {
+				if r.Method == http.MethodPost {
+					if posts++; posts == 1 {
+						srv.Fail(1, fault)
+					}
+				}
+			})
+			got, err = c.Histories(t.Context(), repo.URL, []git.Range{{Old: ids[0], New: ids[2]}})
+			if err != nil || got[0].Ahead != 2 {
+				t.Errorf("in the middle: got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// What a stranger may write in a commit.
+func TestHistories_hostile(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	parent := repo.Commit(t, "main", nil)
+	tree := repo.Git(t, "rev-parse", parent+"^{tree}")
+	long := strings.Repeat("x", 1<<20)
+	var want []git.Commit
+	add := func(header, message, author, subject string, when time.Time) {
+		t.Helper()
+		raw := "tree " + tree + "\nparent " + parent + "\n" + header + "\n" + message
+		parent = repo.GitStdin(t, raw, "hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+		want = append([]git.Commit{{ID: parent, Author: author, Subject: subject, When: when}}, want...)
+	}
+	const committer = "committer Cy <c@x> 1704067200 +0000\n"
+	first := parent
+	add("author Ann <a@x> 1 +0000\n"+committer, "\x1b[31mred\x07 \xff\xfe binary\n", "Ann", "\x1b[31mred\x07 ? binary", day(0))
+	add("author Ann <a@x> 1 +0000\n"+committer, "", "Ann", "", day(0))
+	add("author Ann <a@x> 1 +0000\n"+committer, "\n\n\n", "Ann", "", day(0))
+	add("author Ann <a@x> 1 +0000\n"+committer, "a\r\nb\rc\u2028d\n", "Ann", "a b\rc\u2028d", day(0))
+	add("author <> <a@x> 1 +0000\n"+committer, "no name\n", "", "no name", day(0))
+	add("author \xff\xfe <a@x> 1 +0000\n"+committer, "latin\n", "?", "latin", day(0))
+	add("author Ann <a@x> 1 +0000\ncommitter Cy <c@x> 99999999999999999999 +0000\n", "a date beyond all\n", "Ann", "a date beyond all", time.Unix(0, 0).UTC())
+	add("author Ann <a@x> 1 +0000\ncommitter Cy <c@x> 9999999999999 +0000\n", "a date far away\n", "Ann", "a date far away", time.Unix(0, 0).UTC())
+	add("author Ann <a@x> 1 +0000\ncommitter Cy <c@x> x +0000\n", "no date\n", "Ann", "no date", time.Unix(0, 0).UTC())
+	add("author Ann <a@x> 1 +0000\n"+committer+"encoding nonsense\n", "encoded\n", "Ann", "encoded", day(0))
+	add("author Ann <a@x> 1 +0000\n"+committer+"encoding ISO-8859-1\n", "\xe9t\xe9\n", "Ann", "été", day(0))
+	add("author Ann <a@x> 1 +0000\n"+committer, long+"\n", "Ann", long, day(0))
+	add("author "+long+" <a@x> 1 +0000\n"+committer, "long name\n", long, "", day(0))
+	repo.SetRef(t, "refs/heads/main", parent)
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := histories(t, repo.URL, git.Range{Old: first, New: parent})[0]
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+		t.Errorf("%d MiB allocated", used>>20)
+	}
+	if got.Ahead != len(want) || len(got.Commits) != len(want) {
+		t.Fatalf("%d commits, %d of them read, of %d", got.Ahead, len(got.Commits), len(want))
+	}
+	for i, w := range want {
+		g := got.Commits[i]
+		if len(g.Subject) > 8<<10 || len(g.Author) > 8<<10 {
+			t.Errorf("a subject of %d bytes and an author of %d are kept", len(g.Subject), len(g.Author))
+		}
+		if g.ID != w.ID || !g.When.Equal(w.When) || !strings.HasPrefix(w.Author, g.Author) || !strings.HasPrefix(w.Subject, g.Subject) || len(w.Subject) < 100 && g.Subject != w.Subject || len(w.Author) < 100 && g.Author != w.Author {
+			t.Errorf("commit %d\ngot  %.100q\nwant %.100q", i, fmt.Sprint(g), fmt.Sprint(w))
+		}
+	}
+}
+
+// Neither a server that knows no filters nor one of version 0 stops it.
+func TestHistories_oldServers(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "main", day(0), 70)
+	r := git.Range{Old: ids[60], New: ids[69]}
+	want := git.History{Ahead: 9, Authors: 1}
+	repo.Git(t, "config", "uploadpack.allowFilter", "false")
+	if diff := cmp.Diff(want, counts(histories(t, repo.URL, r)[0])); diff != "" {
+		t.Errorf("no filters: %s", diff)
+	}
+	srv.ForgetVersion2()
+	if diff := cmp.Diff(want, counts(histories(t, repo.URL, r)[0])); diff != "" {
+		t.Errorf("version 0: %s", diff)
+	}
+}
+
+func TestHistories_local(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "main", day(0), 5)
+	for _, url := range []string{repo.Dir, "file://" + repo.Dir} {
+		if diff := cmp.Diff(git.History{Ahead: 4, Authors: 1}, counts(histories(t, url, git.Range{Old: ids[0], New: ids[4]})[0])); diff != "" {
+			t.Errorf("%s: %s", url, diff)
+		}
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(wd, repo.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(git.History{Ahead: 4, Authors: 1}, counts(histories(t, relative, git.Range{Old: ids[0], New: ids[4]})[0])); diff != "" {
+		t.Errorf("%s: %s", relative, diff)
+	}
+	if got, err := git.New(options()).Resolve(t.Context(), relative, []string{"main"}); err != nil || got["main"] != ids[4] {
+		t.Errorf("%s: %v, %v", relative, got, err)
+	}
+	if _, err := git.New(options()).Histories(t.Context(), filepath.Join(srv.Dir, "none"), []git.Range{{Old: ids[0], New: ids[4]}}); err == nil {
+		t.Error("a directory that is not there has a history")
+	}
+	if _, err := git.New(options()).Resolve(t.Context(), filepath.Join(srv.Dir, "none"), []string{"x"}); !errors.Is(err, git.ErrNoRepository) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestConflicts(t *testing.T) {
+	t.Parallel()
+	c := git.New(options())
+	base := "a\n1\nb\n2\nc\n3\nd\n"
+	for _, test := range []struct {
+		name, base, ours, theirs string
+		want                     bool
+	}{
+		{"same", base, base, base, false},
+		{"one side", base, strings.Replace(base, "1", "x", 1), base, false},
+		{"far apart", base, strings.Replace(base, "1", "x", 1), strings.Replace(base, "3", "y", 1), false},
+		{"the same change", base, strings.Replace(base, "1", "x", 1), strings.Replace(base, "1", "x", 1), false},
+		{"the same line", base, strings.Replace(base, "1", "x", 1), strings.Replace(base, "1", "y", 1), true},
+		{"many", strings.Repeat("a\nb\n", 300), strings.Repeat("x\nb\n", 300), strings.Repeat("y\nb\n", 300), true},
+		{"no base", "", "a\n", "b\n", true},
+		{"all empty", "", "", "", false},
+		{"odd names", "-x\n", "--ours\n", "-x\n", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := c.Conflicts(t.Context(), []byte(test.base), []byte(test.ours), []byte(test.theirs))
+			if err != nil || got != test.want {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	}
+	if _, err := c.Conflicts(t.Context(), []byte("\x00a"), []byte("\x00b"), []byte("\x00c")); err == nil {
+		t.Error("binary files merge")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Conflicts(ctx, nil, []byte("a\n"), []byte("b\n")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNoGit(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := git.New(options()).Resolve(context.Background(), "https://git.example/r", []string{"x"})
+	if err == nil || !strings.HasPrefix(err.Error(), "git is not installed: ") {
+		t.Errorf("got %v", err)
+	}
+}
