@@ -153,7 +153,7 @@ func selectRepos(server *config.Server, o *runOptions) ([]watched, error) {
 	var repos []watched
 	for _, f := range server.Forges {
 		var driver bot.Forge
-		driver, err := gitea.New(gitea.Options{URL: f.URL, Token: forge.Secret(f.Token.Reveal()), Flavour: gitea.Flavour(f.Kind)})
+		driver, err := gitea.New(gitea.Options{URL: f.URL, Token: f.Token, Flavour: gitea.Flavour(f.Kind)})
 		if err != nil {
 			return nil, fmt.Errorf("forge %s: %w", f.Name, err)
 		}

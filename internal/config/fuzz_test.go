@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/secret"
 	"github.com/nuobit/odyssey/internal/yamldoc"
 )
 
@@ -61,7 +62,7 @@ func FuzzParseServer(f *testing.F) {
 			t.Error(err)
 		}
 		again, err := config.ParseServer("f.yaml", []byte(text))
-		if diff := cmp.Diff(server, again, cmpopts.IgnoreTypes(config.Secret{})); diff != "" || err != nil {
+		if diff := cmp.Diff(server, again, cmpopts.IgnoreTypes(secret.Text{})); diff != "" || err != nil {
 			t.Errorf("second time: %v\n%s", err, diff)
 		}
 	})

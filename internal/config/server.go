@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/nuobit/odyssey/internal/secret"
 	"github.com/nuobit/odyssey/internal/yamldoc"
 )
 
@@ -32,7 +33,7 @@ type Forge struct {
 	Repositories []string `yaml:"repositories" jsonschema:"required,minItems=1,maxItems=1000,uniqueItems=true,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=owner/name" jsonschema_description:"The watched repositories, each OWNER/NAME."`
 
 	// Token is what TokenFile holds. Only LoadServer sets it.
-	Token Secret `yaml:"-"`
+	Token secret.Text `yaml:"-"`
 }
 
 // Git is what the git command is told.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/secret"
 )
 
 const exampleServer = `version: 1
@@ -53,7 +54,7 @@ func TestParseServer(t *testing.T) {
 		Git:      config.Git{CredentialsFile: "/etc/odyssey/secrets/git", Allow: []string{"http://127.0.0.1:3000/"}},
 		Identity: config.Identity{Name: "shop-bot", Email: "odyssey-bot@users.noreply.localhost"},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(config.Secret{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(secret.Text{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/secret"
 )
 
 // checkForges checks what the schema cannot: URLs, and that names and
@@ -82,13 +83,13 @@ func (c *checker) checkAllow(prefixes []*yaml.Node) {
 
 // readSecrets reads the token file of each forge, and warns of files with
 // secrets that others can read.
-func (c *checker) readSecrets() (tokens []Secret, warnings []string) {
+func (c *checker) readSecrets() (tokens []secret.Text, warnings []string) {
 	for i, forge := range items(child(c.doc.Root, "forges")) {
 		node := child(forge, "tokenFile")
-		token := Secret{}
+		token := secret.Text{}
 		if file, ok := textOf(node); ok && file != "" {
 			var err error
-			if token, err = readSecret(c.besides(file)); err != nil {
+			if token, err = secret.ReadFile(c.besides(file)); err != nil {
 				c.fault(node, fmt.Sprintf("forges[%d].tokenFile", i), "%s", err)
 			}
 			warnings = append(warnings, c.exposed(node)...)
@@ -97,7 +98,7 @@ func (c *checker) readSecrets() (tokens []Secret, warnings []string) {
 	}
 	node := child(child(c.doc.Root, "git"), "credentialsFile")
 	if file, ok := textOf(node); ok && file != "" {
-		if err := checkSecretFile(c.besides(file)); err != nil {
+		if err := secret.CheckFile(c.besides(file)); err != nil {
 			c.fault(node, "git.credentialsFile", "%s", err)
 		}
 		warnings = append(warnings, c.exposed(node)...)

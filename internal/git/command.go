@@ -51,7 +51,7 @@ func (c *Client) git(ctx context.Context, t target, args ...string) *command {
 
 // output runs the command and returns what it printed, at most maxOutput.
 func (cmd *command) output() ([]byte, error) {
-	out := &bounded{stop: cmd.Cancel}
+	out := &bounded{}
 	cmd.Stdout = out
 	err := cmd.run()
 	switch {

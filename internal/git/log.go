@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// history computes one History. The counts are exact when no commit on either
-// side was fetched without its parents, and when all of them are younger than
-// the shared commits without parents: what is older may be an ancestor of those,
-// and shared as well.
+// history computes one History. The counts are exact when all commits on either
+// side are younger than any that was fetched without its parents: what is older
+// may be an ancestor of such a one, and shared.
 func (f *fetcher) history(ctx context.Context, r Range, cut map[string]bool) (History, error) {
 	if f.gone[r.Old] {
 		commits, err := f.log(ctx, "--max-count=1", r.New)
@@ -30,7 +29,7 @@ func (f *fetcher) history(ctx context.Context, r Range, cut map[string]bool) (Hi
 			h.Behind++
 		}
 		when, _ := strconv.ParseInt(seconds, 10, 64)
-		h.AtLeast = h.AtLeast || cut[id[1:]] || when <= horizon
+		h.AtLeast = h.AtLeast || when <= horizon
 	}, "--left-right", r.Old+"..."+r.New)
 	if err != nil {
 		return h, err
@@ -45,8 +44,8 @@ func (f *fetcher) history(ctx context.Context, r Range, cut map[string]bool) (Hi
 	return h, err
 }
 
-// horizon is the date, in Unix seconds, of the youngest commit that both ends
-// may share and that was fetched without its parents; -1 if there is none.
+// horizon is the date, in Unix seconds, of the youngest commit below the two
+// ends that was fetched without its parents; -1 if there is none.
 func (f *fetcher) horizon(ctx context.Context, r Range, cut map[string]bool) (int64, error) {
 	youngest := int64(-1)
 	err := f.revisions(ctx, func(line string) {

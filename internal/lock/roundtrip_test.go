@@ -154,6 +154,42 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// The comment nearest to a merge counts, and only in its own block.
+func TestParseLock_comments(t *testing.T) {
+	t.Parallel()
+	file := mustParseLock(t, `./a:
+  remotes: {o: https://h/o, p: https://h/p}
+  merges:
+  # locked-from: o 1
+  # any word
+  # locked-from: o 2
+  # locked-from: p 3
+  #locked-from: o 4
+  - o `+id("a")+`
+
+  # locked-from: o 5
+  - remote: o
+    ref: `+id("b")+`
+    note: |
+      x
+
+      # locked-from: o 6
+      # tree: `+id("e")+`
+  # locked-from: o 7
+
+  - o `+id("c")+`
+    # tree: `+id("d")+`
+  # tree: `+id("f")+`
+`)
+	d := file.Destinations[0]
+	if got := []string{d.Merges[0].Ref, d.Merges[1].Ref, d.Merges[2].Ref}; !cmp.Equal(got, []string{"2", "5", ""}) {
+		t.Errorf("refs %q", got)
+	}
+	if d.Tree != id("f") {
+		t.Errorf("tree %q", d.Tree)
+	}
+}
+
 // FuzzLock: a lock that is read can be written, and reads the same again.
 func FuzzLock(f *testing.F) {
 	random := rand.New(rand.NewPCG(7, 8))

@@ -17,6 +17,7 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/forge/gitea"
+	"github.com/nuobit/odyssey/internal/secret"
 )
 
 // fault is what happens to one request on its way to Gitea.
@@ -108,7 +109,7 @@ func reset(w http.ResponseWriter) {
 // through is a driver that goes through the proxy.
 func (p *proxy) through(t *testing.T, w world) *gitea.Forge {
 	t.Helper()
-	f, err := gitea.New(gitea.Options{URL: p.URL, Token: forge.Secret(w.bot.Token), HTTP: quick()})
+	f, err := gitea.New(gitea.Options{URL: p.URL, Token: secret.New(w.bot.Token), HTTP: quick()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgegit"
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
+	"github.com/nuobit/odyssey/internal/secret"
 )
 
 // Flavour is which of the related forges a server is. What this package uses
@@ -32,7 +33,7 @@ const (
 // Options say which forge to talk to.
 type Options struct {
 	URL     string // "https://git.example.org", or with a path below it
-	Token   forge.Secret
+	Token   secret.Text
 	Flavour Flavour           // Gitea by default
 	HTTP    forgehttp.Options // for the API; git gets more time and room
 }
@@ -60,7 +61,7 @@ func New(o Options) (*Forge, error) {
 		return nil, errors.New("the forge's URL must be like https://git.example.org")
 	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
 		return nil, errors.New("the forge's URL must hold no user, password, query or fragment")
-	case o.Token == "":
+	case o.Token.Reveal() == "":
 		return nil, errors.New("the forge's token is missing")
 	}
 	switch o.Flavour {
@@ -72,7 +73,7 @@ func New(o Options) (*Forge, error) {
 	}
 	return &Forge{
 		url:     strings.TrimRight(base.String(), "/"),
-		token:   string(o.Token),
+		token:   o.Token.Reveal(),
 		flavour: o.Flavour,
 		api:     forgehttp.New(o.HTTP),
 		git:     forgegit.Client(o.HTTP),
@@ -127,7 +128,7 @@ func answer(resp *sdk.Response, err error) error {
 func (f *Forge) failed(repo forge.Name, doing string, err error) error {
 	err = fmt.Errorf("%s %s: %s: %w", f.flavour, repo, doing, err)
 	basic := base64.StdEncoding.EncodeToString([]byte(gitUser + ":" + f.token))
-	text := strings.NewReplacer(f.token, forge.Secret("").String(), basic, forge.Secret("").String()).Replace(err.Error())
+	text := strings.NewReplacer(f.token, secret.Redacted, basic, secret.Redacted).Replace(err.Error())
 	if text == err.Error() {
 		return err
 	}

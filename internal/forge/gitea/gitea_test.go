@@ -16,6 +16,7 @@ import (
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/forge/gitea"
+	"github.com/nuobit/odyssey/internal/secret"
 	"github.com/nuobit/odyssey/test/giteatest"
 )
 
@@ -85,7 +86,7 @@ func (w world) repo(t testing.TB, o giteatest.RepoOptions) forge.Name {
 
 func (w world) fixture(t *testing.T) forgetest.Fixture {
 	t.Helper()
-	f, err := gitea.New(gitea.Options{URL: w.srv.URL, Token: forge.Secret(w.bot.Token), HTTP: quick()})
+	f, err := gitea.New(gitea.Options{URL: w.srv.URL, Token: secret.New(w.bot.Token), HTTP: quick()})
 	if err != nil {
 		t.Fatal(err)
 	}

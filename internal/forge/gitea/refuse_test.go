@@ -14,11 +14,12 @@ import (
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/forge/gitea"
+	"github.com/nuobit/odyssey/internal/secret"
 )
 
 const canary = "c4n4ry-t0ken-0123456789"
 
-func driver(t *testing.T, url string, token forge.Secret) *gitea.Forge {
+func driver(t *testing.T, url string, token secret.Text) *gitea.Forge {
 	t.Helper()
 	f, err := gitea.New(gitea.Options{URL: url, Token: token, HTTP: quick()})
 	if err != nil {
@@ -72,7 +73,7 @@ func TestFault_T1_NoErrorHoldsTheToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for method, err := range everything(t, driver(t, at.url, canary), forge.Name{Owner: "o", Name: "n"}) {
+			for method, err := range everything(t, driver(t, at.url, secret.New(canary)), forge.Name{Owner: "o", Name: "n"}) {
 				if err == nil && method == "RequestReviews" {
 					continue // its answer has no body
 				}
@@ -135,7 +136,7 @@ func redirect(t *testing.T, status int) string {
 
 func TestFault_T1_OptionsDoNotPrintTheToken(t *testing.T) {
 	t.Parallel()
-	o := gitea.Options{URL: "https://git.example.org", Token: canary}
+	o := gitea.Options{URL: "https://git.example.org", Token: secret.New(canary)}
 	inJSON, err := json.Marshal(o.Token)
 	if err != nil {
 		t.Fatal(err)
@@ -148,21 +149,21 @@ func TestFault_T1_OptionsDoNotPrintTheToken(t *testing.T) {
 func TestNewRefusesOptions(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]gitea.Options{
-		"no URL":           {Token: "t"},
-		"no scheme":        {URL: "git.example.org", Token: "t"},
-		"another scheme":   {URL: "ssh://git.example.org", Token: "t"},
-		"password in URL":  {URL: "https://me:" + canary + "@git.example.org", Token: "t"},
-		"query":            {URL: "https://git.example.org?x=" + canary, Token: "t"},
-		"broken URL":       {URL: "https://git.example.org:" + canary, Token: "t"},
+		"no URL":           {Token: secret.New("t")},
+		"no scheme":        {URL: "git.example.org", Token: secret.New("t")},
+		"another scheme":   {URL: "ssh://git.example.org", Token: secret.New("t")},
+		"password in URL":  {URL: "https://me:" + canary + "@git.example.org", Token: secret.New("t")},
+		"query":            {URL: "https://git.example.org?x=" + canary, Token: secret.New("t")},
+		"broken URL":       {URL: "https://git.example.org:" + canary, Token: secret.New("t")},
 		"no token":         {URL: "https://git.example.org"},
-		"unknown flavour":  {URL: "https://git.example.org", Token: "t", Flavour: "gogs"},
-		"name not allowed": {URL: "https://git.example.org", Token: "t", Flavour: "Gitea"},
+		"unknown flavour":  {URL: "https://git.example.org", Token: secret.New("t"), Flavour: "gogs"},
+		"name not allowed": {URL: "https://git.example.org", Token: secret.New("t"), Flavour: "Gitea"},
 	} {
 		if _, err := gitea.New(o); err == nil || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	f, err := gitea.New(gitea.Options{URL: "https://git.example.org/sub/", Token: "t", Flavour: gitea.Forgejo})
+	f, err := gitea.New(gitea.Options{URL: "https://git.example.org/sub/", Token: secret.New("t"), Flavour: gitea.Forgejo})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestPermissions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := newStage(t)
-	stranger := driver(t, w.srv.URL, forge.Secret(w.stranger.Token))
+	stranger := driver(t, w.srv.URL, secret.New(w.stranger.Token))
 	_, err := stranger.Push(t.Context(), s.repo, s.change)
 	if !errors.Is(err, forge.ErrUnauthorized) {
 		t.Errorf("push by a stranger: error %v", err)
@@ -258,7 +259,7 @@ func TestFault_F3_RateLimit(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	t.Cleanup(srv.Close)
-	f, err := gitea.New(gitea.Options{URL: srv.URL, Token: canary, HTTP: forgehttp.Options{}})
+	f, err := gitea.New(gitea.Options{URL: srv.URL, Token: secret.New(canary), HTTP: forgehttp.Options{}})
 	if err != nil {
 		t.Fatal(err)
 	}

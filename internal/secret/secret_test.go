@@ -1,4 +1,4 @@
-package config_test
+package secret_test
 
 import (
 	"bytes"
@@ -10,27 +10,30 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/secret"
 )
 
-func TestSecret_isNeverPrinted(t *testing.T) {
+func TestText_isNeverPrinted(t *testing.T) {
 	t.Parallel()
 	const text = "s3cr3t-t0ken"
-	secret := config.NewSecret(text)
-	forge := config.Forge{Name: "main", Token: secret}
-	inside := struct{ hidden config.Secret }{secret}
+	token := secret.New(text)
+	forge := struct {
+		Name  string
+		Token secret.Text
+	}{"main", token}
+	inside := struct{ hidden secret.Text }{token}
 
-	out := map[string]string{"String": secret.String(), "GoString": secret.GoString()}
+	out := map[string]string{"String": token.String(), "GoString": token.GoString()}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%10.3s", "%t", "%p"} {
 		for name, v := range map[string]any{
-			"secret": secret, "pointer": &secret, "forge": forge, "forges": []config.Forge{forge},
-			"unexported": inside, "pointer to unexported": &inside, "map": map[string]config.Secret{"k": secret},
+			"secret": token, "pointer": &token, "forge": forge, "list": []any{forge},
+			"unexported": inside, "pointer to unexported": &inside, "map": map[string]secret.Text{"k": token},
 		} {
 			out[verb+" "+name] = fmt.Sprintf(verb, v)
 		}
 	}
 	for name, marshal := range map[string]func(any) ([]byte, error){"json": json.Marshal, "yaml": yaml.Marshal} {
-		for i, v := range []any{secret, forge, inside, map[string]any{"k": &secret}} {
+		for i, v := range []any{token, forge, inside, map[string]any{"k": &token}} {
 			data, err := marshal(v)
 			if err != nil {
 				t.Fatal(err)
@@ -40,7 +43,7 @@ func TestSecret_isNeverPrinted(t *testing.T) {
 	}
 	var log bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
-		slog.New(handler).Info("x", "secret", secret, "forge", forge, "inside", inside, slog.Group("g", "s", &secret))
+		slog.New(handler).Info("x", "secret", token, "forge", forge, "inside", inside, slog.Group("g", "s", &token))
 	}
 	out["slog"] = log.String()
 	for name, got := range out {
@@ -53,10 +56,10 @@ func TestSecret_isNeverPrinted(t *testing.T) {
 			t.Errorf("%s: %s", name, out[name])
 		}
 	}
-	if got := secret.Reveal(); got != text {
+	if got := token.Reveal(); got != text {
 		t.Errorf("Reveal() = %q", got)
 	}
-	if got := (config.Secret{}).Reveal(); got != "" {
+	if got := (secret.Text{}).Reveal(); got != "" {
 		t.Errorf("Reveal() of the zero value = %q", got)
 	}
 }
