@@ -49,9 +49,7 @@ func wanted(want map[string]string) []string {
 	for ref := range want {
 		refs = append(refs, ref)
 	}
-	for _, ref := range absent {
-		refs = append(refs, ref)
-	}
+	refs = append(refs, absent...)
 	slices.Sort(refs)
 	return refs
 }

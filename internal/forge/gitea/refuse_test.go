@@ -243,7 +243,7 @@ func TestPagesWithoutCount(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(pulls)
 	}))
 	t.Cleanup(srv.Close)
-	open, err := driver(t, srv.URL, "t").OpenPullRequests(t.Context(), forge.Repo{Name: forge.Name{Owner: "o", Name: "n"}})
+	open, err := driver(t, srv.URL, secret.New("t")).OpenPullRequests(t.Context(), forge.Repo{Name: forge.Name{Owner: "o", Name: "n"}})
 	if err != nil || len(open) != items || calls.Load() != 3 {
 		t.Errorf("%d pull requests in %d calls, %v; want %d in 3", len(open), calls.Load(), err, items)
 	}
