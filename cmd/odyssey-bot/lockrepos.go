@@ -44,7 +44,7 @@ func (a *app) lockRepos() *cobra.Command {
 Without a refresh flag every commit that is locked stays, what is new in
 repos.yaml is locked at its newest commit, and what is gone from it is dropped.
 Refs are resolved over the network; nothing is cloned. When anything fails,
-nothing is written.
+nothing is written. --check alone asks no remote.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 --check found
 that repos.yaml and the lock disagree.`,
@@ -79,21 +79,32 @@ func (a *app) runLock(ctx context.Context, o *lockOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := o.git.client(a)
-	if err != nil {
-		return err
-	}
-	progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
-	next, err := lock.Update(ctx, repos, locked, refresh, progress, o.git.jobs)
-	progress.Finish()
-	if err != nil {
-		return &cli.NoteError{Err: err, Note: "the lock was not changed"}
+	next := lock.Keep(locked, repos)
+	if offline := o.check && refresh.None(); !offline {
+		if next, err = a.update(ctx, o, repos, locked, refresh); err != nil {
+			return err
+		}
 	}
 	written, err := o.write(next)
 	if err != nil {
 		return err
 	}
 	return a.printLock(o, locked, next, written)
+}
+
+// update computes the next lock, which asks the remotes.
+func (a *app) update(ctx context.Context, o *lockOptions, repos, locked *lock.File, refresh lock.Refresh) (*lock.File, error) {
+	client, err := o.git.client(a)
+	if err != nil {
+		return nil, err
+	}
+	progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
+	next, err := lock.Update(ctx, repos, locked, refresh, progress, o.git.jobs)
+	progress.Finish()
+	if err != nil {
+		return nil, &cli.NoteError{Err: err, Note: "the lock was not changed"}
+	}
+	return next, nil
 }
 
 func (o *lockOptions) refresh() (lock.Refresh, error) {
@@ -228,7 +239,7 @@ func (a *app) printChanges(changes []lock.Change) {
 
 func shortID(id string) string {
 	if id == "" {
-		return "-"
+		return "-" // not locked
 	}
 	return id[:7]
 }

@@ -124,7 +124,7 @@ func TestFault_F1_F2_KilledAtEachCall(t *testing.T) {
 			t.Run(fmt.Sprintf("%d, after %t", n, first), func(t *testing.T) {
 				t.Parallel()
 				again := 1 + n%9
-				for _, second := range []string{"not", "before", "after"} {
+				for _, second := range []string{"not", []string{"before", "after"}[n/9%2]} {
 					var what []string
 					got, _ := tell(t, func(i int, method string, after bool) bool {
 						hit := i == n && after == first || i == n+again && (after && second == "after" || !after && second == "before")
@@ -149,8 +149,12 @@ func TestFault_F1_TransientAtEachCall(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%v, after %t", class, after), func(t *testing.T) {
 				t.Parallel()
-				// Every third call each, all of them together.
-				for n, more := 1+first, true; more; n += 3 {
+				// Every sixth call each; all of them together.
+				start := 1 + first
+				if after {
+					start += 3
+				}
+				for n, more := start, true; more; n += 6 {
 					more = stumble(t, n, class, after)
 				}
 			})

@@ -109,8 +109,8 @@ func TestHistories(t *testing.T) {
 func TestHistories_merges(t *testing.T) {
 	t.Parallel()
 	srv := gitserver.New(t)
-	for _, trunk := range []int{5, 30, 63, 64, 65, 100, 300} {
-		for _, fork := range []int{0, 3, trunk / 2, trunk - 2} {
+	for _, trunk := range []int{30, 64, 65, 300} {
+		for _, fork := range []int{0, 3, trunk / 2} {
 			repo := srv.Repo(t, fmt.Sprintf("r%d-%d", trunk, fork))
 			ids := linear(t, repo, "trunk", day(0), trunk)
 			old := ids[trunk-1]
@@ -120,7 +120,6 @@ func TestHistories_merges(t *testing.T) {
 				gitserver.Commit{Branch: "trunk", Parents: []string{old, ":2"}, When: day(5)},
 				gitserver.Commit{Branch: "trunk", When: day(6)},
 			)
-			// The old commit itself has a merge of a branch behind it.
 			got := counts(histories(t, repo.URL, git.Range{Old: old, New: side[3]})[0])
 			if want := (git.History{Ahead: 4, Authors: 1}); got.Ahead != want.Ahead || got.Behind != 0 || got.AtLeast || got.Authors != 1 {
 				t.Errorf("trunk of %d, forked at %d: got %+v, want %+v", trunk, fork, got, want)

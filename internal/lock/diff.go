@@ -12,7 +12,7 @@ type Change struct {
 	Remote string `json:"remote"`
 	Ref    string `json:"ref"`
 	Old    string `json:"old"` // empty: the merge is new
-	New    string `json:"new"` // empty: the merge is gone
+	New    string `json:"new"` // empty: the merge is gone, or not locked yet
 	URL    string `json:"url"`
 }
 
@@ -48,7 +48,7 @@ func destinationChanges(before, d *Destination) []Change {
 	var changes []Change
 	for i := range d.Merges {
 		m := &d.Merges[i]
-		if was := previous.Merges[i].Commit; was != m.Commit {
+		if was := previous.Merges[i].Commit; was != m.Commit || was == "" {
 			changes = append(changes, Change{d.Path, m.Remote, m.Ref, was, m.Commit, d.Remote(m.Remote).URL})
 		}
 	}

@@ -29,7 +29,7 @@ func ExpandEnv(name string, data []byte, env map[string]string) ([]byte, error) 
 		case key == "":
 			return nil, &yamldoc.Error{Path: name, Line: line, Msg: "a $ that begins no variable; write $$ for a $"}
 		case !known:
-			return nil, &yamldoc.Error{Path: name, Line: line, Msg: "the variable $" + key + " is not set", Hint: "set it in the environment or in the file of --env-file"}
+			return nil, &yamldoc.Error{Path: name, Line: line, Msg: "the variable $" + key + " is not set", Hint: "give it a value in the environment, or in the file of --env-file"}
 		default:
 			out.WriteString(value)
 		}

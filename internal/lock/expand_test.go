@@ -13,7 +13,7 @@ func TestExpandEnv(t *testing.T) {
 	env := map[string]string{"A": "1"}
 	for _, test := range []struct{ in, want, err string }{
 		{in: "a: $A\nb: ${A}$$A\n", want: "a: 1\nb: 1$A\n"},
-		{in: "a: 1\nb: $B\n", err: "f:2: the variable $B is not set\n  it in the environment or in the file of --env-file"},
+		{in: "a: 1\nb: $B\n", err: "f:2: the variable $B is not set\n  give it a value in the environment, or in the file of --env-file"},
 		{in: "a: 1\n\nb: x$\n", err: "f:3: a $ that begins no variable; write $$ for a $"},
 	} {
 		got, err := lock.ExpandEnv("f", []byte(test.in), env)

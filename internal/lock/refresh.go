@@ -17,6 +17,9 @@ type Refresh struct {
 	Merges       []MergeName
 }
 
+// None reports whether nothing may move.
+func (r Refresh) None() bool { return !r.All && len(r.Destinations) == 0 && len(r.Merges) == 0 }
+
 // MergeName names one merge of one destination.
 type MergeName struct{ Dest, Remote, Ref string }
 

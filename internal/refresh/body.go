@@ -16,7 +16,8 @@ const maxBody = 50_000
 // body writes the pull request: a table that answers "may I merge this?",
 // what is unusual, and the commits, folded. Lists get shorter until it fits.
 func (p *Proposal) body(moves []move) string {
-	rows, listed := 1000, 50
+	// A commit takes 64 bytes or more, so many of them need not be tried.
+	rows, listed := 1000, min(50, 1+maxBody/64/max(1, len(moves)))
 	for {
 		text := p.bodyListing(moves, rows, listed)
 		switch {

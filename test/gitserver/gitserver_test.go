@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +110,25 @@ func TestServer_version0(t *testing.T) {
 	}
 	if requests := srv.Requests(); len(requests) != 1 {
 		t.Errorf("version 0 lists the refs with the first answer; requests: %+v", requests)
+	}
+}
+
+func TestRepo_SetRefs(t *testing.T) {
+	t.Parallel()
+	repo := gitserver.New(t).Repo(t, "r")
+	id := repo.Commit(t, "main", nil)
+	repo.SetRefs(t, []string{"refs/heads/z", "refs/heads/a", "refs/pull/1/head"}, id)
+	repo.SetRefs(t, []string{"refs/heads/b"}, id)
+	want := strings.Join([]string{"refs/heads/a", "refs/heads/b", "refs/heads/main", "refs/heads/z", "refs/pull/1/head"}, "\n")
+	if got := repo.Git(t, "for-each-ref", "--format=%(refname)"); got != want {
+		t.Errorf("got %q", got)
+	}
+	packed, err := os.ReadFile(filepath.Join(repo.Dir, "packed-refs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// git looks names up by halves.
+	if lines := strings.Split(string(packed), "\n"); !slices.IsSortedFunc(lines[1:6], func(a, b string) int { return strings.Compare(a[41:], b[41:]) }) {
+		t.Errorf("not sorted:\n%s", packed)
 	}
 }
