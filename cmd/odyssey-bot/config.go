@@ -14,8 +14,9 @@ import (
 
 func (a *app) config() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "config",
-		Short: "Work with .odyssey.yaml and odyssey.yaml",
+		Use:     "config",
+		Short:   "Work with .odyssey.yaml and odyssey.yaml",
+		Example: `  odyssey-bot config check`,
 	}
 	var server bool
 	check := &cobra.Command{
@@ -38,7 +39,7 @@ Exit codes: 0 the file is good, 2 it is not.`,
 	}
 	check.Flags().BoolVar(&server, "server", false, "the file is the bot's own configuration")
 	cmd.AddCommand(check)
-	return cmd
+	return parent(cmd)
 }
 
 func (a *app) checkRepo(path string, named bool) error {

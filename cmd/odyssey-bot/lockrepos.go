@@ -53,8 +53,9 @@ that repos.yaml and the lock disagree.`,
   lock-repos --refresh ./odoo                          # move a destination
   lock-repos --refresh-all                             # move everything
   lock-repos --check                                   # for CI: exit 3 if they disagree`,
-		Args: cli.Args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runLock(cmd.Context(), &o) },
+		Args:    cli.Args(cobra.NoArgs),
+		Version: cli.Version(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runLock(cmd.Context(), &o) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.repos, "repos", "repos.yaml", "file that declares the sources")

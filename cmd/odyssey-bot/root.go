@@ -31,12 +31,29 @@ repos.yaml, as git-aggregator reads it, and pins them in repos.lock.yaml.`,
   odyssey-bot plan                           # what would be proposed?
   odyssey-bot run --config odyssey.yaml      # propose it`,
 		Version: cli.Version(),
+		// Not all commands log, but none takes a flag that says nothing.
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			_, err := a.log.Logger(a.stderr)
+			return err
+		},
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	a.log.Register(root)
 	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.config(), a.schema())
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		parent(completion).Example = `  source <(odyssey-bot completion bash)`
+	}
 	return root
+}
+
+// parent makes a command of one that only holds others: without more words it
+// prints its help, and a word that is none of its commands is wrong usage.
+func parent(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cli.Args(cobra.NoArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return cmd
 }
 
 // gitFlags say how remotes are asked.

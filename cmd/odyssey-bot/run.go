@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -145,7 +146,7 @@ func selectRepos(server *config.Server, o *runOptions) ([]watched, error) {
 		if !slices.Contains(all, repo) {
 			hint := ""
 			if names := near.Names(repo, all); len(names) > 0 {
-				hint = fmt.Sprintf("\n  near: %v", names)
+				hint = "\n  near: " + strings.Join(names, ", ")
 			}
 			return nil, cli.Usagef("--repo: %s does not list %s%s", o.config, repo, hint)
 		}

@@ -219,11 +219,13 @@ func TestRun_dry(t *testing.T) {
 	for _, step := range story() {
 		step.act(s)
 		before := s.look()
-		writes := len(s.fake.Writes())
+		calls := len(s.fake.Calls())
 		dry, err := s.bot.Run(t.Context(), bot.DryRun(s.fake), s.name)
 		must(t, err)
-		if n := len(s.fake.Writes()); n != writes {
-			t.Errorf("%s: wrote %+v", step.name, s.fake.Writes()[writes:])
+		for _, c := range s.fake.Calls()[calls:] {
+			if c.Write {
+				t.Errorf("%s: wrote %+v", step.name, c)
+			}
 		}
 		if diff := cmp.Diff(before, s.look()); diff != "" {
 			t.Errorf("%s: changed (-before +after):\n%s", step.name, diff)
@@ -241,196 +243,64 @@ func TestRun_dry(t *testing.T) {
 	}
 }
 
-// A pull request from a fork is not the bot's, whatever its branch is called.
-func TestRun_fork(t *testing.T) {
+// What the bot closed by itself it proposes again when it is due again; what a
+// human closed, it does not.
+func TestRun_comesBack(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
-	number := s.human.ForkPullRequest(t, branch)
+	for range 2 {
+		s.git.commits[acme] = id(11)
+		s.run("./odoo opened")
+		s.git.commits[acme] = id(2)
+		s.run("merge/odoo closed")
+		s.run("idle")
+	}
+	s.git.commits[acme] = id(11)
+	s.run("./odoo opened")
+	_, err := s.fake.EditPullRequest(t.Context(), s.repo, s.one().Number, forge.Edit{State: forge.Closed})
+	must(t, err)
+	s.git.commits[acme] = id(2)
 	s.run("idle")
 	s.git.commits[acme] = id(11)
-	s.run("./odoo opened")
-	s.git.commits[acme] = id(12)
-	s.run("./odoo updated")
-	s.git.commits[acme] = id(2)
-	s.run("merge/odoo closed")
-	for _, c := range s.fake.Writes() {
-		if c.Number == number {
-			t.Errorf("wrote %+v", c)
-		}
-	}
-	if pr := s.one(); pr.Number != number || pr.Title != "from outside" {
-		t.Errorf("open: %+v", pr)
+	outcome := s.run("./odoo held")[0]
+	if want := "this was closed before; it comes back when there are newer commits"; outcome.Reason != want || outcome.URL == "" {
+		t.Errorf("outcome %+v", outcome)
 	}
 }
 
-// A human opens another pull request from the bot's branch, onto a branch of
-// theirs: it is not the bot's to keep, nor to close or open again.
-func TestRun_anotherBase(t *testing.T) {
+// The lock on the default branch changes where the pull request does not
+// conflict: that is noted, once, and the branch stays as it is.
+func TestRun_lockChangesElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
 	s.git.commits[acme] = id(11)
 	s.run("./odoo opened")
-	s.push("staging", map[string]string{"README.md": "staging\n"})
-	theirs, err := s.fake.CreatePullRequest(t.Context(), s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Try it", Body: "mine"})
-	must(t, err)
-	check := func(state forge.State) {
-		t.Helper()
-		pr, err := s.fake.LastPullRequest(t.Context(), s.repo, branch)
-		must(t, err)
-		if pr.Number != theirs.Number || pr.State != state || pr.Body != "mine" {
-			t.Errorf("%+v", pr)
-		}
-	}
+	head := s.head()
+	s.push("main", map[string]string{refresh.LockFile: s.main() + "\n# A comment at the end.\n"})
+	writes := len(s.fake.Writes())
 	s.run("./odoo unchanged")
-	check(forge.Open)
-	s.git.commits[acme] = id(12)
-	s.run("./odoo updated")
-	check(forge.Open)
-	for _, pr := range s.open() {
-		_, err := s.fake.EditPullRequest(t.Context(), s.repo, pr.Number, forge.Edit{State: forge.Closed})
-		must(t, err)
+	if got := s.fake.Writes()[writes:]; len(got) != 1 || got[0].Method != "EditPullRequest" || s.head() != head {
+		t.Errorf("wrote %+v", got)
 	}
-	s.git.commits[acme] = id(13)
-	s.run("./odoo opened")
-	if pr := s.one(); pr.Base != "main" {
-		t.Errorf("opened onto %s", pr.Base)
+	calls := len(s.fake.Calls())
+	s.run("./odoo unchanged")
+	if got := s.fake.Calls()[calls:]; len(got) != 3 {
+		t.Errorf("looked at again: %+v", got)
 	}
 }
 
-// The bot's pull request, led onto another branch by a human, stays the bot's.
-func TestRun_retargeted(t *testing.T) {
+// Destinations that share a pull request today have one each tomorrow.
+func TestRun_regroup(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "")
-	s.git.commits[acme] = id(11)
-	s.run("./odoo opened")
-	f := retargeted{s.fake}
-	s.git.commits[acme] = id(12)
-	outcomes, err := s.bot.Run(t.Context(), f, s.name)
-	if err != nil || len(outcomes) != 1 || outcomes[0].Action != bot.Updated {
-		t.Errorf("error %v, outcomes %+v", err, outcomes)
+	s := newScene(t, "merges: {group: all}\n")
+	s.git.commits[acme], s.git.commits[web] = id(11), id(21)
+	s.run("all opened")
+	s.push("main", map[string]string{refresh.ConfigFile: ""})
+	outcomes := s.run("merge/all closed", "./odoo opened", "./web opened")
+	if got := outcomes[0].Reason; !strings.HasPrefix(got, "repos.yaml or the grouping in .odyssey.yaml changed") {
+		t.Errorf("reason %q", got)
 	}
-	if n := len(s.open()); n != 1 {
-		t.Errorf("%d are open", n)
-	}
-}
-
-// retargeted is a forge whose pull requests lead onto the branch staging.
-type retargeted struct{ bot.Forge }
-
-func (r retargeted) OpenPullRequests(ctx context.Context, repo forge.Repo) ([]forge.PullRequest, error) {
-	open, err := r.Forge.OpenPullRequests(ctx, repo)
-	for i := range open {
-		open[i].Base = "staging"
-	}
-	return open, err
-}
-
-// A branch of the bot's name that the bot did not make is left alone, until its
-// owner deletes it.
-func TestRun_foreignBranch(t *testing.T) {
-	t.Parallel()
-	for name, commit := range map[string]forgetest.Commit{
-		"a human's":           {Branch: branch, Message: "Mine"},
-		"without the trailer": {Branch: branch, Message: "Mine\n", By: identity},
-		"with it, a human's":  {Branch: branch, Message: "Mine\n\n" + refresh.Trailer + "x\n"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, "")
-			mine := s.human.Push(t, commit)[0]
-			s.git.commits[acme] = id(11)
-			outcome := s.run("./odoo held")[0]
-			if want := "the branch " + branch + " has commits that are not the bot's; delete it to hand it back"; outcome.Reason != want || s.head() != mine {
-				t.Errorf("reason %q, the branch is at %s", outcome.Reason, s.head())
-			}
-			if writes := s.fake.Writes(); len(writes) > 0 {
-				t.Errorf("wrote %+v", writes)
-			}
-			s.human.DeleteBranch(t, branch)
-			s.run("./odoo opened")
-		})
-	}
-}
-
-// A branch of the bot's that lost its pull request is used again.
-func TestRun_ownBranchWithoutPullRequest(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, "")
-	s.git.commits[acme] = id(11)
-	s.fake.FailBefore(func(method string) error {
-		if method == "CreatePullRequest" {
-			return forge.ErrUnauthorized
-		}
-		return nil
-	})
-	if _, err := s.bot.Run(t.Context(), s.fake, s.name); !errors.Is(err, forge.ErrUnauthorized) || s.head() == "" {
-		t.Fatalf("error %v, branch %q", err, s.head())
-	}
-	s.look()
-	s.git.commits[acme] = id(12)
-	s.run("./odoo opened")
-	if got := s.look().Branches[branch]; !strings.Contains(got, id(12)) {
-		t.Errorf("the branch has %s", got)
-	}
-}
-
-// Somebody took the mark, or all, out of a pull request's text: it is written
-// anew. Two marks become one and the same.
-func TestRun_textByHand(t *testing.T) {
-	t.Parallel()
-	for name, edit := range map[string]func(string) string{
-		"no mark":   func(body string) string { return strings.Split(body, "<!-- odyssey")[0] },
-		"nothing":   func(string) string { return "All mine." },
-		"half":      func(body string) string { return body[:len(body)-40] },
-		"two marks": func(body string) string { return body + body },
-		"CRLF":      func(body string) string { return strings.ReplaceAll(body, "\n", "\r\n") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newScene(t, "")
-			s.git.commits[acme] = id(11)
-			s.run("./odoo opened")
-			pr := s.one()
-			_, err := s.fake.EditPullRequest(t.Context(), s.repo, pr.Number, forge.Edit{Body: edit(pr.Body)})
-			must(t, err)
-			_, err = s.bot.Run(t.Context(), s.fake, s.name)
-			must(t, err)
-			s.git.commits[acme] = id(12)
-			s.run("./odoo updated")
-			if got := s.one(); !strings.Contains(got.Body, id(12)) || strings.Count(got.Body, "<!-- odyssey") != 1 {
-				t.Errorf("body %q", got.Body)
-			}
-			s.run("./odoo unchanged")
-		})
-	}
-}
-
-// F8: the note in a pull request that is left alone is written once for each
-// target, and goes when the branch is handed back.
-func TestFault_F8_Note(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, "")
-	s.git.commits[acme] = id(11)
-	s.run("./odoo opened")
-	mine := s.push(branch, map[string]string{"NOTES": "mine\n"})
-	for n := 12; n < 14; n++ {
-		s.git.commits[acme] = id(n)
-		s.run("./odoo held")
-		writes := len(s.fake.Writes())
-		s.run("./odoo held")
-		if got := s.fake.Writes()[writes:]; len(got) > 0 {
-			t.Errorf("said again: %+v", got)
-		}
-		body := s.one().Body
-		want := "> - ./odoo acme 17.0-fix → `" + id(n) + "`\n>\n> To hand it back, delete the branch `" + branch + "`"
-		if strings.Count(body, "Somebody pushed") != 1 || !strings.Contains(body, want) {
-			t.Errorf("want %q in\n%s", want, body)
-		}
-	}
-	// Nothing is left to propose: it stays open, for it is no more the bot's alone.
-	s.push("main", map[string]string{refresh.LockFile: s.newest()})
-	s.run("merge/odoo held")
-	if s.head() != mine {
-		t.Error("the human's commit is gone")
-	}
+	s.run("./odoo unchanged", "./web unchanged")
+	s.push("main", map[string]string{refresh.ConfigFile: "merges: {group: {erp: ['*']}}\n"})
+	s.run("merge/odoo closed", "merge/web closed", "erp opened")
 }

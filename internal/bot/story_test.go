@@ -206,8 +206,15 @@ func TestFault_F8_HumanAtEachCall(t *testing.T) {
 			}
 			return s.human.Push(s.t, forgetest.Commit{Branch: branch, Amend: true, Message: "Mine\n\n" + refresh.Trailer + "x\n", Files: map[string]forgetest.File{"NOTES": {Content: "mine\n"}}})[0]
 		},
-		"pushes to main":     func(s *scene) string { s.push("main", map[string]string{"README.md": "mine\n"}); return "" },
-		"locks by hand":      func(s *scene) string { s.push("main", map[string]string{refresh.LockFile: s.newest()}); return "" },
+		"pushes to main": func(s *scene) string { s.push("main", map[string]string{"README.md": "mine\n"}); return "" },
+		"locks by hand":  func(s *scene) string { s.push("main", map[string]string{refresh.LockFile: s.newest()}); return "" },
+		// No human, but another bot that knows nothing of this one.
+		"another bot runs": func(s *scene) string {
+			if _, err := s.bot.Run(s.t.Context(), s.fake, s.name); err != nil {
+				s.t.Errorf("the other bot: %v", err)
+			}
+			return ""
+		},
 		"deletes the branch": func(s *scene) string { s.human.DeleteBranch(s.t, branch); return "" },
 		"closes": func(s *scene) string {
 			for _, pr := range s.open() {

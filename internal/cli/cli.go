@@ -91,13 +91,16 @@ func (e *NoteError) Unwrap() error { return e.Err }
 
 // PrintError prints an error; joined ones each under a heading of their own.
 func PrintError(w io.Writer, err error) {
+	if exit, ok := err.(*ExitError); ok && exit.Err != nil { //nolint:errorlint // only the outermost is laid out
+		err = exit.Err
+	}
 	if note, ok := err.(*NoteError); ok { //nolint:errorlint // only the outermost is laid out
 		PrintError(w, note.Err)
 		fmt.Fprintf(w, "  %s\n", note.Note)
 		return
 	}
 	for _, e := range Each(err) {
-		fmt.Fprintf(w, "error: %s\n", e)
+		fmt.Fprintf(w, "error: %s\n", strings.TrimRight(e.Error(), "\n"))
 	}
 }
 

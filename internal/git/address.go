@@ -2,7 +2,6 @@ package git
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 
@@ -55,7 +54,7 @@ func (c *Client) check(raw string) (gitname.URL, error) {
 func (c *Client) address(ctx context.Context, u gitname.URL) (netip.Addr, error) {
 	addrs, err := c.lookup(ctx, "ip", u.Host)
 	if err != nil || len(addrs) == 0 {
-		return netip.Addr{}, fmt.Errorf("%s: could not resolve host %s: %w", u, u.Host, ErrTransient)
+		return netip.Addr{}, transientf("%s: could not resolve host %s", u, u.Host)
 	}
 	for _, addr := range addrs {
 		if err := c.policy.CheckAddress(u, addr); err != nil {

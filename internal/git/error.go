@@ -22,6 +22,18 @@ var (
 
 const credentialHint = "name a credential-store file (--git-credentials, or git.credentialsFile in odyssey.yaml)" //nolint:gosec // names options, holds no credential
 
+// classed is an error of a class, of which its text says nothing.
+type classed struct {
+	error
+	class error
+}
+
+func (e *classed) Unwrap() []error { return []error{e.error, e.class} }
+
+func transientf(format string, args ...any) error {
+	return &classed{fmt.Errorf(format, args...), ErrTransient}
+}
+
 // Error is a git command that failed.
 type Error struct {
 	Args     []string // without configuration and environment

@@ -109,7 +109,7 @@ func cutShort(err error) error {
 	case err == nil:
 		err = io.ErrUnexpectedEOF
 	}
-	return fmt.Errorf("the server's answer breaks off: %w: %w", err, ErrTransient)
+	return transientf("the server's answer breaks off: %w", err)
 }
 
 func (v *conversation) request(format string, prefixes []string) error {

@@ -81,7 +81,7 @@ func (v *conversation) connect() error {
 	answer, err := v.out.ReadString('\n')
 	switch {
 	case err != nil:
-		return fmt.Errorf("git's http helper says nothing: %w: %w", err, ErrTransient)
+		return transientf("git's http helper says nothing: %w", err)
 	case answer == "fallback\n":
 		return errNoV2
 	case answer != "\n":

@@ -15,6 +15,11 @@ func Keep(old, next *File) *File {
 		d := copyDestination(&next.Destinations[i])
 		before := old.Find(d.Path)
 		keep(&d, before)
+		for j := range d.Merges {
+			if m := &d.Merges[j]; gitname.IsObjectID(m.Ref) {
+				m.Commit = m.Ref
+			}
+		}
 		carryTrees(&d, before)
 		kept.Destinations = append(kept.Destinations, d)
 	}

@@ -104,6 +104,23 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// A commit that stands in repos.yaml is locked as it is, whatever the lock has.
+func TestKeep_commit(t *testing.T) {
+	t.Parallel()
+	const lockOf = "./a: {remotes: {o: https://h/o}, merges: [o %s]}\n"
+	repos := mustParse(t, fmt.Sprintf(lockOf, id("b")))
+	for _, old := range []string{"", fmt.Sprintf(lockOf, id("a")), fmt.Sprintf(lockOf, id("b"))} {
+		locked := mustParseLock(t, old)
+		kept := lock.Keep(locked, repos)
+		if got := kept.Destinations[0].Merges[0].Commit; got != id("b") {
+			t.Errorf("%q: kept %s", old, got)
+		}
+		if got, want := lock.InSync(locked, kept), strings.Contains(old, id("b")); got != want {
+			t.Errorf("%q: in sync: %v", old, got)
+		}
+	}
+}
+
 func TestApply(t *testing.T) {
 	t.Parallel()
 	old := mustParseLock(t, locked)

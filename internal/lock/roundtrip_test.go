@@ -80,7 +80,7 @@ func randomFields(random *rand.Rand, keys ...string) []lock.Field {
 func TestFormat_roundTrip(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := range 2000 {
+	for i := range 500 {
 		file := randomLock(random)
 		text := mustFormat(t, file)
 		read, err := lock.ParseLock("repos.lock.yaml", []byte(text), operator)
@@ -188,6 +188,50 @@ func TestParseLock_comments(t *testing.T) {
 	if d.Tree != id("f") {
 		t.Errorf("tree %q", d.Tree)
 	}
+}
+
+// FuzzParse: whatever is accepted in a repos.yaml can be locked, and the lock
+// says the same.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		repos, locked, "./a: &a\n  remotes: &r {o: https://h/o, 8: git@h:p}\n  merges: [o 18.10, {remote: 8, ref: 6054e2, depth: 010}]\n  target: o 1.0\nb:\n  <<: *a\n  remotes: *r\n",
+		"a b:\n  remotes: {o: ssh://h/~x/y}\n  merges: ['o " + id("a") + "']\n  shell_command_after:\n  - |\n    a\n\n    b\n  x: {y: [1, ~, ], z: 'q'}\n  defaults: \n",
+		"../x: {}\n", "a:\n  remotes: {-o: ext::sh}\n  merges: [-o --x]\n", "? [a]\n: b\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := lock.Parse("f", data, operator)
+		if err != nil {
+			for _, line := range faults(t, err) {
+				if !strings.HasPrefix(line, "f:") {
+					t.Errorf("no line: %s", line)
+				}
+			}
+			return
+		}
+		for i := range file.Destinations {
+			d := &file.Destinations[i]
+			if strings.HasPrefix(d.Clean(), "..") && !strings.HasPrefix(d.Clean(), "...") && (d.Clean() == ".." || d.Clean()[2] == '/') || d.Clean()[0] == '/' || d.Clean()[0] == '-' {
+				t.Errorf("the destination %q", d.Path)
+			}
+			for j := range d.Merges {
+				m := &d.Merges[j]
+				if strings.HasPrefix(m.Ref, "-") || strings.HasPrefix(m.Remote, "-") || d.Remote(m.Remote) == nil {
+					t.Errorf("the merge %+v", m)
+				}
+				m.Commit = id("a")
+			}
+		}
+		text := mustFormat(t, file)
+		again, err := lock.ParseLock("f", []byte(text), operator)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if !lock.InSync(again, file) {
+			t.Errorf("not in sync\n%s\n%s", cmp.Diff(summary(file), summary(again)), text)
+		}
+	})
 }
 
 // FuzzLock: a lock that is read can be written, and reads the same again.

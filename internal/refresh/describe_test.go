@@ -156,27 +156,45 @@ func TestDescribe_sync(t *testing.T) {
 // its own.
 func TestDescribe_sameCommit(t *testing.T) {
 	t.Parallel()
-	up := newUpstreams(t, repos)
-	up.commits["https://git.example.org/acme/odoo.git 17.0-docs"] = id(2)
-	locked := up.lock(t, repos)
-	up.move(t, 11, "17.0-docs")
-	for name, locked := range map[string]string{"with refs": locked, "by position": strings.ReplaceAll(locked, "# locked-from:", "#")} {
-		plan := up.plan(t, "", repos, locked)
-		text, err := plan.Proposals[0].Describe(t.Context(), &historian{histories: map[string]git.History{id(11): history(1)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rows []string
-		for line := range strings.Lines(text.Body) {
-			if cells := strings.Split(line, " | "); len(cells) == 4 {
-				rows = append(rows, strings.TrimPrefix(cells[0], "| ")+": "+strings.TrimSpace(strings.Trim(cells[3], "|\n")))
+	for _, test := range []struct {
+		name, config string
+		byPosition   bool     // the lock has no refs
+		moved        []string // from one commit to one other
+		proposal     int
+		want         []string // of the third and fourth row's cells the first and last
+	}{
+		{"one moves", "", false, []string{"17.0-docs"}, 0, []string{"acme 17.0-fix: nothing newer", "acme 17.0-docs: [1 commit]"}},
+		{"one moves, a lock without refs", "", true, []string{"17.0-docs"}, 0, []string{"acme 17.0-fix: nothing newer", "acme 17.0-docs: [1 commit]"}},
+		{"both move", "", false, []string{"17.0-fix", "17.0-docs"}, 0, []string{"acme 17.0-fix: [1 commit]", "acme 17.0-docs: [1 commit]"}},
+		{"both move, each alone", "merges: {group: merge}", false, []string{"17.0-fix", "17.0-docs"}, 1, []string{"acme 17.0-fix: held by the lock", "acme 17.0-docs: [1 commit]"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			up := newUpstreams(t, repos)
+			up.move(t, 2, "17.0-docs")
+			locked := up.lock(t, repos)
+			if test.byPosition {
+				locked = strings.ReplaceAll(locked, "# locked-from:", "#")
 			}
-		}
-		for i, want := range []string{"merge: ", "odoo 17.0: nothing newer", "acme 17.0-fix: nothing newer", "acme 17.0-docs: [1 commit]"} {
-			if i >= len(rows) || !strings.HasPrefix(rows[i], want) {
-				t.Errorf("%s: rows %q, want %q", name, rows, want)
+			for _, ref := range test.moved {
+				up.move(t, 11, ref)
 			}
-		}
+			plan := up.plan(t, test.config, repos, locked)
+			text, err := plan.Proposals[test.proposal].Describe(t.Context(), &historian{histories: map[string]git.History{id(11): history(1)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rows []string
+			for line := range strings.Lines(text.Body) {
+				if cells := strings.Split(line, " | "); len(cells) == 4 {
+					note, _, _ := strings.Cut(strings.TrimSuffix(cells[3], " |\n"), "(")
+					rows = append(rows, strings.TrimPrefix(cells[0], "| ")+": "+note)
+				}
+			}
+			if diff := cmp.Diff(append([]string{"merge: |\n", "odoo 17.0: nothing newer"}, test.want...), rows); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -291,6 +291,8 @@ func TestMake_target(t *testing.T) {
 	for name, got := range map[string]string{
 		"another group": target("merges: {group: all}", repos, first),
 		"a sync":        target("", strings.Replace(repos, "    - acme 17.0-docs\n", "", 1), first),
+		"a target":      target("", strings.Replace(repos, "target: odoo", "target: acme", 1), first),
+		"a new target":  target("", strings.Replace(repos, "target: odoo 17.0", "target: acme 18.0", 1), first),
 		"another sync":  target("", strings.Replace(repos, "    - acme 17.0-fix\n", "", 1), first),
 	} {
 		if other, taken := seen[got]; taken {
