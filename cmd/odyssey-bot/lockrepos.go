@@ -48,12 +48,17 @@ nothing is written. --check alone asks no remote.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 --check found
 that repos.yaml and the lock disagree.`,
-		Example: `  lock-repos                                          # lock what is new
-  lock-repos --refresh-merge ./odoo nuobit 17.0-hotfix # move one merge
+		Example: `  lock-repos                                           # lock what is new
+  lock-repos --refresh-merge ./odoo acme 17.0-hotfix   # move one merge
   lock-repos --refresh ./odoo                          # move a destination
   lock-repos --refresh-all                             # move everything
   lock-repos --check                                   # for CI: exit 3 if they disagree`,
-		Args:    cli.Args(cobra.NoArgs),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return cli.Usagef("lock-repos takes no arguments; got %q\n  --refresh takes one destination and may be repeated; --refresh-merge takes three words, such as ./odoo acme 17.0-hotfix", args[0])
+		},
 		Version: cli.Version(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runLock(cmd.Context(), &o) },
 	}
@@ -90,7 +95,7 @@ func (a *app) runLock(ctx context.Context, o *lockOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.printLock(o, locked, next, written)
+	return a.printLock(o, refresh, locked, next, written)
 }
 
 // update computes the next lock, which asks the remotes.
@@ -113,7 +118,7 @@ func (o *lockOptions) refresh() (lock.Refresh, error) {
 	for _, merge := range o.merges {
 		words := strings.Fields(merge)
 		if len(words) != 3 {
-			return r, cli.Usagef("--refresh-merge takes three words, DEST REMOTE REF; got %q", merge)
+			return r, cli.Usagef("--refresh-merge takes three words, DEST REMOTE REF, such as ./odoo acme 17.0-hotfix; got %q", merge)
 		}
 		r.Merges = append(r.Merges, lock.MergeName{Dest: words[0], Remote: words[1], Ref: words[2]})
 	}
@@ -186,7 +191,7 @@ type lockReport struct {
 	Changes []lock.Change `json:"changes"`
 }
 
-func (a *app) printLock(o *lockOptions, locked, next *lock.File, written bool) error {
+func (a *app) printLock(o *lockOptions, refresh lock.Refresh, locked, next *lock.File, written bool) error {
 	report := lockReport{
 		Lock: o.lock, InSync: lock.InSync(locked, next), Written: written,
 		Merges: next.Merges(), Changes: lock.Changes(locked, next),
@@ -200,7 +205,7 @@ func (a *app) printLock(o *lockOptions, locked, next *lock.File, written bool) e
 		}
 	} else {
 		a.printChanges(report.Changes)
-		a.say("%s", report.summary(o.check))
+		a.say("%s", report.summary(o.check, refresh))
 	}
 	if o.check && !report.InSync {
 		return &cli.ExitError{Code: exitDisagree}
@@ -208,7 +213,7 @@ func (a *app) printLock(o *lockOptions, locked, next *lock.File, written bool) e
 	return nil
 }
 
-func (r *lockReport) summary(check bool) string {
+func (r *lockReport) summary(check bool, refresh lock.Refresh) string {
 	moved := 0
 	for _, c := range r.Changes {
 		if c.Moved() {
@@ -218,10 +223,16 @@ func (r *lockReport) summary(check bool) string {
 	switch {
 	case check && r.InSync:
 		return r.Lock + " agrees with repos.yaml"
+	case check && !refresh.None():
+		return r.Lock + " is not at the newest commits\n  run the same without --check and commit the lock"
+	case check && len(r.Changes) == 0:
+		return r.Lock + " disagrees with repos.yaml in remotes, targets or other keys\n  run lock-repos and commit the lock"
 	case check:
 		return r.Lock + " disagrees with repos.yaml\n  run lock-repos and commit the lock"
 	case !r.Written:
 		return r.Lock + " is unchanged"
+	case len(r.Changes) == 0:
+		return "wrote " + r.Lock + ": no commit changed, but remotes, other keys or the layout"
 	}
 	return fmt.Sprintf("wrote %s: %d of %d merges moved, %d other changes", r.Lock, moved, r.Merges, len(r.Changes)-moved)
 }

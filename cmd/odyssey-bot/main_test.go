@@ -56,7 +56,7 @@ func setup(env *testscript.Env) error {
 	}
 	env.Defer(srv.Stop)
 	env.Values["srv"] = srv
-	env.Values["kept"] = map[string]kept{}
+	env.Values["kept"] = keepsakes{}
 	env.Setenv("SRV", srv.URL)
 	env.Setenv("HOST", srv.Host())
 	return nil
@@ -145,6 +145,17 @@ type kept struct {
 	data []byte
 }
 
+// keepsakes are the files that a script keeps, by name.
+type keepsakes map[string]kept
+
+func keepsakesOf(ts *testscript.TestScript) keepsakes {
+	all, ok := ts.Value("kept").(keepsakes)
+	if !ok {
+		ts.Fatalf("nothing is kept")
+	}
+	return all
+}
+
 func look(ts *testscript.TestScript, name string) kept {
 	info, err := os.Stat(ts.MkAbs(name))
 	ts.Check(err)
@@ -156,14 +167,14 @@ func look(ts *testscript.TestScript, name string) kept {
 func keep(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, len(args) > 0, "keep FILE...")
 	for _, name := range args {
-		ts.Value("kept").(map[string]kept)[name] = look(ts, name)
+		keepsakesOf(ts)[name] = look(ts, name)
 	}
 }
 
 func untouched(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, len(args) > 0, "untouched FILE...")
 	for _, name := range args {
-		before, now := ts.Value("kept").(map[string]kept)[name], look(ts, name)
+		before, now := keepsakesOf(ts)[name], look(ts, name)
 		if !bytes.Equal(before.data, now.data) {
 			ts.Fatalf("%s has changed:\n%s", name, now.data)
 		}

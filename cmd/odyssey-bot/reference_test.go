@@ -28,6 +28,7 @@ func TestReference(t *testing.T) {
 	dir := t.TempDir()
 	root := (&app{}).root()
 	root.DisableAutoGenTag = true
+	root.InitDefaultVersionFlag()
 	if err := doc.GenMarkdownTree(root, dir); err != nil {
 		t.Fatal(err)
 	}

@@ -90,9 +90,11 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	var failures []error
 	for _, w := range repos {
 		done, err := b.Run(ctx, w.forge, w.name)
-		outcomes = append(outcomes, done...)
+		for _, outcome := range done {
+			outcomes = append(outcomes, o.conditional(outcome))
+		}
 		for _, failure := range cli.Each(err) {
-			failures = append(failures, fmt.Errorf("%s: %w", w.name, failure))
+			failures = append(failures, fmt.Errorf("%s: %w%s", w.name, failure, hint(failure)))
 		}
 	}
 	if err := a.printOutcomes(outcomes, o.json); err != nil {
@@ -102,6 +104,28 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		return &cli.ExitError{Code: cli.ExitFailed, Err: errors.Join(failures...)}
 	}
 	return nil
+}
+
+// conditional makes of what a dry run took as done what would be done.
+func (o *runOptions) conditional(outcome bot.Outcome) bot.Outcome {
+	switch outcome.Action {
+	case bot.Opened, bot.Reopened, bot.Updated, bot.Closed:
+		if o.dryRun {
+			outcome.Action = "would be " + outcome.Action
+		}
+	}
+	return outcome
+}
+
+// hint says what to do about a forge's refusal.
+func hint(err error) string {
+	switch {
+	case errors.Is(err, forge.ErrUnauthorized):
+		return "\n  the token needs the scopes write:repository and write:issue, and its account write permission on the repository"
+	case errors.Is(err, forge.ErrNotFound):
+		return "\n  check the name, and forges[].url; the token's account may not be allowed to see it"
+	}
+	return ""
 }
 
 func (a *app) newBot(server *config.Server, o *runOptions) (*bot.Bot, error) {
@@ -178,6 +202,9 @@ func selectRepos(server *config.Server, o *runOptions) ([]watched, error) {
 func (a *app) printOutcomes(outcomes []bot.Outcome, asJSON bool) error {
 	if asJSON {
 		return printJSON(a.stdout, outcomes)
+	}
+	if len(outcomes) == 0 {
+		return nil
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "repository\tgroup\tdone\t")

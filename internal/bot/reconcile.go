@@ -38,7 +38,7 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 	}
 	for i := range r.plan.Proposals {
 		if err := r.propose(ctx, &r.plan.Proposals[i]); err != nil {
-			return fmt.Errorf("%s: %s: %w", r.repo, r.plan.Proposals[i].Group, err)
+			return fmt.Errorf("%s: %w", r.plan.Proposals[i].Group, err)
 		}
 	}
 	for _, dest := range r.plan.Held {

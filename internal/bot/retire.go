@@ -25,7 +25,7 @@ func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) err
 			continue
 		}
 		if err := r.retire(ctx, pr); err != nil {
-			return fmt.Errorf("%s: close #%d: %w", r.repo, pr.Number, err)
+			return fmt.Errorf("close #%d: %w", pr.Number, err)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ type LogFlags struct {
 // Register adds the flags to a command and all below it.
 func (f *LogFlags) Register(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
-	flags.BoolVarP(&f.Quiet, "quiet", "q", false, "print errors only")
+	flags.BoolVarP(&f.Quiet, "quiet", "q", false, "no progress and no log but errors")
 	flags.StringVar(&f.Format, "log-format", "text", "format of the log: text or json")
 	flags.StringVar(&f.Level, "log-level", "info", "least level that is logged: debug, info, warn or error")
 }

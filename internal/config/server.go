@@ -26,7 +26,7 @@ type Server struct {
 
 // Forge is a forge and the repositories on it that are watched.
 type Forge struct {
-	Name         string   `yaml:"name" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9][a-z0-9._-]*$,example=main" jsonschema_description:"Name of this forge in logs and for --repo. It is the kind unless set."`
+	Name         string   `yaml:"name" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9][a-z0-9._-]*$,example=main" jsonschema_description:"Name of this forge in errors and logs. It is the kind unless set."`
 	Kind         string   `yaml:"kind" jsonschema:"required,enum=gitea,enum=forgejo" jsonschema_description:"Software of the forge."`
 	URL          string   `yaml:"url" jsonschema:"required,minLength=1,maxLength=2000,example=https://git.example.com" jsonschema_description:"Address of the forge's start page."` // without a slash at its end
 	TokenFile    string   `yaml:"tokenFile" jsonschema:"required,minLength=1,maxLength=4000,example=/run/secrets/gitea-token" jsonschema_description:"File with an access token of the bot's account and nothing else. A relative path starts at this file's directory."`

@@ -27,7 +27,7 @@ func ask(ctx context.Context, c *git.Client, url, ref string) map[string]error {
 
 // Nothing is started for a name that is none, so nothing can take it for an
 // option.
-func TestFault_G1_NothingStarts(t *testing.T) {
+func TestFault_G1_NothingStarts(t *testing.T) { //nolint:paralleltest // the PATH is the process's
 	called := decoys(t)
 	c := git.New(options())
 	for _, ref := range []string{"-x", "--upload-pack=touch canary", "$(id)", "a\nb", "a\n--x", "", "a..b", "a b", "x:y", "+x", "refs/heads/-\x00"} {
@@ -71,7 +71,7 @@ func TestFault_G1_NothingStarts(t *testing.T) {
 
 // Names that are allowed and look odd stay what they are: words of their own,
 // behind a "--".
-func TestFault_G1_Arguments(t *testing.T) {
+func TestFault_G1_Arguments(t *testing.T) { //nolint:paralleltest // the PATH is the process's
 	called := decoys(t)
 	o := options()
 	o.Attempts = 1
@@ -140,7 +140,7 @@ func hostileRepository(t *testing.T, canary, elsewhere string) {
 
 // The repository that the command is run in, the user's configuration and the
 // environment have no say.
-func TestFault_G2_Configuration(t *testing.T) {
+func TestFault_G2_Configuration(t *testing.T) { //nolint:paralleltest // the environment is the process's
 	canary := filepath.Join(t.TempDir(), "canary")
 	srv, elsewhere := gitserver.New(t), gitserver.New(t)
 	repo := srv.Repo(t, "r")

@@ -3,7 +3,6 @@ package git_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,16 +106,6 @@ func credentials(t testing.TB, lines ...string) (file, setting string) {
 		t.Fatal(err)
 	}
 	return file, "ODYSSEY_GIT_CREDENTIALS=" + file
-}
-
-// realGit is the path of git, whatever is put on the PATH later.
-func realGit(t testing.TB) string {
-	t.Helper()
-	path, err := exec.LookPath("git")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // names makes n names: "x-0001", …

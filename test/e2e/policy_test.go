@@ -110,7 +110,7 @@ func TestDryRun(t *testing.T) {
 	s := newStage(t)
 	s.grow("odoo", hotfix, "[FIX] stock: one")
 	outcomes := s.run("--dry-run")
-	if len(outcomes) != 1 || outcomes[0].Action != "opened" {
+	if len(outcomes) != 1 || outcomes[0].Action != "would be opened" {
 		t.Errorf("outcomes: %+v", outcomes)
 	}
 	if writes := s.writes(); len(writes) > 0 || len(s.branches()) > 0 {

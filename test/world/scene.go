@@ -29,6 +29,9 @@ func (w *World) Scene(ctx context.Context) (repos string, err error) {
 	); err != nil {
 		return "", err
 	}
+	if err := w.Fork(ctx, "odoo", "17.0", "17.0-hotfix-stock"); err != nil {
+		return "", err
+	}
 	if _, err := w.Grow(ctx, "odoo", "17.0-hotfix-stock", Subject{bram, "[FIX] stock: lots without a name"}); err != nil {
 		return "", err
 	}

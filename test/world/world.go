@@ -112,6 +112,13 @@ func (w *World) Grow(ctx context.Context, name, branch string, subjects ...Subje
 	return heads[len(heads)-1], nil
 }
 
+// Fork makes a branch of an upstream repository from another.
+func (w *World) Fork(ctx context.Context, name, from, branch string) error {
+	path := "/repos/" + w.Upstream.Login + "/" + name + "/branches"
+	in := map[string]string{"old_branch_name": from, "new_branch_name": branch}
+	return w.Server.API(ctx, w.Upstream, http.MethodPost, path, in, nil)
+}
+
 // Commit puts files on the derived-image repository's default branch as its
 // owner, and returns the commit.
 func (w *World) Commit(ctx context.Context, message string, files map[string]string) (string, error) {
