@@ -130,6 +130,9 @@ func (a *app) readLockInput(o *lockOptions) (repos, locked *lock.File, err error
 	if err != nil {
 		return nil, nil, err
 	}
+	if sameFile(o.repos, o.lock) {
+		return nil, nil, cli.Usagef("--repos and --lock are the same file, %s; it would be overwritten", o.repos)
+	}
 	if o.expandEnv {
 		if data, err = a.expand(o, data); err != nil {
 			return nil, nil, err
@@ -144,6 +147,15 @@ func (a *app) readLockInput(o *lockOptions) (repos, locked *lock.File, err error
 	}
 	locked, err = lock.ParseLock(o.lock, data, o.git.policy())
 	return repos, locked, err
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // readInput reads a file that must exist.

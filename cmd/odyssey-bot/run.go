@@ -89,7 +89,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	outcomes := []bot.Outcome{}
 	var failures []error
 	for _, w := range repos {
-		done, err := b.Run(ctx, w.forge, w.name)
+		done, err := refreshOne(ctx, b, w)
 		for _, outcome := range done {
 			outcomes = append(outcomes, o.conditional(outcome))
 		}
@@ -104,6 +104,15 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		return &cli.ExitError{Code: cli.ExitFailed, Err: errors.Join(failures...)}
 	}
 	return nil
+}
+
+// longest is how long one repository may keep the others waiting.
+const longest = 15 * time.Minute
+
+func refreshOne(ctx context.Context, b *bot.Bot, w watched) ([]bot.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	return b.Run(ctx, w.forge, w.name)
 }
 
 // conditional makes of what a dry run took as done what would be done.
@@ -121,7 +130,7 @@ func (o *runOptions) conditional(outcome bot.Outcome) bot.Outcome {
 func hint(err error) string {
 	switch {
 	case errors.Is(err, forge.ErrUnauthorized):
-		return "\n  the token needs the scopes write:repository and write:issue, and its account write permission on the repository"
+		return "\n  the token needs the scopes write:repository, write:issue and read:user, and its account write permission on the repository"
 	case errors.Is(err, forge.ErrNotFound):
 		return "\n  check the name, and forges[].url; the token's account may not be allowed to see it"
 	}

@@ -42,7 +42,7 @@ func TestRun_anotherBase(t *testing.T) {
 	s.git.commits[acme] = id(11)
 	s.run("./odoo opened")
 	s.push("staging", map[string]string{"README.md": "staging\n"})
-	theirs, err := s.fake.CreatePullRequest(t.Context(), s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Try it", Body: "mine"})
+	theirs, err := s.fake.CreateAs(t.Context(), forgetest.FakeHuman, s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Try it", Body: "mine"})
 	must(t, err)
 	check := func(state forge.State) {
 		t.Helper()
@@ -75,7 +75,7 @@ func TestRun_anotherBaseStays(t *testing.T) {
 	s.git.commits[acme] = id(11)
 	s.run("./odoo opened")
 	s.push("staging", map[string]string{"README.md": "staging\n"})
-	theirs, err := s.fake.CreatePullRequest(t.Context(), s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Try it", Body: "mine"})
+	theirs, err := s.fake.CreateAs(t.Context(), forgetest.FakeHuman, s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Try it", Body: "mine"})
 	must(t, err)
 	s.git.commits[acme] = id(2)
 	s.run("merge/odoo closed")
@@ -107,7 +107,8 @@ func TestRun_cannotReopen(t *testing.T) {
 	}
 }
 
-// The bot's pull request, led onto another branch by a human, stays the bot's.
+// The bot's pull request that leads onto another branch than the default one,
+// because that changed or somebody chose so, is replaced.
 func TestRun_retargeted(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")
@@ -116,7 +117,7 @@ func TestRun_retargeted(t *testing.T) {
 	f := retargeted{s.fake}
 	s.git.commits[acme] = id(12)
 	outcomes, err := s.bot.Run(t.Context(), f, s.name)
-	if err != nil || len(outcomes) != 1 || outcomes[0].Action != bot.Updated {
+	if err != nil || len(outcomes) != 2 || outcomes[0].Action != bot.Closed || outcomes[1].Action != bot.Opened {
 		t.Errorf("error %v, outcomes %+v", err, outcomes)
 	}
 	if n := len(s.open()); n != 1 {
@@ -242,5 +243,73 @@ func TestFault_F8_Note(t *testing.T) {
 	s.run("merge/odoo held")
 	if s.head() != mine {
 		t.Error("the human's commit is gone")
+	}
+}
+
+// What others say with the bot's words counts for nothing: neither a pull
+// request from its branch with its mark, nor a comment with its closing word.
+func TestRun_strangerWithMark(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme] = id(11)
+	s.run("./odoo opened")
+	mine := s.one()
+	_, err := s.fake.EditPullRequest(t.Context(), s.repo, mine.Number, forge.Edit{State: forge.Closed, Body: "no mark"})
+	must(t, err)
+	theirs, err := s.fake.CreateAs(t.Context(), forgetest.FakeHuman, s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Mine", Body: mine.Body})
+	if err != nil {
+		s.push("staging", map[string]string{"README.md": "staging\n"})
+		theirs, err = s.fake.CreateAs(t.Context(), forgetest.FakeHuman, s.repo, forge.NewPullRequest{Head: branch, Base: "staging", Title: "Mine", Body: mine.Body})
+	}
+	must(t, err)
+	_, err = s.fake.EditPullRequest(t.Context(), s.repo, theirs.Number, forge.Edit{State: forge.Closed})
+	must(t, err)
+	s.run("./odoo opened")
+}
+
+// One group that fails for good does not keep the others.
+func TestRun_oneFails(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme] = id(11)
+	s.git.commits[web] = id(21)
+	s.fake.FailBefore(func(method string) error {
+		if method == "Push" && len(s.open()) == 0 {
+			s.fake.FailBefore(nil)
+			return forge.ErrUnauthorized
+		}
+		return nil
+	})
+	outcomes, err := s.bot.Run(t.Context(), s.fake, s.name)
+	if !errors.Is(err, forge.ErrUnauthorized) || len(outcomes) != 1 || outcomes[0].Action != bot.Opened {
+		t.Errorf("error %v, outcomes %+v", err, outcomes)
+	}
+}
+
+// A run that could not open its pull request leaves a branch that the next one
+// takes as it is.
+func TestRun_branchIsReused(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme] = id(11)
+	s.fake.FailBefore(func(method string) error {
+		if method == "CreatePullRequest" {
+			return forge.ErrUnauthorized
+		}
+		return nil
+	})
+	for range 3 {
+		if _, err := s.bot.Run(t.Context(), s.fake, s.name); !errors.Is(err, forge.ErrUnauthorized) {
+			t.Fatal(err)
+		}
+	}
+	pushes := 0
+	for _, c := range s.fake.Writes() {
+		if c.Method == "Push" {
+			pushes++
+		}
+	}
+	if pushes != 1 {
+		t.Errorf("%d pushes of the same, want 1", pushes)
 	}
 }

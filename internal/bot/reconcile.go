@@ -33,12 +33,13 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 			r.open[pr.Head] = pr
 		}
 	}
-	if err := r.retireAll(ctx, all); err != nil {
-		return err
-	}
+	failures := r.retireAll(ctx, all)
 	for i := range r.plan.Proposals {
-		if err := r.propose(ctx, &r.plan.Proposals[i]); err != nil {
-			return fmt.Errorf("%s: %w", r.plan.Proposals[i].Group, err)
+		p := &r.plan.Proposals[i]
+		if err := r.propose(ctx, p); errors.Is(err, forge.ErrLeaseLost) {
+			return fmt.Errorf("%s: %w", p.Group, err) // what else was seen is old, too
+		} else if err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", p.Group, err))
 		}
 	}
 	for _, dest := range r.plan.Held {
@@ -47,14 +48,13 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 			Reason: refresh.ReposFile + " and the lock disagree; its merges move once they agree",
 		})
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // ours reports whether a pull request is one that the bot made. People may open
-// others from its branch, onto branches of theirs.
+// others from its branch, with whatever mark: they count for nothing.
 func (r *reconciler) ours(pr forge.PullRequest) bool {
-	return !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) &&
-		(pr.Base == r.repo.DefaultBranch || readMark(pr.Body) != mark{})
+	return !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) && pr.Author == r.repo.Account
 }
 
 func (r *reconciler) propose(ctx context.Context, p *refresh.Proposal) error {
@@ -77,7 +77,7 @@ func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
 	if err != nil && !errors.Is(err, forge.ErrNotFound) {
 		return err
 	}
-	known := err == nil
+	known := err == nil && r.ours(last)
 	if known && readMark(last.Body).target == p.Target {
 		r.report(p.Group, Held, last, "this was "+string(last.State)+" before; it comes back when there are newer commits")
 		return nil
@@ -95,13 +95,13 @@ func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
 		r.report(p.Group, Held, forge.PullRequest{}, "the branch "+p.Branch+" has commits that are not the bot's; delete it to hand it back")
 		return nil
 	}
-	if known && exists && last.State == forge.Closed && r.ours(last) {
+	if known && exists && last.State == forge.Closed && last.Base == r.repo.DefaultBranch {
 		reopened, err := r.reopen(ctx, p, last, branch)
 		if reopened || err != nil {
 			return err
 		}
 	}
-	return r.create(ctx, p, branch.Head)
+	return r.create(ctx, p, branch)
 }
 
 // reopen takes up a closed pull request again, for newer commits than it was
@@ -118,13 +118,15 @@ func (r *reconciler) reopen(ctx context.Context, p *refresh.Proposal, last forge
 	return true, r.update(ctx, p, last, branch, Reopened)
 }
 
-func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, lease string) error {
+func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, branch forge.Branch) error {
 	text, err := p.Describe(ctx, r.Git)
 	if err != nil {
 		return err
 	}
-	if err := r.push(ctx, p, text, lease); err != nil {
-		return err
+	if !r.holds(branch, p) {
+		if err := r.push(ctx, p, text, branch.Head); err != nil {
+			return err
+		}
 	}
 	pr, err := r.forge.CreatePullRequest(ctx, r.repo, forge.NewPullRequest{
 		Head: p.Branch, Base: r.repo.DefaultBranch, Title: text.Title, Body: marked(text.Body, r.mark(p)),
@@ -151,9 +153,18 @@ func (r *reconciler) push(ctx context.Context, p *refresh.Proposal, text refresh
 	_, err := r.forge.Push(ctx, r.repo, forge.Change{
 		Base: r.repo.DefaultBranch, BaseHead: r.snapshot.Commit, Branch: p.Branch, Lease: lease,
 		Files:   map[string][]byte{refresh.LockFile: p.New},
-		Message: text.Message, By: r.Identity, When: r.Now(),
+		Message: text.Message + r.madeOn(), By: r.Identity, When: r.Now(),
 	})
 	return err
+}
+
+// madeOn is the trailer that says which commit the bot's commit stands on.
+func (r *reconciler) madeOn() string { return "Odyssey-Base: " + r.snapshot.Commit + "\n" }
+
+// holds reports whether the branch is what a push would make it: an earlier
+// run got so far and no further.
+func (r *reconciler) holds(branch forge.Branch, p *refresh.Proposal) bool {
+	return branch.Head != "" && strings.HasSuffix(strings.TrimSpace(branch.Message)+"\n", refresh.Trailer+p.Target+"\n"+r.madeOn())
 }
 
 func (r *reconciler) mark(p *refresh.Proposal) mark {

@@ -15,20 +15,21 @@ const farewell = "<!-- odyssey closes this -->"
 
 // retireAll retires the bot's pull requests that no proposal stands for. Those
 // of destinations that wait for the lock to be in sync stay.
-func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) error {
+func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) (failures []error) {
 	proposed := map[string]bool{}
 	for i := range r.plan.Proposals {
 		proposed[r.plan.Proposals[i].Branch] = true
 	}
 	for _, pr := range all {
-		if r.open[pr.Head].Number != pr.Number || proposed[pr.Head] || r.plan.Waiting[pr.Head] {
+		wanted := pr.Base == r.repo.DefaultBranch && (proposed[pr.Head] || r.plan.Waiting[pr.Head])
+		if !r.ours(pr) || wanted {
 			continue
 		}
 		if err := r.retire(ctx, pr); err != nil {
-			return fmt.Errorf("close #%d: %w", pr.Number, err)
+			failures = append(failures, fmt.Errorf("close #%d: %w", pr.Number, err))
 		}
 	}
-	return nil
+	return failures
 }
 
 // retire closes a pull request that has nothing left to propose, with a word,
@@ -47,6 +48,9 @@ func (r *reconciler) retire(ctx context.Context, pr forge.PullRequest) error {
 	reason := "`" + r.repo.DefaultBranch + "` has what this proposed, or its upstream went back to what is locked"
 	if !r.plan.Branches[pr.Head] {
 		reason = "`" + refresh.ReposFile + "` or the grouping in `" + refresh.ConfigFile + "` changed, so nothing belongs to this pull request any more"
+	}
+	if pr.Base != r.repo.DefaultBranch {
+		reason = "this is onto `" + pr.Base + "`, but the default branch is `" + r.repo.DefaultBranch + "`"
 	}
 	if err := r.say(ctx, pr.Number, "Closing: "+reason+".\n\n"+farewell); err != nil {
 		return err
@@ -70,7 +74,7 @@ func (r *reconciler) takeDown(ctx context.Context, pr forge.PullRequest, branch 
 	}
 	if exists {
 		err := r.forge.DeleteBranch(ctx, r.repo, pr.Head, branch.Head)
-		if err != nil && !errors.Is(err, forge.ErrNotFound) {
+		if err != nil && !errors.Is(err, forge.ErrNotFound) && !errors.Is(err, forge.ErrUnauthorized) {
 			return err
 		}
 	}
@@ -85,7 +89,7 @@ func (r *reconciler) say(ctx context.Context, number int64, text string) error {
 		return err
 	}
 	for _, c := range comments {
-		if strings.Contains(c.Body, farewell) {
+		if c.Author == r.repo.Account && strings.Contains(c.Body, farewell) {
 			return nil
 		}
 	}

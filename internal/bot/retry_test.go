@@ -29,7 +29,7 @@ func TestRetryAfter(t *testing.T) {
 	}{
 		{"none", nil, 0, false},
 		{"transient", forge.ErrTransient, 4 * time.Second, true},
-		{"transient at an upstream", &lock.RemoteError{Err: git.ErrTransient}, 4 * time.Second, true},
+		{"transient at an upstream, which git has tried again", &lock.RemoteError{Err: git.ErrTransient}, 0, false},
 		{"limited for long", limited(30 * time.Second), 30 * time.Second, true},
 		{"limited for a minute", limited(time.Minute), time.Minute, true},
 		{"limited for longer", limited(time.Minute + time.Second), 0, false},
@@ -37,7 +37,7 @@ func TestRetryAfter(t *testing.T) {
 		{"limited without a time", limited(0), 4 * time.Second, true},
 		{"somebody was faster", forge.ErrLeaseLost, 0, true},
 		{"lost for a conflict", fmt.Errorf("%w: %w", forge.ErrLeaseLost, forge.ErrConflict), 0, true},
-		{"one of two", errors.Join(errors.New("x"), git.ErrTransient), 4 * time.Second, true},
+		{"one of two", errors.Join(errors.New("x"), forge.ErrTransient), 4 * time.Second, true},
 		{"refused", forge.ErrUnauthorized, 0, false},
 		{"not found", forge.ErrNotFound, 0, false},
 		{"conflict", forge.ErrConflict, 0, false},

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
-	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -43,7 +42,7 @@ func retryAfter(err error, wait time.Duration) (time.Duration, bool) {
 		return max(limited.RetryAfter, wait), limited.RetryAfter <= longestWait
 	case errors.Is(err, forge.ErrLeaseLost):
 		return 0, true
-	case errors.Is(err, forge.ErrTransient), errors.Is(err, git.ErrTransient):
+	case errors.Is(err, forge.ErrTransient): // git has asked upstreams several times already
 		return wait, true
 	}
 	return 0, false

@@ -98,7 +98,7 @@ func (r *reconciler) leaveAlone(ctx context.Context, p *refresh.Proposal, pr for
 	}
 	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n> - " +
 		strings.Join(newest, "\n> - ") + "\n>\n> To hand it back, delete the branch `" + p.Branch + "`: the next run makes it anew."
-	if body := noted(pr.Body, note); body != pr.Body {
+	if body := noted(unmarked(pr.Body), note); body != pr.Body {
 		if _, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body}); err != nil {
 			return err
 		}

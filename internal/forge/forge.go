@@ -32,7 +32,8 @@ type Repo struct {
 	DefaultBranch string
 	WebURL        string
 	Archived      bool
-	Empty         bool // has no commit yet
+	Empty         bool   // has no commit yet
+	Account       string // login of the account that asked
 }
 
 // MaxFile is the size in bytes above which no driver reads a file.
@@ -82,6 +83,7 @@ const (
 // itself, unless FromFork.
 type PullRequest struct {
 	Number   int64
+	Author   string // login
 	URL      string
 	Title    string
 	Body     string

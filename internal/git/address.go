@@ -25,7 +25,7 @@ func (c *Client) target(ctx context.Context, raw string) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := target{URL: u, ssh: []string{"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"}}
+	t := target{URL: u, ssh: []string{"ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ForwardAgent=no", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "ControlPath=none"}}
 	switch _, err := netip.ParseAddr(u.Host); {
 	case !c.policy.NeedsAddress(u), err == nil: // an address that stands in the URL has passed
 	case c.proxied && u.Scheme != "ssh":
@@ -37,7 +37,7 @@ func (c *Client) target(ctx context.Context, raw string) (target, error) {
 		}
 		t.pin(addr)
 	}
-	t.settings = append(t.settings, setting{"core.sshCommand", strings.Join(t.ssh, " ")})
+	t.settings = append(t.settings, setting{"core.sshCommand", "'" + strings.Join(t.ssh, "' '") + "'"})
 	return t, nil
 }
 
@@ -64,6 +64,14 @@ func (c *Client) address(ctx context.Context, u gitname.URL) (netip.Addr, error)
 	return addrs[0].Unmap(), nil
 }
 
+// hostKey is the name that ssh looks the target up by in known_hosts.
+func (t *target) hostKey() string {
+	if t.Port == "" || t.Port == "22" {
+		return t.Host
+	}
+	return "[" + t.Host + "]:" + t.Port
+}
+
 // pin binds the target to one address.
 func (t *target) pin(addr netip.Addr) {
 	port := t.Port
@@ -75,5 +83,5 @@ func (t *target) pin(addr netip.Addr) {
 		address = "[" + address + "]"
 	}
 	t.settings = append(t.settings, setting{"http.curloptResolve", t.Host + ":" + port + ":" + address})
-	t.ssh = append(t.ssh, "-o", "HostName="+addr.String(), "-o", "HostKeyAlias="+t.Host)
+	t.ssh = append(t.ssh, "-o", "HostName="+addr.String(), "-o", "HostKeyAlias="+t.hostKey())
 }

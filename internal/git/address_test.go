@@ -76,9 +76,9 @@ func TestTarget(t *testing.T) {
 		return []string{"::ffff:93.184.216.34", "2606::1"}
 	})
 	for _, test := range []struct{ url, resolve, ssh string }{
-		{"https://git.example/r", "git.example:443:93.184.216.34", "-o HostName=93.184.216.34 -o HostKeyAlias=git.example"},
-		{"https://git.example:8443/r", "git.example:8443:93.184.216.34", ""},
-		{"https://six.example/r", "six.example:443:[2606:50c0:8000::153]", "-o HostName=2606:50c0:8000::153 -o HostKeyAlias=six.example"},
+		{"https://git.example/r", "git.example:443:93.184.216.34", "'HostName=93.184.216.34' '-o' 'HostKeyAlias=git.example'"},
+		{"https://git.example:8443/r", "git.example:8443:93.184.216.34", "'HostKeyAlias=[git.example]:8443'"},
+		{"https://six.example/r", "six.example:443:[2606:50c0:8000::153]", "'HostName=2606:50c0:8000::153' '-o' 'HostKeyAlias=six.example'"},
 		{"https://93.184.216.34/r", "", ""},
 		{"https://[2606:50c0:8000::153]/r", "", ""},
 	} {

@@ -34,7 +34,7 @@ func environment(o Options) []string {
 	return append(env,
 		"HOME=/nonexistent", "GIT_DIR=/nonexistent", "LC_ALL=C", "ODYSSEY_GIT_CREDENTIALS="+o.CredentialsFile,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
-		"GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "GIT_NO_REPLACE_OBJECTS=1",
+		"GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "GIT_NO_REPLACE_OBJECTS=1", "GIT_ALLOC_LIMIT=256m",
 		"GIT_ALLOW_PROTOCOL="+strings.Join(o.Policy.Schemes(), ":"), "GIT_SSH_VARIANT=ssh",
 	)
 }

@@ -103,6 +103,15 @@ func (f *fetcher) git(ctx context.Context, t target, args ...string) ([]byte, er
 	return f.command(ctx, t, args...).output()
 }
 
+// limited runs git so that no file it writes grows beyond 256 MiB: a server
+// need not heed what is asked of it.
+func (f *fetcher) limited(ctx context.Context, t target, args ...string) ([]byte, error) {
+	script := `ulimit -f 524288 && exec git "$@"` // blocks of 512 bytes
+	cmd := f.c.command(ctx, t, "sh", append([]string{"-c", script, "git"}, args...)...)
+	cmd.Env = append(cmd.Env, "GIT_DIR="+f.dir)
+	return cmd.output()
+}
+
 var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)
 
 // fetch brings in depth commits from every end of the ranges. An old commit
@@ -123,7 +132,7 @@ func (f *fetcher) fetch(ctx context.Context, ranges []Range, depth int) error {
 			// By a name: a path is none to a fetch with a filter.
 			t.settings = append(t.settings, setting{"remote.upstream.url", t.String()})
 			args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "upstream"}
-			return f.git(ctx, t, append(args, ends...)...)
+			return f.limited(ctx, t, append(args, ends...)...)
 		})
 		failed := (*Error)(nil)
 		if !errors.As(err, &failed) {

@@ -49,7 +49,7 @@ func TestHistories_retry(t *testing.T) {
 			repo := srv.Repo(t, "r")
 			ids := linear(t, repo, "main", day(0), 3)
 			o := options()
-			o.Timeout = 3 * time.Second
+			o.Timeout = 1500 * time.Millisecond
 			c := git.New(o)
 			srv.Fail(1, fault)
 			got, err := c.Histories(t.Context(), repo.URL, []git.Range{{Old: ids[0], New: ids[2]}})
@@ -172,5 +172,20 @@ func TestHistories_local(t *testing.T) {
 	}
 	if _, err := git.New(options()).Resolve(t.Context(), filepath.Join(srv.Dir, "none"), []string{"x"}); !errors.Is(err, git.ErrNoRepository) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestHistories_ssh(t *testing.T) { //nolint:paralleltest // the PATH is the process's
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "a b")
+	ids := linear(t, repo, "main", day(0), 3)
+	dir := program(t, `for last; do :; done; printf '%s\n' "$@" >>"${0%/*}/called"; exec sh -c "$last"`, "ssh")
+	got := histories(t, "ssh://ann@git.example:2222"+srv.Dir+"/a%20b.git", git.Range{Old: ids[0], New: ids[2]})
+	if diff := cmp.Diff(git.History{Ahead: 2, Authors: 1}, counts(got[0])); diff != "" {
+		t.Error(diff)
+	}
+	called, err := os.ReadFile(filepath.Join(dir, "called"))
+	if want := "-o\nBatchMode=yes\n-o\nConnectTimeout=20\n"; err != nil || !strings.HasPrefix(string(called), want) {
+		t.Errorf("ssh was called with\n%s, %v", called, err)
 	}
 }

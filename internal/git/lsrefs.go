@@ -73,7 +73,9 @@ func (v *conversation) lsRefs(scheme string, prefixes []string) ([]advertised, e
 		if err != nil {
 			return nil, err
 		}
-		refs = append(refs, ref)
+		if hasPrefix(ref.name, prefixes) { // prefixes are a wish that a server need not heed
+			refs = append(refs, ref)
+		}
 	}
 	return nil, cutShort(lines.Err())
 }

@@ -72,7 +72,8 @@ func pick(ref string, byName map[string]string) (string, error) {
 	return found, nil
 }
 
-// Refs lists the branches and tags of a server by their short names.
+// Refs lists the branches and tags of a server by their short names, but for
+// those that could not be locked.
 func (c *Client) Refs(ctx context.Context, url string) ([]string, error) {
 	listed, err := retry(ctx, c, func(ctx context.Context) ([]advertised, error) {
 		return c.listRefs(ctx, url, []string{"refs/heads/", "refs/tags/"})
@@ -83,7 +84,9 @@ func (c *Client) Refs(ctx context.Context, url string) ([]string, error) {
 	var names []string
 	for _, ref := range listed {
 		_, name, _ := strings.Cut(strings.TrimPrefix(ref.name, "refs/"), "/")
-		names = append(names, name)
+		if gitname.CheckRef(name) == nil {
+			names = append(names, name)
+		}
 	}
 	return names, nil
 }

@@ -180,7 +180,7 @@ func TestResolve_ssh(t *testing.T) { //nolint:paralleltest // the PATH is the pr
 			if err != nil {
 				t.Fatal(err)
 			}
-			arguments := []string{"-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "SendEnv=GIT_PROTOCOL", "-p", "2222", "--", "ann@git.example", "git-upload-pack '" + srv.Dir + "/a b.git'"}
+			arguments := []string{"-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ForwardAgent=no", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "ControlPath=none", "-o", "SendEnv=GIT_PROTOCOL", "-p", "2222", "--", "ann@git.example", "git-upload-pack '" + srv.Dir + "/a b.git'"}
 			if first, _, _ := strings.Cut(string(called), "\n..\n"); name == "version 2" && first != strings.Join(arguments, "\n") {
 				t.Errorf("ssh was called with\n%s", called)
 			}

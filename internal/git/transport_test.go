@@ -37,7 +37,7 @@ func TestResolve_retry(t *testing.T) {
 			id := repo.Commit(t, "main", nil)
 			file, setting := credentials(t)
 			o := options()
-			o.Timeout, o.CredentialsFile = 2*time.Second, file
+			o.Timeout, o.CredentialsFile = time.Second, file
 			srv.Fail(1, test.fault)
 			got, err := git.New(o).Resolve(t.Context(), repo.URL, []string{"main"})
 			if err != nil || got["main"] != id {
@@ -71,7 +71,7 @@ func TestResolve_retryPost(t *testing.T) {
 			id := repo.Commit(t, "main", nil)
 			file, setting := credentials(t)
 			o := options()
-			o.Timeout, o.CredentialsFile = 2*time.Second, file
+			o.Timeout, o.CredentialsFile = time.Second, file
 			posts := 0
 			srv.Watch(func(r *http.Request) {
 				if r.Method == http.MethodPost {

@@ -27,12 +27,23 @@ func Parse(name string, data []byte, policy gitname.Policy) (*File, error) {
 func parse(doc *yamldoc.Document, policy gitname.Policy) (*File, error) {
 	p := &parser{doc: doc, policy: policy}
 	file := p.file()
+	if len(file.Destinations) > maxDestinations || file.Merges() > maxMerges {
+		p.fault(doc.Root, "%d destinations with %d merges; %d and %d are allowed", len(file.Destinations), file.Merges(), maxDestinations, maxMerges)
+		return nil, p.err()
+	}
 	p.errs = append(p.errs, checkDestinations(file)...)
 	if len(p.errs) > 0 {
 		return nil, p.err()
 	}
 	return file, nil
 }
+
+// Bounds of a file, far above any deployment: what follows from a file takes
+// time with the square of its destinations.
+const (
+	maxDestinations = 500
+	maxMerges       = 2500
+)
 
 const example = "an entry looks like this: ./odoo: {remotes: {odoo: https://github.com/odoo/odoo.git}, merges: [odoo 18.0]}"
 

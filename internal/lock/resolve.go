@@ -69,6 +69,13 @@ type located struct {
 	err  error
 }
 
+// Names near a missing ref are looked for among so many names, and for so
+// many refs of one remote.
+const (
+	maxNames = 20_000
+	maxHints = 5
+)
+
 func resolveURL(ctx context.Context, repos *File, url string, wants []*want, resolver Resolver) []located {
 	var refs []string
 	for _, w := range wants {
@@ -90,11 +97,14 @@ func resolveURL(ctx context.Context, repos *File, url string, wants []*want, res
 		return nil
 	}
 	have, err := resolver.Refs(ctx, url)
-	if err != nil {
+	if err != nil || len(have) > maxNames {
 		have = nil // the names near the wanted one are a courtesy
 	}
 	var faults []located
-	for _, w := range missing {
+	for i, w := range missing {
+		if i == maxHints {
+			have = nil
+		}
 		faults = append(faults, located{w.merge.Line, unknownRef(repos, w, have)})
 	}
 	return faults

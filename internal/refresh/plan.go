@@ -121,6 +121,10 @@ func (p *planner) propose() error {
 			return err
 		}
 		p.add(Sync, string(Sync), lock.Changes(p.locked, declared), data)
+		last := &p.plan.Proposals[len(p.plan.Proposals)-1]
+		if last.Target, err = syncTarget(p.locked, declared, last.Changes); err != nil {
+			return err
+		}
 		p.plan.Held = outOfSync(p.locked, declared)
 	}
 	p.plan.Branches[branch(Sync, string(Sync))] = true
@@ -185,19 +189,26 @@ func outOfSync(locked, declared *lock.File) []string {
 func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byte) {
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
-		Old: p.before, New: data, Target: target(kind, group, changes, data),
+		Old: p.before, New: data, Target: target(kind, group, changes),
 		locked: p.locked, newest: p.newest,
 	})
 }
 
-// target is a digest of what a proposal leads to: for moves the commits they
-// move to, wherever they come from; for a sync the whole lock.
-func target(kind Kind, group string, changes []lock.Change, data []byte) string {
+// syncTarget is a digest of the destinations that a sync is about.
+func syncTarget(locked, declared *lock.File, changes []lock.Change) (string, error) {
+	about := &lock.File{}
+	for _, path := range outOfSync(locked, declared) {
+		about.Destinations = append(about.Destinations, *declared.Find(path))
+	}
+	data, err := lock.Format(about)
+	return target(Sync, string(data), changes), err
+}
+
+// target is a digest of the commits that changes lead to, wherever they come
+// from.
+func target(kind Kind, group string, changes []lock.Change) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", kind, group)
-	if kind == Sync {
-		h.Write(data)
-	}
 	for _, c := range changes {
 		fmt.Fprintf(h, "%s\t%s\t%s\t%s\n", c.Dest, c.Remote, c.Ref, c.New)
 	}

@@ -16,7 +16,7 @@ func exerciseCreate(t *testing.T, b bench) {
 	wanted := forge.NewPullRequest{Head: "odyssey/merges", Base: "main", Title: "Títle `x`", Body: "Body\r\n\n- <b>é</b>\n"}
 	got := b.create(t, wanted)
 	want := forge.PullRequest{
-		Number: got.Number, URL: got.URL, Title: wanted.Title, Body: wanted.Body, State: forge.Open,
+		Number: got.Number, Author: b.Login, URL: got.URL, Title: wanted.Title, Body: wanted.Body, State: forge.Open,
 		Head: wanted.Head, HeadSHA: sha, Base: "main",
 	}
 	wantEqual(t, "pull request", got, want)

@@ -14,7 +14,7 @@ import (
 func (f *Fake) Repo(ctx context.Context, name forge.Name) (got forge.Repo, err error) {
 	err = f.do(ctx, Call{Method: "Repo", Repo: name}, func(r *repository) error {
 		got = forge.Repo{
-			Name: name, DefaultBranch: "main", WebURL: r.url(),
+			Name: name, Account: FakeBot, DefaultBranch: "main", WebURL: r.url(),
 			Empty: len(r.branches) == 0,
 		}
 		return nil
@@ -148,7 +148,12 @@ func (f *Fake) LastPullRequest(ctx context.Context, repo forge.Repo, branch stri
 }
 
 // CreatePullRequest opens a pull request.
-func (f *Fake) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge.NewPullRequest) (got forge.PullRequest, err error) {
+func (f *Fake) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge.NewPullRequest) (forge.PullRequest, error) {
+	return f.CreateAs(ctx, FakeBot, repo, pr)
+}
+
+// CreateAs is CreatePullRequest by another account.
+func (f *Fake) CreateAs(ctx context.Context, login string, repo forge.Repo, pr forge.NewPullRequest) (got forge.PullRequest, err error) {
 	call := Call{Method: "CreatePullRequest", Repo: repo.Name, Write: true, Branch: pr.Head, Text: pr.Title}
 	err = f.do(ctx, call, func(r *repository) error {
 		if r.branches[pr.Head] == "" || r.branches[pr.Base] == "" {
@@ -159,7 +164,7 @@ func (f *Fake) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge.
 				return forge.ErrConflict
 			}
 		}
-		made := r.open(forge.PullRequest{Title: pr.Title, Body: pr.Body, Head: pr.Head, Base: pr.Base})
+		made := r.open(forge.PullRequest{Author: login, Title: pr.Title, Body: pr.Body, Head: pr.Head, Base: pr.Base})
 		made.labels = slices.Sorted(slices.Values(pr.Labels))
 		got = r.show(made)
 		return nil

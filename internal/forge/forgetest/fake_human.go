@@ -146,7 +146,7 @@ func (h fakeHuman) ForkPullRequest(t testing.TB, branch string) (number int64) {
 	t.Helper()
 	h.do(t, func(r *repository) error {
 		pr := r.open(forge.PullRequest{
-			Title: "from outside", Head: branch, Base: "main", FromFork: true,
+			Author: FakeHuman, Title: "from outside", Head: branch, Base: "main", FromFork: true,
 			HeadSHA: strings.Repeat("f0", 20),
 		})
 		number = pr.Number

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	sdk "code.gitea.io/sdk/gitea"
 
@@ -47,6 +48,9 @@ type Forge struct {
 	flavour Flavour
 	api     *http.Client
 	git     *http.Client
+
+	mu    sync.Mutex
+	login string // of the token's account, once it was asked for
 }
 
 // gitUser is the user name beside the token in basic authentication; Gitea

@@ -168,6 +168,9 @@ func pullRequest(pr *sdk.PullRequest) forge.PullRequest {
 		Number: pr.Index, URL: pr.HTMLURL, Title: pr.Title, Body: pr.Body,
 		State: forge.Open, FromFork: true,
 	}
+	if pr.Poster != nil {
+		got.Author = pr.Poster.UserName
+	}
 	switch {
 	case pr.HasMerged:
 		got.State = forge.Merged

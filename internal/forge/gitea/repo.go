@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"net/http"
 
+	sdk "code.gitea.io/sdk/gitea"
+
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
-// Repo describes a repository: one API call.
+// Repo describes a repository: one API call, and a further one the first time.
 func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	client, err := f.client(ctx, name)
 	if err != nil {
@@ -21,13 +23,33 @@ func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	if err := answer(resp, err); err != nil {
 		return forge.Repo{}, f.failed(name, "read the repository", err)
 	}
+	account, err := f.account(client, name)
+	if err != nil {
+		return forge.Repo{}, err
+	}
 	return forge.Repo{
+		Account:       account,
 		Name:          name,
 		DefaultBranch: got.DefaultBranch,
 		WebURL:        got.HTMLURL,
 		Archived:      got.Archived,
 		Empty:         got.Empty,
 	}, nil
+}
+
+// account returns the login of the token's account. It is asked for once.
+func (f *Forge) account(client *sdk.Client, name forge.Name) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.login != "" {
+		return f.login, nil
+	}
+	user, resp, err := client.GetMyUserInfo()
+	if err := answer(resp, err); err != nil {
+		return "", f.failed(name, "ask for the token's own account", err)
+	}
+	f.login = user.UserName
+	return f.login, nil
 }
 
 // Snapshot reads files at the newest commit of the default branch, by git:
