@@ -265,6 +265,15 @@ func TestRun_strangerWithMark(t *testing.T) {
 	_, err = s.fake.EditPullRequest(t.Context(), s.repo, theirs.Number, forge.Edit{State: forge.Closed})
 	must(t, err)
 	s.run("./odoo opened")
+	s.human.Comment(t, s.one().Number, "> <!-- odyssey closes this -->")
+	s.git.commits[acme] = id(2)
+	number := s.one().Number
+	s.run("merge/odoo closed")
+	comments, err := s.fake.Comments(t.Context(), s.repo, number)
+	must(t, err)
+	if len(comments) != 2 || !strings.HasPrefix(comments[1].Body, "Closing: ") {
+		t.Errorf("comments %+v", comments)
+	}
 }
 
 // One group that fails for good does not keep the others.

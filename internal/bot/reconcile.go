@@ -35,10 +35,11 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 	}
 	failures := r.retireAll(ctx, all)
 	for i := range r.plan.Proposals {
+		if stops(errors.Join(failures...)) {
+			break
+		}
 		p := &r.plan.Proposals[i]
-		if err := r.propose(ctx, p); errors.Is(err, forge.ErrLeaseLost) {
-			return fmt.Errorf("%s: %w", p.Group, err) // what else was seen is old, too
-		} else if err != nil {
+		if err := r.propose(ctx, p); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", p.Group, err))
 		}
 	}
@@ -49,6 +50,14 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 		})
 	}
 	return errors.Join(failures...)
+}
+
+// stops reports whether an error is a reason to leave the rest undone as well:
+// what was seen is old, or the forge takes no calls, or the run ends.
+func stops(err error) bool {
+	limited := (*forge.RateLimitError)(nil)
+	return errors.Is(err, forge.ErrLeaseLost) || errors.As(err, &limited) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ours reports whether a pull request is one that the bot made. People may open

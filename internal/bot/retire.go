@@ -28,6 +28,9 @@ func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) (fa
 		if err := r.retire(ctx, pr); err != nil {
 			failures = append(failures, fmt.Errorf("close #%d: %w", pr.Number, err))
 		}
+		if stops(errors.Join(failures...)) {
+			break
+		}
 	}
 	return failures
 }

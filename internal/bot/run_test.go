@@ -69,6 +69,45 @@ func TestRun_attempts(t *testing.T) {
 	}
 }
 
+// F3: a forge that asks to wait is not called until then, for other groups
+// neither; what was seen when a lease is lost is not acted upon.
+func TestFault_F3_NoCallBeforeTheWait(t *testing.T) {
+	t.Parallel()
+	for _, class := range []error{&forge.RateLimitError{RetryAfter: 30 * time.Second}, forge.ErrLeaseLost} {
+		for _, method := range []string{"Comments", "LastPullRequest", "Branch", "Push"} {
+			s := newScene(t, "")
+			s.git.commits[acme] = id(11)
+			s.run("./odoo opened")
+			if s.git.commits[web] = id(21); method == "Comments" { // two to close
+				s.run("./odoo unchanged", "./web opened")
+				s.git.commits[acme], s.git.commits[web] = id(2), id(3)
+			} else {
+				s.git.commits[acme] = id(12)
+			}
+			failed, after := false, 0
+			s.fake.FailBefore(func(called string) error {
+				if failed {
+					after++
+					return nil
+				}
+				if failed = called == method; failed {
+					return class
+				}
+				return nil
+			})
+			called := -1
+			wait := s.bot.Wait
+			s.bot.Wait = func(ctx context.Context, d time.Duration) error {
+				called = after
+				return wait(ctx, d)
+			}
+			if _, err := s.bot.Run(t.Context(), s.fake, s.name); err != nil || called != 0 {
+				t.Errorf("%v at %s: %d calls before the wait, error %v", class, method, called, err)
+			}
+		}
+	}
+}
+
 func TestRun_cancelledWhileWaiting(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "")

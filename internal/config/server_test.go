@@ -194,15 +194,15 @@ func TestLoadServer(t *testing.T) {
 
 func TestLoadServer_errors(t *testing.T) {
 	t.Parallel()
-	const secret = "s3cr3t"
+	const canary = "s3cr3t"
 	for _, test := range []struct {
 		name  string
 		files map[string]string
 		want  []string
 	}{
 		{"no files", nil, []string{":2: forges[0].tokenFile: stat DIR/token: no such file or directory", ":3: forges[1].tokenFile: stat DIR/token2: no such file or directory", ":4: git.credentialsFile: stat DIR/credentials: no such file or directory"}},
-		{"empty, two lines", map[string]string{"token": "\n", "token2": secret + "\n" + secret, "credentials": ""}, []string{":2: forges[0].tokenFile: DIR/token is empty", ":3: forges[1].tokenFile: DIR/token2 has more than one line"}},
-		{"large, with a space", map[string]string{"token": strings.Repeat("a", 4097), "token2": secret + " " + secret, "credentials": ""}, []string{":2: forges[0].tokenFile: DIR/token is larger than 4 KiB", ":3: forges[1].tokenFile: DIR/token2 has a character that no token has: a space, a control character or one beyond ASCII"}},
+		{"empty, two lines", map[string]string{"token": "\n", "token2": canary + "\n" + canary, "credentials": ""}, []string{":2: forges[0].tokenFile: DIR/token is empty", ":3: forges[1].tokenFile: DIR/token2 has more than one line"}},
+		{"large, with a space", map[string]string{"token": strings.Repeat("a", 4097), "token2": canary + " " + canary, "credentials": ""}, []string{":2: forges[0].tokenFile: DIR/token is larger than 4 KiB", ":3: forges[1].tokenFile: DIR/token2 has a character that no token has: a space, a control character or one beyond ASCII"}},
 		{"directories", map[string]string{"token/": "", "token2": strings.Repeat("a", 4096), "credentials/": ""}, []string{":2: forges[0].tokenFile: DIR/token is not a regular file", ":4: git.credentialsFile: DIR/credentials is not a regular file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestLoadServer_errors(t *testing.T) {
 				}
 			}
 			_, err := config.LoadServer(path)
-			if err == nil || strings.Contains(err.Error(), secret) {
+			if err == nil || strings.Contains(err.Error(), canary) {
 				t.Fatalf("got %v", err)
 			}
 			text := strings.ReplaceAll(strings.ReplaceAll(err.Error(), path, ""), filepath.Dir(path), "DIR")

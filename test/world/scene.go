@@ -29,10 +29,7 @@ func (w *World) Scene(ctx context.Context) (repos string, err error) {
 	); err != nil {
 		return "", err
 	}
-	if err := w.Fork(ctx, "odoo", "17.0", "17.0-hotfix-stock"); err != nil {
-		return "", err
-	}
-	if _, err := w.Grow(ctx, "odoo", "17.0-hotfix-stock", Subject{bram, "[FIX] stock: lots without a name"}); err != nil {
+	if _, err := w.Fork(ctx, "odoo", "17.0", "17.0-hotfix-stock", Subject{bram, "[FIX] stock: lots without a name"}); err != nil {
 		return "", err
 	}
 	if _, err := w.Grow(ctx, "server-tools", "17.0", Subject{chi, "[ADD] base_exception: rules"}); err != nil {

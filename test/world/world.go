@@ -97,11 +97,16 @@ type Subject struct{ Author, Text string }
 // Grow puts commits on a branch of an upstream repository and returns its new
 // head. Each commit changes a file of its own.
 func (w *World) Grow(ctx context.Context, name, branch string, subjects ...Subject) (string, error) {
+	return w.Fork(ctx, name, "", branch, subjects...)
+}
+
+// Fork is Grow for a branch that begins at another one, from.
+func (w *World) Fork(ctx context.Context, name, from, branch string, subjects ...Subject) (string, error) {
 	var commits []giteatest.Commit
 	for _, s := range subjects {
 		file := fmt.Sprintf("module/file%d.py", len(commits))
 		commits = append(commits, giteatest.Commit{
-			Branch: branch, Message: s.Text, Author: s.Author,
+			Branch: branch, From: from, Message: s.Text, Author: s.Author,
 			Files: map[string]giteatest.File{file: {Content: s.Text + "\n"}},
 		})
 	}
@@ -110,13 +115,6 @@ func (w *World) Grow(ctx context.Context, name, branch string, subjects ...Subje
 		return "", err
 	}
 	return heads[len(heads)-1], nil
-}
-
-// Fork makes a branch of an upstream repository from another.
-func (w *World) Fork(ctx context.Context, name, from, branch string) error {
-	path := "/repos/" + w.Upstream.Login + "/" + name + "/branches"
-	in := map[string]string{"old_branch_name": from, "new_branch_name": branch}
-	return w.Server.API(ctx, w.Upstream, http.MethodPost, path, in, nil)
 }
 
 // Commit puts files on the derived-image repository's default branch as its
