@@ -86,6 +86,47 @@ func TestRun_anotherBaseStays(t *testing.T) {
 	}
 }
 
+// One that the bot opened onto what was the default branch then is not opened
+// again, but made anew.
+func TestRun_closedOntoAnotherBase(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme] = id(11)
+	s.run("./odoo opened")
+	s.push("old", map[string]string{"README.md": "old\n"})
+	_, err := s.fake.CreatePullRequest(t.Context(), s.repo, forge.NewPullRequest{Head: branch, Base: "old", Title: "Old"})
+	must(t, err)
+	for _, pr := range s.open() {
+		_, err := s.fake.EditPullRequest(t.Context(), s.repo, pr.Number, forge.Edit{State: forge.Closed})
+		must(t, err)
+	}
+	s.git.commits[acme] = id(12)
+	s.run("./odoo opened")
+	if pr := s.one(); pr.Base != "main" {
+		t.Errorf("%+v", pr)
+	}
+}
+
+// A branch that the bot may not delete, because it is protected, keeps nothing
+// open.
+func TestRun_protectedBranch(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme] = id(11)
+	s.run("./odoo opened")
+	s.git.commits[acme] = id(2)
+	s.fake.FailBefore(func(method string) error {
+		if method == "DeleteBranch" {
+			return forge.ErrUnauthorized
+		}
+		return nil
+	})
+	s.run("merge/odoo closed")
+	if now := s.look(); len(now.Open) > 0 || len(now.Comments) != 1 {
+		t.Errorf("%+v", now)
+	}
+}
+
 // A forge that does not open a closed pull request again gets a new one.
 func TestRun_cannotReopen(t *testing.T) {
 	t.Parallel()
@@ -238,6 +279,13 @@ func TestFault_F8_Note(t *testing.T) {
 			t.Errorf("want %q in\n%s", want, body)
 		}
 	}
+	// The note goes with what would be proposed, also back to what the branch has.
+	s.git.commits[acme] = id(11)
+	s.run("./odoo held")
+	if body := s.one().Body; !strings.Contains(body, "acme 17.0-fix → `"+id(11)) {
+		t.Errorf("the note is old:\n%s", body)
+	}
+	s.git.commits[acme] = id(13)
 	// Nothing is left to propose: it stays open, for it is no more the bot's alone.
 	s.push("main", map[string]string{refresh.LockFile: s.newest()})
 	s.run("merge/odoo held")
