@@ -155,7 +155,7 @@ func (s *stage) closePullRequest(number int64) {
 func (s *stage) merge(number int64) {
 	s.t.Helper()
 	var err error
-	for range 100 {
+	for range 600 {
 		err = s.API(s.t.Context(), http.MethodPost, fmt.Sprintf("/pulls/%d/merge", number), map[string]string{"Do": "merge"}, nil)
 		if err == nil {
 			return

@@ -225,7 +225,7 @@ func TestHumanCommitsStay(t *testing.T) {
 func (s *stage) deleteBranch(name string) {
 	s.t.Helper()
 	must(s.t, s.Server.DeleteBranch(s.t.Context(), s.Owner, s.Image, name))
-	for range 100 {
+	for range 600 {
 		if len(s.pullRequests("open")) == 0 {
 			return
 		}
