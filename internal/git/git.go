@@ -24,6 +24,9 @@ type Options struct {
 	Environ []string
 	// Timeout bounds each run of git. Default 2 minutes.
 	Timeout time.Duration
+	// FetchTimeout bounds each fetch of whole trees, which is also given up
+	// when its line is dead for 30 seconds. Default 1 hour.
+	FetchTimeout time.Duration
 	// Attempts is how often a remote with a transient fault is asked.
 	// Default 3.
 	Attempts int
@@ -38,8 +41,11 @@ type Client struct {
 	settings []setting
 	proxied  bool
 	timeout  time.Duration
+	fetching time.Duration
 	attempts int
 	backoff  time.Duration
+	// renewable: the credentials are in a file, which is read for each request.
+	renewable bool
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -49,9 +55,18 @@ func New(o Options) *Client {
 	env := environment(o)
 	return &Client{
 		policy: o.Policy, env: env, settings: settings(o), proxied: proxied(env),
-		timeout:  cmp.Or(o.Timeout, 2*time.Minute),
-		attempts: cmp.Or(o.Attempts, 3),
-		backoff:  cmp.Or(o.Backoff, 500*time.Millisecond),
-		lookup:   net.DefaultResolver.LookupNetIP,
+		timeout:   cmp.Or(o.Timeout, 2*time.Minute),
+		fetching:  cmp.Or(o.FetchTimeout, time.Hour),
+		attempts:  cmp.Or(o.Attempts, 3),
+		backoff:   cmp.Or(o.Backoff, 500*time.Millisecond),
+		renewable: o.CredentialsFile != "",
+		lookup:    net.DefaultResolver.LookupNetIP,
 	}
+}
+
+// patient returns the client with the time-out of fetches.
+func (c *Client) patient() *Client {
+	p := *c
+	p.timeout = c.fetching
+	return &p
 }

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -68,10 +66,11 @@ func (c *Client) Histories(ctx context.Context, url string, ranges []Range) ([]H
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	f := &fetcher{c: c, url: url, dir: dir, gone: map[string]bool{}}
-	if _, err := f.git(ctx, target{}, "init", "--quiet", "--bare", "--template=", dir); err != nil {
+	b, err := c.bare(dir)
+	if err != nil {
 		return nil, err
 	}
+	f := &fetcher{bare: b, url: url, gone: map[string]bool{}}
 	ladder := depths()
 	for i, depth := range ladder {
 		if err := f.fetch(ctx, ranges, depth); err != nil {
@@ -87,20 +86,9 @@ func (c *Client) Histories(ctx context.Context, url string, ranges []Range) ([]H
 
 // fetcher is a bare repository that holds the commits of some ranges.
 type fetcher struct {
-	c    *Client
+	*bare
 	url  string
-	dir  string
 	gone map[string]bool // commits that the server does not have
-}
-
-func (f *fetcher) command(ctx context.Context, t target, args ...string) *command {
-	cmd := f.c.git(ctx, t, args...)
-	cmd.Env = append(cmd.Env, "GIT_DIR="+f.dir)
-	return cmd
-}
-
-func (f *fetcher) git(ctx context.Context, t target, args ...string) ([]byte, error) {
-	return f.command(ctx, t, args...).output()
 }
 
 // limited runs git so that no file it writes grows beyond 256 MiB: a server
@@ -164,17 +152,4 @@ func (f *fetcher) read(ctx context.Context, ranges []Range) (histories []History
 		histories = append(histories, h)
 	}
 	return histories, complete, nil
-}
-
-// shallow returns the commits whose parents were cut off.
-func (f *fetcher) shallow() (map[string]bool, error) {
-	data, err := os.ReadFile(filepath.Join(f.dir, "shallow"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	cut := map[string]bool{}
-	for id := range strings.FieldsSeq(string(data)) {
-		cut[id] = true
-	}
-	return cut, nil
 }

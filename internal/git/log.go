@@ -66,14 +66,6 @@ func (f *fetcher) revisions(ctx context.Context, yield func(line string), args .
 // maxRecord is how much is kept of what a stranger wrote in a commit, in bytes.
 const maxRecord = 4 << 10
 
-// each runs git and calls yield with each piece of its output up to end, cut
-// off at maxRecord.
-func (f *fetcher) each(ctx context.Context, end byte, yield func(piece string), args ...string) error {
-	cmd := f.command(ctx, target{}, args...)
-	cmd.Stdout = &splitter{end: end, most: maxRecord, yield: yield}
-	return cmd.run()
-}
-
 // fields are the lines that log asks of each commit.
 const fields = "%H%n%ct%n%an%n%s"
 

@@ -1,0 +1,197 @@
+package git
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Store is a directory that keeps objects between runs. Its objects are one
+// pool for all remotes, so that what a fork shares is kept once. A commit counts as had
+// only for the URL it came from: whoever may not read a repository cannot take
+// its commits out of the pool either.
+//
+//	objects/        the pool, a repository's objects directory
+//	commits/URL/ID  an empty file: the commit came from the URL with its whole tree
+//	trees/KEY       the tree that a sequence of merges gives
+//	tmp/            what is being fetched, one directory a process
+//
+// Several processes may use one store.
+type Store struct {
+	*bare
+	dir     string
+	scratch string // this process's directory in tmp
+	lock    *os.File
+}
+
+// OpenStore opens the store in a directory, which it makes if need be, and
+// clears away what a process that died has left in it. Close it after use.
+func (c *Client) OpenStore(dir string) (*Store, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	tmp := filepath.Join(dir, "tmp")
+	for _, sub := range []string{"commits", "trees", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("cache: %w", err)
+		}
+	}
+	b, err := c.bare(dir)
+	if err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	if err := sweep(tmp); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	s := &Store{bare: b, dir: dir}
+	if s.scratch, err = os.MkdirTemp(tmp, "run-"); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	if s.lock, err = lockDir(s.scratch); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.scratch))
+	}
+	return s, nil
+}
+
+// Close removes what the process kept beside the pool.
+func (s *Store) Close() error {
+	return errors.Join(os.RemoveAll(s.scratch), s.lock.Close())
+}
+
+// Dir is the store's directory.
+func (s *Store) Dir() string { return s.dir }
+
+// lockDir locks a directory for as long as the file is open.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// young is the age below which a directory may be one that its process has not
+// locked yet.
+const young = time.Minute
+
+// sweep removes the directories of processes that ended without doing so.
+func sweep(tmp string) error {
+	entries, err := os.ReadDir(tmp)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < young {
+			continue
+		}
+		dir := filepath.Join(tmp, e.Name())
+		f, err := lockDir(dir)
+		if err != nil {
+			continue // in use, or gone meanwhile
+		}
+		err = os.RemoveAll(dir)
+		_ = f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mark is the file that says that a commit came from a URL.
+func (s *Store) mark(url, commit string) string {
+	return filepath.Join(s.marks(url), commit)
+}
+
+func (s *Store) marks(url string) string {
+	sum := sha256.Sum256([]byte(url))
+	return filepath.Join(s.dir, "commits", hex.EncodeToString(sum[:8]))
+}
+
+// Has reports whether a commit of a URL is there with its whole tree.
+func (s *Store) Has(url, commit string) bool {
+	_, err := os.Stat(s.mark(url, commit))
+	return err == nil
+}
+
+// newest returns up to n commits that came from a URL, the last ones first.
+func (s *Store) newest(url string, n int) []string {
+	type had struct {
+		id   string
+		when time.Time
+	}
+	entries, err := os.ReadDir(s.marks(url))
+	if err != nil {
+		return nil // none came from there
+	}
+	var all []had
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			all = append(all, had{e.Name(), info.ModTime()})
+		}
+	}
+	slices.SortFunc(all, func(a, b had) int { return b.when.Compare(a.when) })
+	var ids []string
+	for _, h := range all[:min(n, len(all))] {
+		ids = append(ids, h.id)
+	}
+	return ids
+}
+
+// note writes the marks of commits.
+func (s *Store) note(url string, commits []string) error {
+	if err := os.MkdirAll(s.marks(url), 0o755); err != nil {
+		return err
+	}
+	for _, id := range commits {
+		if err := os.WriteFile(s.mark(url, id), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Recall returns what Remember was given for a key, or "".
+func (s *Store) Recall(key string) string {
+	data, err := os.ReadFile(s.memo(key))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// Remember keeps a line of text under a key.
+func (s *Store) Remember(key, value string) error {
+	f, err := os.CreateTemp(s.scratch, "memo-")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value + "\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), s.memo(key))
+}
+
+func (s *Store) memo(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(s.dir, "trees", hex.EncodeToString(sum[:16]))
+}
+
+// TreeOf returns the tree of a commit that the store has.
+func (s *Store) TreeOf(ctx context.Context, commit string) (string, error) {
+	return s.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{tree}")
+}

@@ -1,0 +1,246 @@
+package source
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/gob"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/nuobit/odyssey/internal/lock"
+)
+
+// place is where a destination goes, and what was written there.
+type place struct {
+	b      *builder
+	dest   string // cleaned path below the source directory
+	dir    string // absolute
+	record string // the file in the cache that holds the state
+	state  *state // what that says; nil when there is none
+}
+
+// state is what is known of a place: kept in the cache, so that nothing of it
+// is in the source tree.
+type state struct {
+	Source, Dest string
+	Tree         string
+	Commands     []string
+	Paths        []string // of files and links, sorted
+	Stats        []stat   // one each
+}
+
+// stat tells whether a file is the one that was written. The change time
+// cannot be set back.
+type stat struct {
+	Mode         uint32
+	Ino          uint64
+	Size         int64
+	Mtime, Ctime int64 // nanoseconds
+}
+
+func statOf(info fs.FileInfo) stat {
+	s := stat{Mode: uint32(info.Mode()), Size: info.Size(), Mtime: info.ModTime().UnixNano()}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.Ino, s.Ctime = sys.Ino, sys.Ctim.Nano()
+	}
+	return s
+}
+
+func (b *builder) places() string {
+	sum := sha256.Sum256([]byte(b.Source))
+	return filepath.Join(b.Store.Dir(), "places", hex.EncodeToString(sum[:8]))
+}
+
+// place returns a destination's place. It refuses one that is something else
+// already.
+func (b *builder) place(d *lock.Destination) (*place, error) {
+	sum := sha256.Sum256([]byte(d.Clean()))
+	p := &place{b: b, dest: d.Clean(), record: filepath.Join(b.places(), hex.EncodeToString(sum[:8]))}
+	p.dir = filepath.Join(b.Source, p.dest)
+	if s := b.load(p.record); s != nil && s.Dest == p.dest {
+		p.state = s
+	}
+	return p, b.checkPlace(p)
+}
+
+// load reads a record; nil when it is none of this source directory.
+func (b *builder) load(record string) *state {
+	f, err := os.Open(record)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var s state
+	if gob.NewDecoder(bufio.NewReaderSize(f, 1<<20)).Decode(&s) != nil || s.Source != b.Source || len(s.Paths) != len(s.Stats) || !filepath.IsLocal(s.Dest) || s.Dest == "." {
+		return nil
+	}
+	return &s
+}
+
+func (b *builder) checkPlace(p *place) error {
+	for parent := filepath.Dir(p.dest); parent != "."; parent = filepath.Dir(parent) {
+		info, err := b.root.Lstat(parent)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is in the way: it is no directory; remove it", filepath.Join(b.Source, parent))
+		}
+	}
+	info, err := b.root.Lstat(p.dest)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is in the way: it is no directory; remove it", p.dir)
+	case p.state != nil:
+		return nil
+	}
+	entries, err := os.ReadDir(p.dir)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s was not made by this tool, or with another cache; it is not overwritten: remove it, or name another source directory", p.dir)
+	}
+	return err
+}
+
+// inPlace reports whether the tree is there, untouched, and how many files it
+// has.
+func (p *place) inPlace(tree string, commands []string) (int, bool) {
+	s := p.state
+	if s == nil || s.Tree != tree || !slices.Equal(s.Commands, commands) {
+		return 0, false
+	}
+	seen, same := 0, true
+	err := filepath.WalkDir(p.dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			if e.Name() == "__pycache__" {
+				return errors.Join(os.RemoveAll(name), fs.SkipDir)
+			}
+			return nil
+		}
+		rel := strings.TrimPrefix(name, p.dir+"/")
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		i, known := slices.BinarySearch(s.Paths, rel)
+		if !known || s.Stats[i] != statOf(info) {
+			same = false
+			return fs.SkipAll
+		}
+		seen++
+		return nil
+	})
+	return seen, err == nil && same && seen == len(s.Paths)
+}
+
+// put moves a directory into place and notes what is in it. What was there
+// is gone only when the new one is in its place.
+func (p *place) put(dir, tree string, commands []string) error {
+	s := &state{Source: p.b.Source, Dest: p.dest, Tree: tree, Commands: commands}
+	if err := s.read(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(p.dir), 0o755); err != nil {
+		return err
+	}
+	old, err := os.MkdirTemp(p.b.staging, "old-")
+	if err != nil {
+		return err
+	}
+	moved := filepath.Join(old, "tree")
+	if err := os.Rename(p.dir, moved); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(dir, p.dir); err != nil {
+		return errors.Join(err, os.Rename(moved, p.dir))
+	}
+	if err := p.save(s); err != nil {
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+// read notes the files below a directory.
+func (s *state) read(dir string) error {
+	type file struct {
+		path string
+		stat stat
+	}
+	var files []file
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		files = append(files, file{strings.TrimPrefix(name, dir+"/"), statOf(info)})
+		return nil
+	})
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
+	for _, f := range files {
+		s.Paths, s.Stats = append(s.Paths, f.path), append(s.Stats, f.stat)
+	}
+	return err
+}
+
+func (p *place) save(s *state) error {
+	if err := os.MkdirAll(filepath.Dir(p.record), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(p.record), "new-")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(gob.NewEncoder(f).Encode(s), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), p.record)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// removeGone removes the destinations that an earlier lock had put into the
+// source directory and this one has not.
+func (b *builder) removeGone(file *lock.File) error {
+	records, err := os.ReadDir(b.places())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		record := filepath.Join(b.places(), r.Name())
+		s := b.load(record)
+		if s == nil || file.Find(s.Dest) != nil {
+			continue
+		}
+		if err := b.root.RemoveAll(s.Dest); err != nil {
+			return err
+		}
+		for parent := filepath.Dir(s.Dest); parent != "."; parent = filepath.Dir(parent) {
+			if b.root.Remove(parent) != nil {
+				break // not empty
+			}
+		}
+		if err := os.Remove(record); err != nil {
+			return err
+		}
+		b.Progress(Event{Phase: "remove", Destination: s.Dest, Detail: "not in the lock any more", Done: true})
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+// Package source turns a lock into directories: it fetches the locked commits
+// into a cache, merges their trees as git-aggregator would, and writes the files
+// of each destination. No work tree with a .git is ever made, and nothing that
+// the fetched repositories bring along is run.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/lock"
+)
+
+// Options say how a lock is materialised.
+type Options struct {
+	Store  *git.Store
+	Source string // the directory that destinations are below
+	Jobs   int    // destinations at once; default 8
+	// AllowShellCommands runs the shell_command_after of destinations that
+	// have one; otherwise these are refused.
+	AllowShellCommands bool
+	// Environ is what shell commands see, beside git's own variables.
+	Environ []string
+	// Progress is told what happens. It may be called concurrently, and be nil.
+	Progress func(Event)
+}
+
+// Event tells of work on a destination.
+type Event struct {
+	Phase       string // "fetch", "merge", "write"
+	Destination string
+	Detail      string
+	Done        bool // the phase is over for the destination
+}
+
+// Report is what Materialize did.
+type Report struct {
+	Destinations []Destination `json:"destinations"`
+	Fetched      int64         `json:"fetchedBytes"`
+	Files        int           `json:"files"`
+	Written      int           `json:"filesWritten"`
+	Bytes        int64         `json:"bytesWritten"`
+}
+
+// Destination is what became of one destination.
+type Destination struct {
+	Path    string `json:"path"`
+	Tree    string `json:"tree"`         // of the aggregate, before shell commands
+	Fetched int64  `json:"fetchedBytes"` // in packs
+	Merges  int    `json:"merges"`       // commits that went into it
+	Files   int    `json:"files"`        // files and links it has
+	Bytes   int64  `json:"bytesWritten"` // 0 when it was in place
+	InPlace bool   `json:"inPlace"`      // nothing had to be written
+	Seconds struct {
+		Fetch, Write float64
+	} `json:"seconds"`
+}
+
+// builder is one run.
+type builder struct {
+	Options
+	root    *os.Root // the source directory
+	staging string   // below Source, for what is being written
+	writers chan struct{}
+	urls    sync.Map // URL to *sync.Mutex: one fetch at a time
+}
+
+// Materialize writes every destination of a lock below the source directory,
+// and removes those of an earlier lock. What is in place already is left
+// alone. When a destination fails, all failures are reported, and the directories stay as
+// they were but for destinations that were written completely.
+func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, error) {
+	b, unlock, err := newBuilder(file, o)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := b.removeGone(file); err != nil {
+		return nil, err
+	}
+	report := &Report{Destinations: make([]Destination, len(file.Destinations))}
+	err = b.each(ctx, file, func(ctx context.Context, i int, d *lock.Destination) error {
+		return b.destination(ctx, d, &report.Destinations[i])
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range report.Destinations {
+		d := &report.Destinations[i]
+		report.Fetched += d.Fetched
+		report.Files += d.Files
+		report.Bytes += d.Bytes
+		if !d.InPlace {
+			report.Written += d.Files
+		}
+	}
+	return report, nil
+}
+
+// Trees computes the tree of every destination, and the merge bases, and
+// writes them into the lock: nothing else is written. Destinations that have
+// both are computed again, and it is an error if the result differs.
+func Trees(ctx context.Context, file *lock.File, o Options) error {
+	b := &builder{Options: o}
+	b.defaults()
+	return b.each(ctx, file, func(ctx context.Context, _ int, d *lock.Destination) error {
+		a, err := b.aggregate(ctx, d)
+		if err != nil {
+			return err
+		}
+		d.Tree = a.tree
+		for i := range d.Merges {
+			d.Merges[i].MergeBase = a.bases[i]
+		}
+		return nil
+	})
+}
+
+func (b *builder) defaults() {
+	if b.Jobs <= 0 {
+		b.Jobs = 8
+	}
+	if b.Progress == nil {
+		b.Progress = func(Event) {}
+	}
+}
+
+func newBuilder(file *lock.File, o Options) (b *builder, unlock func(), err error) {
+	b = &builder{Options: o, writers: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+	b.defaults()
+	if err := b.refuse(file); err != nil {
+		return nil, nil, err
+	}
+	if b.Source, err = filepath.Abs(b.Source); err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(b.Source, 0o755); err != nil {
+		return nil, nil, fmt.Errorf("source directory: %w", err)
+	}
+	dir, err := os.Open(b.Source)
+	if err != nil {
+		return nil, nil, fmt.Errorf("source directory: %w", err)
+	}
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = dir.Close()
+		return nil, nil, fmt.Errorf("source directory %s: another build is at work in it", b.Source)
+	}
+	b.staging = filepath.Join(b.Source, stagingName)
+	if err := os.RemoveAll(b.staging); err == nil {
+		err = os.Mkdir(b.staging, 0o755)
+	}
+	if b.root, err = os.OpenRoot(b.Source); err != nil {
+		_ = dir.Close()
+		return nil, nil, err
+	}
+	return b, func() {
+		_ = os.RemoveAll(b.staging)
+		_ = b.root.Close()
+		_ = dir.Close()
+	}, nil
+}
+
+// stagingName is the directory that files are written in before they are moved
+// into place.
+const stagingName = ".odyssey-staging"
+
+// each calls do for every destination, Jobs at once, and joins what fails.
+func (b *builder) each(ctx context.Context, file *lock.File, do func(ctx context.Context, i int, d *lock.Destination) error) error {
+	errs := make([]error, len(file.Destinations))
+	var group errgroup.Group
+	group.SetLimit(b.Jobs)
+	for i := range file.Destinations {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				errs[0] = err
+				return nil
+			}
+			d := &file.Destinations[i]
+			if err := do(ctx, i, d); err != nil {
+				errs[i] = b.locate(file, d, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+// destination brings one destination to its tree.
+func (b *builder) destination(ctx context.Context, d *lock.Destination, report *Destination) error {
+	report.Path, report.Merges = d.Path, len(d.Merges)
+	p, err := b.place(d)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	a, err := b.aggregate(ctx, d)
+	if err != nil {
+		return err
+	}
+	report.Tree, report.Fetched = a.tree, a.fetched
+	report.Seconds.Fetch = time.Since(start).Seconds()
+	commands, err := shellCommands(d)
+	if err != nil {
+		return err
+	}
+	if n, ok := p.inPlace(a.tree, commands); ok {
+		report.Files, report.InPlace = n, true
+		b.Progress(Event{Phase: "write", Destination: d.Path, Detail: "in place", Done: true})
+		return nil
+	}
+	start = time.Now()
+	err = b.write(ctx, d, a, commands, p, report)
+	report.Seconds.Write = time.Since(start).Seconds()
+	return err
+}
