@@ -70,7 +70,7 @@ fmt: ## format the Go code
 
 .PHONY: generate
 generate: ## write the generated documents anew
-	$(GO) test ./cmd/odyssey-bot -count=1 -run '^TestReference' -update
+	$(GO) test ./cmd/odyssey-bot ./cmd/odoo-build-image -count=1 -run '^TestReference' -update
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what is linked (asks vuln.go.dev)

@@ -39,7 +39,7 @@ Exit codes: 0 the file is good, 2 it is not.`,
 	}
 	check.Flags().BoolVar(&server, "server", false, "the file is the bot's own configuration")
 	cmd.AddCommand(check)
-	return parent(cmd)
+	return cli.Parent(cmd)
 }
 
 func (a *app) checkRepo(path string, named bool) error {

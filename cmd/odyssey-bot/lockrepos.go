@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -14,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/cli/gitflags"
 	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/source"
 	"github.com/nuobit/odyssey/internal/yamldoc"
 )
 
@@ -23,7 +23,7 @@ import (
 const exitDisagree = 3
 
 type lockOptions struct {
-	git          gitFlags
+	git          gitflags.Flags
 	repos, lock  string
 	destinations []string
 	merges       []string
@@ -32,6 +32,8 @@ type lockOptions struct {
 	json         bool
 	expandEnv    bool
 	envFile      string
+	recordTrees  bool
+	cache        string
 }
 
 func (a *app) lockRepos() *cobra.Command {
@@ -46,12 +48,17 @@ repos.yaml is locked at its newest commit, and what is gone from it is dropped.
 Refs are resolved over the network; nothing is cloned. When anything fails,
 nothing is written. --check alone asks no remote.
 
+--record-trees also fetches the locked commits, merges them, and records what
+this gives. A build then fetches in one round what it needs, and refuses sources
+that give another tree.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 --check found
 that repos.yaml and the lock disagree.`,
 		Example: `  lock-repos                                           # lock what is new
   lock-repos --refresh-merge ./odoo acme 17.0-hotfix   # move one merge
   lock-repos --refresh ./odoo                          # move a destination
   lock-repos --refresh-all                             # move everything
+  lock-repos --record-trees                            # lock, and record the merged trees
   lock-repos --check                                   # for CI: exit 3 if they disagree`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -72,7 +79,9 @@ that repos.yaml and the lock disagree.`,
 	flags.BoolVar(&o.json, "json", false, "print the changes as JSON")
 	flags.BoolVarP(&o.expandEnv, "expand-env", "e", false, "expand $NAME and ${NAME} in repos.yaml")
 	flags.StringVar(&o.envFile, "env-file", "", "file of NAME=VALUE lines for --expand-env; the environment wins over it")
-	o.git.register(cmd)
+	flags.BoolVar(&o.recordTrees, "record-trees", false, "fetch and merge the sources, and record the trees and merge bases that this gives")
+	flags.StringVar(&o.cache, "cache", "", "`DIR`ectory of fetched sources for --record-trees; named, it stands for that flag (default: odyssey/sources in the user's cache directory)")
+	o.git.Register(cmd, 16, "remotes asked at once")
 	return cmd
 }
 
@@ -91,6 +100,11 @@ func (a *app) runLock(ctx context.Context, o *lockOptions) error {
 			return err
 		}
 	}
+	if o.recordTrees || o.cache != "" {
+		if err := a.trees(ctx, o, next); err != nil {
+			return &cli.NoteError{Err: err, Note: "the lock was not changed"}
+		}
+	}
 	written, err := o.write(next)
 	if err != nil {
 		return err
@@ -100,17 +114,35 @@ func (a *app) runLock(ctx context.Context, o *lockOptions) error {
 
 // update computes the next lock, which asks the remotes.
 func (a *app) update(ctx context.Context, o *lockOptions, repos, locked *lock.File, refresh lock.Refresh) (*lock.File, error) {
-	client, err := o.git.client(a)
+	client, err := o.git.Client(a.environ)
 	if err != nil {
 		return nil, err
 	}
 	progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
-	next, err := lock.Update(ctx, repos, locked, refresh, progress, o.git.jobs)
+	next, err := lock.Update(ctx, repos, locked, refresh, progress, o.git.Jobs)
 	progress.Finish()
 	if err != nil {
 		return nil, &cli.NoteError{Err: err, Note: "the lock was not changed"}
 	}
 	return next, nil
+}
+
+// trees records what merging the locked commits gives.
+func (a *app) trees(ctx context.Context, o *lockOptions, next *lock.File) error {
+	client, err := o.git.Client(a.environ)
+	if err != nil {
+		return err
+	}
+	store, err := gitflags.OpenStore(client, o.cache)
+	if err != nil {
+		return err
+	}
+	progress := cli.NewStatus(a.stderr, a.log.Quiet)
+	err = source.Trees(ctx, next, source.Options{Store: store, Jobs: o.git.Jobs, Progress: func(e source.Event) {
+		progress.Say("%s %s %s", e.Phase, e.Destination, e.Detail)
+	}})
+	progress.Finish()
+	return errors.Join(err, store.Close())
 }
 
 func (o *lockOptions) refresh() (lock.Refresh, error) {
@@ -138,14 +170,14 @@ func (a *app) readLockInput(o *lockOptions) (repos, locked *lock.File, err error
 			return nil, nil, err
 		}
 	}
-	if repos, err = lock.Parse(o.repos, data, o.git.policy()); err != nil {
+	if repos, err = lock.Parse(o.repos, data, o.git.Policy()); err != nil {
 		return nil, nil, err
 	}
 	data, err = yamldoc.ReadFile(o.lock)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
-	locked, err = lock.ParseLock(o.lock, data, o.git.policy())
+	locked, err = lock.ParseLock(o.lock, data, o.git.Policy())
 	return repos, locked, err
 }
 
@@ -212,7 +244,7 @@ func (a *app) printLock(o *lockOptions, refresh lock.Refresh, locked, next *lock
 		report.Changes = []lock.Change{}
 	}
 	if o.json {
-		if err := printJSON(a.stdout, report); err != nil {
+		if err := cli.PrintJSON(a.stdout, report); err != nil {
 			return err
 		}
 	} else {
@@ -273,13 +305,6 @@ func (a *app) say(format string, args ...any) {
 	if !a.log.Quiet {
 		fmt.Fprintf(a.stderr, format+"\n", args...)
 	}
-}
-
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
 }
 
 // joinMergeNames makes the three words after --refresh-merge one, as flags

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/cli/gitflags"
 	"github.com/nuobit/odyssey/internal/forge/local"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -20,7 +21,7 @@ import (
 const exitChanges = 5
 
 type planOptions struct {
-	git      gitFlags
+	git      gitflags.Flags
 	only     []string
 	json     bool
 	detailed bool
@@ -48,7 +49,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
 	registerOnly(cmd, &o.only)
 	flags.BoolVar(&o.json, "json", false, "print the proposals as JSON")
 	flags.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 5 when there is something to do")
-	o.git.register(cmd)
+	o.git.Register(cmd, 16, "remotes asked at once")
 	return cmd
 }
 
@@ -81,7 +82,7 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if err := checkOnly(o.only); err != nil {
 		return err
 	}
-	client, err := o.git.client(a)
+	client, err := o.git.Client(a.environ)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 		return cli.Usagef("%w", err)
 	}
 	progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
-	plan, err := refresh.Make(ctx, refresh.Input{Files: snapshot.Files, URLs: o.git.policy(), Jobs: o.git.jobs, Lookup: progress})
+	plan, err := refresh.Make(ctx, refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress})
 	progress.Finish()
 	if err != nil {
 		return err
@@ -127,7 +128,7 @@ func lockDiff(p *refresh.Proposal) string {
 
 func (a *app) printPlan(plan *refresh.Plan, proposals []proposal, asJSON bool) error {
 	if asJSON {
-		return printJSON(a.stdout, proposals)
+		return cli.PrintJSON(a.stdout, proposals)
 	}
 	for _, p := range proposals {
 		fmt.Fprintf(a.stdout, "%s\nbranch %s\n\n%s\n%s\n", p.Title, p.Branch, p.Diff, p.Body)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/cli/gitflags"
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/gitea"
@@ -145,7 +146,7 @@ func (a *app) newBot(server *config.Server, o *runOptions) (*bot.Bot, error) {
 	if err != nil {
 		return nil, cli.Usagef("%s: %w", o.config, err)
 	}
-	credentials, err := credentialsFile(server.Git.CredentialsFile)
+	credentials, err := gitflags.CredentialsFile(server.Git.CredentialsFile)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +211,7 @@ func selectRepos(server *config.Server, o *runOptions) ([]watched, error) {
 
 func (a *app) printOutcomes(outcomes []bot.Outcome, asJSON bool) error {
 	if asJSON {
-		return printJSON(a.stdout, outcomes)
+		return cli.PrintJSON(a.stdout, outcomes)
 	}
 	if len(outcomes) == 0 {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
@@ -21,8 +22,9 @@ type aggregate struct {
 
 // aggregate fetches what a destination's tree needs and computes the tree.
 func (b *builder) aggregate(ctx context.Context, d *lock.Destination) (*aggregate, error) {
-	tips := tipsOf(d)
+	tips, start := tipsOf(d), time.Now()
 	a, key := b.recall(tips)
+	known := a != nil
 	if a == nil {
 		var err error
 		if a, err = b.compute(ctx, d, tips); err != nil {
@@ -35,7 +37,7 @@ func (b *builder) aggregate(ctx context.Context, d *lock.Destination) (*aggregat
 	if d.Tree != "" && d.Tree != a.tree {
 		return nil, fmt.Errorf("the merges give tree %s, but the lock has %s recorded\n  a line of the lock was changed by hand, or its merge bases are wrong; run lock-repos --record-trees", a.tree, d.Tree)
 	}
-	b.Progress(Event{Phase: "merge", Destination: d.Path, Detail: fmt.Sprintf("%d refs", len(tips)), Done: true})
+	b.done("merge", d.Path, !known && len(tips) > 1, start, "%d refs", len(tips))
 	return a, nil
 }
 
@@ -119,7 +121,7 @@ func recorded(d *lock.Destination) []git.Relation {
 
 // lookUp finds out how the commits are related, and merges them.
 func (b *builder) lookUp(ctx context.Context, d *lock.Destination, a *aggregate, tips []git.Tip) error {
-	b.Progress(Event{Phase: "fetch", Destination: d.Path, Detail: "history"})
+	b.say("fetch", d.Path, "history")
 	graph, err := b.Store.Graph(ctx, tips)
 	if err != nil {
 		return goneError(d, tips, err)
@@ -161,6 +163,7 @@ func (b *builder) lookUp(ctx context.Context, d *lock.Destination, a *aggregate,
 // the merges, so that a fork need not send what its origin has sent.
 func (b *builder) fetch(ctx context.Context, d *lock.Destination, a *aggregate, tips []git.Tip) error {
 	var had []string
+	began, before := time.Now(), a.fetched
 	for start, t := range tips {
 		if slices.ContainsFunc(tips[:start], func(o git.Tip) bool { return o.URL == t.URL }) {
 			continue
@@ -180,7 +183,7 @@ func (b *builder) fetch(ctx context.Context, d *lock.Destination, a *aggregate, 
 			had = append(had, w.Commit)
 		}
 	}
-	b.Progress(Event{Phase: "fetch", Destination: d.Path, Detail: size(a.fetched), Done: true})
+	b.done("fetch", d.Path, a.fetched > before, began, "%s", Size(a.fetched-before))
 	return nil
 }
 
@@ -190,7 +193,7 @@ func (b *builder) fetchURL(ctx context.Context, d *lock.Destination, url string,
 	defer mutex.(*sync.Mutex).Unlock() //nolint:errcheck,forcetypeassert // nothing else is stored
 	return b.Store.Fetch(ctx, url, wants, had, func(detail string) {
 		if detail != "" {
-			b.Progress(Event{Phase: "fetch", Destination: d.Path, Detail: detail})
+			b.say("fetch", d.Path, "%s", detail)
 		}
 	})
 }

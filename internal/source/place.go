@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/lock"
 )
@@ -240,7 +241,7 @@ func (b *builder) removeGone(file *lock.File) error {
 		if err := os.Remove(record); err != nil {
 			return err
 		}
-		b.Progress(Event{Phase: "remove", Destination: s.Dest, Detail: "not in the lock any more", Done: true})
+		b.done("remove", s.Dest, true, time.Now(), "not in the lock any more")
 	}
 	return nil
 }

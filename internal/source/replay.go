@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
@@ -91,7 +90,7 @@ func (b *builder) replayHistory(ctx context.Context, d *lock.Destination, a *agg
 	if err := b.fetch(ctx, d, a, tips); err != nil {
 		return err
 	}
-	b.Progress(Event{Phase: "fetch", Destination: d.Path, Detail: "history with trees"})
+	b.say("fetch", d.Path, "history with trees")
 	history, err := b.Store.Replay(ctx, tips)
 	if err != nil {
 		return err
@@ -133,19 +132,4 @@ func (b *builder) replayHistory(ctx context.Context, d *lock.Destination, a *agg
 	}
 	a.tree = tree
 	return nil
-}
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	switch {
-	case n == 0:
-		return "cached"
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1_000_000:
-		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
-	case n < 1_000_000_000:
-		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }

@@ -64,7 +64,7 @@ func (b *builder) shell(ctx context.Context, d *lock.Destination, a *aggregate, 
 		return err
 	}
 	for _, command := range commands {
-		b.Progress(Event{Phase: "shell", Destination: d.Path, Detail: printable(command)})
+		b.say("shell", d.Path, "%s", printable(command))
 		cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Env, b.Environ...)

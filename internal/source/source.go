@@ -35,14 +35,6 @@ type Options struct {
 	Progress func(Event)
 }
 
-// Event tells of work on a destination.
-type Event struct {
-	Phase       string // "fetch", "merge", "write"
-	Destination string
-	Detail      string
-	Done        bool // the phase is over for the destination
-}
-
 // Report is what Materialize did.
 type Report struct {
 	Destinations []Destination `json:"destinations"`
@@ -54,16 +46,20 @@ type Report struct {
 
 // Destination is what became of one destination.
 type Destination struct {
-	Path    string `json:"path"`
-	Tree    string `json:"tree"`         // of the aggregate, before shell commands
-	Fetched int64  `json:"fetchedBytes"` // in packs
-	Merges  int    `json:"merges"`       // commits that went into it
-	Files   int    `json:"files"`        // files and links it has
-	Bytes   int64  `json:"bytesWritten"` // 0 when it was in place
-	InPlace bool   `json:"inPlace"`      // nothing had to be written
-	Seconds struct {
-		Fetch, Write float64
-	} `json:"seconds"`
+	Path    string  `json:"path"`
+	Tree    string  `json:"tree"`         // of the aggregate, before shell commands
+	Fetched int64   `json:"fetchedBytes"` // in packs
+	Merges  int     `json:"merges"`       // commits that went into it
+	Files   int     `json:"files"`        // files and links it has
+	Bytes   int64   `json:"bytesWritten"` // 0 when it was in place
+	InPlace bool    `json:"inPlace"`      // nothing had to be written
+	Seconds Seconds `json:"seconds"`
+}
+
+// Seconds says how long a destination took.
+type Seconds struct {
+	Fetch float64 `json:"fetch"` // and merge
+	Write float64 `json:"write"`
 }
 
 // builder is one run.
@@ -219,7 +215,7 @@ func (b *builder) destination(ctx context.Context, d *lock.Destination, report *
 	}
 	if n, ok := p.inPlace(a.tree, commands); ok {
 		report.Files, report.InPlace = n, true
-		b.Progress(Event{Phase: "write", Destination: d.Path, Detail: "in place", Done: true})
+		b.done("write", d.Path, false, start, "in place")
 		return nil
 	}
 	start = time.Now()

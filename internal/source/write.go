@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +22,7 @@ import (
 // write writes a destination's files beside the source tree and moves them into
 // place.
 func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, commands []string, p *place, report *Destination) error {
+	start := time.Now()
 	entries, err := b.Store.List(ctx, a.tree)
 	if err != nil {
 		return err
@@ -51,7 +53,7 @@ func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, 
 	if err := p.put(dir, a.tree, commands); err != nil {
 		return err
 	}
-	b.Progress(Event{Phase: "write", Destination: d.Path, Detail: fmt.Sprintf("%d files", len(entries)), Done: true})
+	b.done("write", d.Path, true, start, "%d files, %s", report.Files, Size(report.Bytes))
 	return nil
 }
 
@@ -171,7 +173,7 @@ func (b *builder) writeFiles(ctx context.Context, d *lock.Destination, dir strin
 	buffer := make([]byte, 64<<10)
 	return b.Store.Blobs(ctx, ids, func(i int, size int64, content io.Reader) error {
 		if i%500 == 499 {
-			b.Progress(Event{Phase: "write", Destination: d.Path, Detail: fmt.Sprintf("%d files", i+1)})
+			b.say("write", d.Path, "%d files", i+1)
 		}
 		mode := os.FileMode(0o644)
 		if executable(files[i].Mode) {
