@@ -64,7 +64,7 @@ an error. It also answers to odoo-generate-addons-path.`,
 func writeAddonsPath(status *cli.Status, file *lock.File, dir, prefix, out string) (*addonsReport, error) {
 	var dests []string
 	for i := range file.Destinations {
-		dests = append(dests, file.Destinations[i].Clean())
+		dests = append(dests, file.Destinations[i].Path)
 	}
 	path, err := odoo.AddonsPath(dir, dests)
 	if err != nil {

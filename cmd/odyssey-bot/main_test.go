@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	clitest.Scripts(t, "testdata/script")
+	clitest.Scripts(t, "testdata/script", nil, nil)
 }
 
 func TestJoinMergeNames(t *testing.T) {

@@ -31,20 +31,35 @@ import (
 //	fault N WHAT               the next N requests (-1: all) get an HTTP status, reset or hang
 //	password USER PASSWORD     what the server asks for
 //	requests N                 so many requests came in since the last time
+//	forget                     those that came in until now do not count
 //	gitaggregate ARG...        the real git-aggregator
-func Scripts(t *testing.T, dir string) {
+//
+// more are commands of the caller's own; variables are set in each script.
+func Scripts(t *testing.T, dir string, variables map[string]string, more map[string]Command) {
 	t.Helper()
+	commands := map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"upstream": upstream, "advance": advance, "fill": fill, "exit": exit, "keep": keep, "untouched": untouched,
+		"fault": fault, "password": password, "requests": requests, "forget": forget, "gitaggregate": gitaggregate,
+	}
+	for name, command := range more {
+		commands[name] = command
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               setup,
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"upstream": upstream, "advance": advance, "fill": fill, "exit": exit, "keep": keep, "untouched": untouched,
-			"fault": fault, "password": password, "requests": requests, "gitaggregate": gitaggregate,
+		Setup: func(env *testscript.Env) error {
+			for name, value := range variables {
+				env.Setenv(name, value)
+			}
+			return setup(env)
 		},
+		Cmds: commands,
 	})
 }
+
+// Command is a command of scripts. neg says that ! stands before it.
+type Command = func(ts *testscript.TestScript, neg bool, args []string)
 
 func setup(env *testscript.Env) error {
 	srv, err := gitserver.Start(filepath.Join(env.WorkDir, ".srv"))
@@ -59,7 +74,8 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-func server(ts *testscript.TestScript) *gitserver.Server {
+// Server is the script's git server.
+func Server(ts *testscript.TestScript) *gitserver.Server {
 	srv, ok := ts.Value("srv").(*gitserver.Server)
 	if !ok {
 		ts.Fatalf("no server")
@@ -67,15 +83,15 @@ func server(ts *testscript.TestScript) *gitserver.Server {
 	return srv
 }
 
-// need checks a command's words and that it is not negated.
-func need(ts *testscript.TestScript, neg, ok bool, usage string) {
+// Need checks a command's words and that it is not negated.
+func Need(ts *testscript.TestScript, neg, ok bool, usage string) {
 	if neg || !ok {
 		ts.Fatalf("usage: %s", usage)
 	}
 }
 
 func repository(ts *testscript.TestScript, name string) *gitserver.Repo {
-	return &gitserver.Repo{URL: server(ts).URL + "/" + name + ".git", Dir: filepath.Join(server(ts).Dir, name+".git")}
+	return &gitserver.Repo{URL: Server(ts).URL + "/" + name + ".git", Dir: filepath.Join(Server(ts).Dir, name+".git")}
 }
 
 // remember sets $NAME_BRANCH and $NAME_BRANCH_short.
@@ -91,8 +107,8 @@ func remember(ts *testscript.TestScript, name, branch, id string) {
 }
 
 func upstream(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) > 1, "upstream NAME BRANCH...")
-	repo := server(ts).Repo(ts, args[0])
+	Need(ts, neg, len(args) > 1, "upstream NAME BRANCH...")
+	repo := Server(ts).Repo(ts, args[0])
 	first := repo.Commit(ts, "main", map[string]string{"README": args[0] + "\n"})
 	for _, branch := range args[1:] {
 		id := repo.Add(ts, gitserver.Commit{Branch: branch, Parents: []string{first}, Files: map[string]string{branch: "1\n"}, Message: branch})[0]
@@ -101,14 +117,14 @@ func upstream(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func advance(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) == 2, "advance NAME BRANCH")
+	Need(ts, neg, len(args) == 2, "advance NAME BRANCH")
 	repo := repository(ts, args[0])
 	id := repo.Add(ts, gitserver.Commit{Branch: args[1], Files: map[string]string{args[1] + "-more": ts.Getenv("WORK")}})[0]
 	remember(ts, args[0], args[1], id)
 }
 
 func fill(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) > 0, "fill FILE...")
+	Need(ts, neg, len(args) > 0, "fill FILE...")
 	for _, name := range args {
 		path := ts.MkAbs(name)
 		filled := os.Expand(ts.ReadFile(name), func(name string) string {
@@ -123,7 +139,7 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func exit(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) > 1, "exit N COMMAND...")
+	Need(ts, neg, len(args) > 1, "exit N COMMAND...")
 	code := 0
 	err := ts.Exec(args[1], args[2:]...)
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
@@ -162,14 +178,14 @@ func look(ts *testscript.TestScript, name string) kept {
 }
 
 func keep(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) > 0, "keep FILE...")
+	Need(ts, neg, len(args) > 0, "keep FILE...")
 	for _, name := range args {
 		keepsakesOf(ts)[name] = look(ts, name)
 	}
 }
 
 func untouched(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) > 0, "untouched FILE...")
+	Need(ts, neg, len(args) > 0, "untouched FILE...")
 	for _, name := range args {
 		before, now := keepsakesOf(ts)[name], look(ts, name)
 		if !bytes.Equal(before.data, now.data) {
@@ -182,7 +198,7 @@ func untouched(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func fault(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) == 2, "fault N WHAT")
+	Need(ts, neg, len(args) == 2, "fault N WHAT")
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	faults := map[string]gitserver.Fault{"reset": gitserver.Reset, "hang": gitserver.Hang, "none": nil}
@@ -192,20 +208,25 @@ func fault(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		what = gitserver.Status(status)
 	}
-	server(ts).Fail(n, what)
+	Server(ts).Fail(n, what)
 }
 
 func password(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) == 2, "password USER PASSWORD")
-	server(ts).RequirePassword(args[0], args[1])
+	Need(ts, neg, len(args) == 2, "password USER PASSWORD")
+	Server(ts).RequirePassword(args[0], args[1])
 }
 
 func requests(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, len(args) == 1, "requests N")
-	all := server(ts).Requests()
+	Need(ts, neg, len(args) == 1, "requests N")
+	all := Server(ts).Requests()
 	if strconv.Itoa(len(all)) != args[0] {
 		ts.Fatalf("%d requests, want %s: %+v", len(all), args[0], all)
 	}
+}
+
+func forget(ts *testscript.TestScript, neg bool, args []string) {
+	Need(ts, neg, len(args) == 0, "forget")
+	Server(ts).Requests()
 }
 
 func gitaggregate(ts *testscript.TestScript, neg bool, args []string) {

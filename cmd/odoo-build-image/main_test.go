@@ -1,0 +1,178 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nuobit/odyssey/test/clitest"
+	"github.com/nuobit/odyssey/test/gitserver"
+	"github.com/nuobit/odyssey/test/pytools"
+	"github.com/nuobit/odyssey/test/standin"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"odoo-build-image": main, "odoo-generate-addons-path": main, "odoo-build-python-env": main, "odoo-normalize-requirements": main,
+	})
+}
+
+// TestScript runs testdata/script/*.txtar. Beside the commands of clitest:
+//
+//	sources FILE       make the repositories of a deployment with eight
+//	                   destinations, and write their lock
+//	sametree A B       the same files with the same modes, .git left out
+//	absent NAME DIR    nothing of that name is below a directory
+func TestScript(t *testing.T) {
+	t.Parallel()
+	variables := map[string]string{"PATH": filepath.Dir(pytools.UV(t)) + string(filepath.ListSeparator) + os.Getenv("PATH")}
+	for _, kv := range os.Environ() {
+		// Where packages come from is this machine's matter.
+		if name, value, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "PIP_") || strings.HasPrefix(name, "SSL_") || strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			variables[name] = value
+		}
+	}
+	clitest.Scripts(t, "testdata/script", variables, map[string]clitest.Command{"sources": sources, "sametree": sameTree, "absent": absent})
+}
+
+// sources makes what Odoo deployments are made of: Odoo, merges of pull
+// requests from a fork, a repository that is empty, one that is a single
+// module, one with addons some levels down, links and programs.
+func sources(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 1, "sources FILE")
+	srv := clitest.Server(ts)
+	var lock strings.Builder
+	entry := func(dest string, remotes map[string]*gitserver.Repo, merges ...string) {
+		fmt.Fprintf(&lock, "%s:\n  remotes:\n", dest)
+		for _, name := range slices.Sorted(maps.Keys(remotes)) {
+			fmt.Fprintf(&lock, "    %s: %s\n", name, remotes[name].URL)
+		}
+		fmt.Fprintf(&lock, "  target: oca 17.0\n  merges:\n")
+		for _, m := range merges {
+			fmt.Fprintf(&lock, "  # locked-from: %s 17.0\n  - %s\n", strings.Fields(m)[0], m)
+		}
+	}
+	one := func(name string) *gitserver.Repo { return srv.Repo(ts, name) }
+	oca := func(repo *gitserver.Repo) map[string]*gitserver.Repo { return map[string]*gitserver.Repo{"oca": repo} }
+	module := func(names ...string) map[string]string {
+		files := map[string]string{}
+		for _, name := range names {
+			files[name+"/__manifest__.py"] = "{'name': '" + name + "', 'version': '17.0.1.0.0'}\n"
+			files[name+"/__init__.py"] = ""
+		}
+		return files
+	}
+
+	odoo := one("odoo")
+	entry("./odoo", oca(odoo), "oca "+odoo.Add(ts, standin.Commit("17.0"))[0])
+
+	tools, fork := one("server-tools"), one("fork")
+	lines := func(head, middle, tail string) string {
+		return "# " + head + strings.Repeat("\n#", 20) + middle + strings.Repeat("\n#", 20) + tail + "\n"
+	}
+	base := module("base_exception", "auditlog")
+	base["base_exception/models.py"] = lines("head", "", "")
+	ids := tools.Add(ts, gitserver.Commit{Branch: "17.0", Files: base},
+		gitserver.Commit{Branch: "17.0", Files: map[string]string{"base_exception/models.py": lines("new head", "", "")}},
+		gitserver.Commit{Branch: "pr", Parents: []string{":1"}, Files: map[string]string{"base_exception/models.py": lines("head", "", "tail")}})
+	fork.Git(ts, "fetch", "--quiet", tools.Dir, ids[0]+":refs/heads/17.0")
+	fix := fork.Add(ts, gitserver.Commit{Branch: "fix", Parents: []string{ids[0]}, Files: map[string]string{"base_exception/models.py": lines("head", "middle", ""), "auditlog/fix.py": "1\n"}})
+	entry("./oca/server-tools", map[string]*gitserver.Repo{"oca": tools, "acme": fork}, "oca "+ids[1], "oca "+ids[2], "acme "+fix[0])
+
+	empty := one("empty")
+	entry("./oca/empty", oca(empty), "oca "+empty.Commit(ts, "17.0", nil))
+	single := one("single")
+	entry("./acme/single", oca(single), "oca "+single.Commit(ts, "17.0", map[string]string{"__manifest__.py": "{'name': 'single'}\n", "__init__.py": ""}))
+	nested := one("nested")
+	entry("./vendor/nested", oca(nested), "oca "+nested.Commit(ts, "17.0", module("a/b/addons/deep_one", "a/b/addons/deep_two", "other/shallow")))
+	links := one("links")
+	entry("./oca/links", oca(links), "oca "+links.Add(ts, gitserver.Commit{
+		Branch: "17.0",
+		Files:  with(module("linked"), "run.sh", "#!/bin/sh\n", "setup/linked/odoo/addons/linked", "../../../../linked", "é ü", "x\n"),
+		Modes:  map[string]string{"run.sh": gitserver.Executable, "setup/linked/odoo/addons/linked": gitserver.Symlink},
+	})[0])
+	forward := one("forward")
+	ff := forward.Add(ts, gitserver.Commit{Branch: "17.0", Files: module("fwd_one")}, gitserver.Commit{Branch: "17.0", Files: module("fwd_two")})
+	entry("./oca/forward", oca(forward), "oca "+ff[0], "oca "+ff[1])
+	plain := one("web")
+	entry("./oca/web", oca(plain), "oca "+plain.Commit(ts, "17.0", module("web_responsive", "web_timeline")))
+
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(lock.String()), 0o644))
+}
+
+func with(files map[string]string, pairs ...string) map[string]string {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		files[pairs[i]] = pairs[i+1]
+	}
+	return files
+}
+
+func sameTree(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 2, "sametree A B")
+	if diff := cmp.Diff(describe(ts, args[0]), describe(ts, args[1])); diff != "" {
+		ts.Fatalf("%s (-) and %s (+) differ:\n%s", args[0], args[1], diff)
+	}
+}
+
+// describe is what is in a directory: mode and content of each file, and where
+// each link points to.
+func describe(ts *testscript.TestScript, root string) map[string]string {
+	all := map[string]string{}
+	root = ts.MkAbs(root)
+	ts.Check(filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(root, name)
+		info, err := e.Info()
+		switch {
+		case err != nil:
+			return err
+		case e.Name() == ".git":
+			return fs.SkipDir
+		case e.IsDir():
+			all[rel] = info.Mode().String()
+			return nil
+		case info.Mode()&fs.ModeSymlink != 0:
+			all[rel], err = os.Readlink(name)
+			return err
+		}
+		data, err := os.ReadFile(name)
+		all[rel] = fmt.Sprintf("%v %x", info.Mode(), sha256.Sum256(data))
+		return err
+	}))
+	return all
+}
+
+func absent(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 2, "absent NAME DIR")
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(name string, e fs.DirEntry, err error) error {
+		if err == nil && e.Name() == args[0] {
+			ts.Fatalf("%s is there", name)
+		}
+		return err
+	}))
+}
+
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ in, want []string }{
+		{[]string{"/usr/bin/odoo-build-image", "a", "b"}, []string{"a", "b"}},
+		{[]string{"odoo-generate-addons-path", "a", "b", "c"}, []string{"addons-path", "a", "b", "c"}},
+		{[]string{"/x/odoo-build-python-env", "a"}, []string{"python-env", "a"}},
+		{[]string{"odoo-normalize-requirements", "-r", "a"}, []string{"normalize-requirements", "-r", "a"}},
+	} {
+		if got := arguments(test.in); !slices.Equal(got, test.want) {
+			t.Errorf("%q: got %q", test.in, got)
+		}
+	}
+}
