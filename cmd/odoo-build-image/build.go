@@ -169,15 +169,23 @@ func (a *app) checkOdoo(ctx context.Context, status *cli.Status, checkout string
 // sweep removes what running Odoo may have left, and refuses a tree that is a
 // work tree.
 func sweep(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	var repositories []error
-	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case e.IsDir() && e.Name() == "__pycache__":
-			return errors.Join(os.RemoveAll(name), fs.SkipDir)
+			if err := root.RemoveAll(name); err != nil {
+				return err
+			}
+			return fs.SkipDir
 		case e.Name() == ".git":
-			repositories = append(repositories, fmt.Errorf("%s is no part of a build; remove it", name))
+			repositories = append(repositories, fmt.Errorf("%s is no part of a build; remove it", filepath.Join(dir, name)))
 			if e.IsDir() {
 				return fs.SkipDir
 			}

@@ -51,6 +51,7 @@ func from(repo *gitserver.Repo, ids ...string) []string {
 func shapes() map[string]shape {
 	return map[string]shape{
 		"one": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t,
 				gitserver.Commit{Branch: "main", Files: map[string]string{"a": "1\n", "d/b": "2\n"}},
@@ -59,6 +60,7 @@ func shapes() map[string]shape {
 			return from(repo, ids[1])
 		},
 		"kinds of files": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			repo.Add(t, gitserver.Commit{
 				Branch: "main",
@@ -71,20 +73,24 @@ func shapes() map[string]shape {
 			return from(repo, repo.Head(t, "main"))
 		},
 		"nothing in it": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			return from(repo, repo.Commit(t, "main", nil))
 		},
 		"fast forward": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t, gitserver.Commit{Branch: "main", Files: map[string]string{"a": "1"}}, gitserver.Commit{Branch: "main", Files: map[string]string{"a": "2"}}, gitserver.Commit{Branch: "main", Files: map[string]string{"b": "2"}})
 			return from(repo, ids[0], ids[2])
 		},
 		"contained": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t, gitserver.Commit{Branch: "main", Files: map[string]string{"a": "1"}}, gitserver.Commit{Branch: "main", Files: map[string]string{"a": "2"}}, gitserver.Commit{Branch: "main", Files: map[string]string{"b": "2"}})
 			return from(repo, ids[2], ids[0], ids[1])
 		},
 		"three merges": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t,
 				gitserver.Commit{Branch: "main", Files: map[string]string{"f": lines(60, nil), "g": "g"}},
@@ -95,6 +101,7 @@ func shapes() map[string]shape {
 			return from(repo, ids[1], ids[2], ids[3], ids[4])
 		},
 		"fork": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo, fork := srv.Repo(t, name), srv.Repo(t, name+"-fork")
 			base := repo.Add(t,
 				gitserver.Commit{Branch: "main", Files: map[string]string{"f": lines(60, nil)}},
@@ -104,6 +111,7 @@ func shapes() map[string]shape {
 			return append(from(repo, base[1]), from(fork, theirs[0])...)
 		},
 		"criss-cross": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t,
 				gitserver.Commit{Branch: "main", Files: map[string]string{"f": lines(60, nil)}},
@@ -116,6 +124,7 @@ func shapes() map[string]shape {
 			return from(repo, ids[5], ids[6])
 		},
 		"theirs has both": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t,
 				gitserver.Commit{Branch: "main", Files: map[string]string{"f": lines(60, nil)}},
@@ -125,6 +134,7 @@ func shapes() map[string]shape {
 			return from(repo, ids[1], ids[2], ids[3])
 		},
 		"renamed": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			blob := func(text string) string { return fmt.Sprintf("data %d\n%s\n", len(text), text) }
 			who := "committer a <a@example.com> 1700000000 +0000\ndata 1\nx\n"
@@ -134,6 +144,7 @@ func shapes() map[string]shape {
 			return from(repo, ids[1], ids[2])
 		},
 		"attributes": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
 			repo := srv.Repo(t, name)
 			ids := repo.Add(t,
 				gitserver.Commit{Branch: "main", Files: map[string]string{".gitattributes": "*.log merge=union\n*.bat text eol=crlf\n*.id ident\n*.x filter=evil\n", "c.log": "start\n", "run.bat": "a\nb\n", "v.id": "$Id$\n", "a.x": "x\n"}},
@@ -150,18 +161,18 @@ func shapes() map[string]shape {
 func TestMaterialize_aggregator(t *testing.T) {
 	t.Parallel()
 	srv := gitserver.New(t)
-	for name, make := range shapes() {
+	for name, shape := range shapes() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text := entry("./oca/it", make(t, srv, strings.ReplaceAll(name, " ", "-"))...)
-			want := files(t, filepath.Join(aggregate(t, text), "oca/it"))
+			text := entry("./oca/it", shape(t, srv, strings.ReplaceAll(name, " ", "-"))...)
+			want := files(t, filepath.Join(aggregate(t, text), "oca", "it"))
 			src := t.TempDir()
 			file := parse(t, text)
 			o := options(t, t.TempDir(), src)
 			if _, err := source.Materialize(t.Context(), file, o); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, files(t, filepath.Join(src, "oca/it"))); diff != "" {
+			if diff := cmp.Diff(want, files(t, filepath.Join(src, "oca", "it"))); diff != "" {
 				t.Errorf("the first time: %s", diff)
 			}
 			if err := source.Trees(t.Context(), file, o); err != nil {
@@ -175,7 +186,7 @@ func TestMaterialize_aggregator(t *testing.T) {
 			if _, err := source.Materialize(t.Context(), parse(t, string(recorded)), options(t, t.TempDir(), src)); err != nil {
 				t.Fatalf("%v\n%s", err, recorded)
 			}
-			if diff := cmp.Diff(want, files(t, filepath.Join(src, "oca/it"))); diff != "" {
+			if diff := cmp.Diff(want, files(t, filepath.Join(src, "oca", "it"))); diff != "" {
 				t.Errorf("with recorded trees: %s\n%s", diff, recorded)
 			}
 		})

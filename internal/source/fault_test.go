@@ -216,31 +216,26 @@ func TestMaterialize_recordedTree(t *testing.T) {
 		t.Fatalf("recorded %+v, tree %s", d.Merges, d.Tree)
 	}
 	tree := d.Tree
-	t.Run("one round", func(t *testing.T) {
-		cache, src := t.TempDir(), t.TempDir()
-		srv.Requests()
-		if _, err := source.Materialize(t.Context(), file, options(t, cache, src)); err != nil {
-			t.Fatal(err)
-		}
-		if n := len(srv.Requests()); n > 4 {
-			t.Errorf("%d requests for three commits of one repository", n)
-		}
-	})
-	t.Run("wrong base", func(t *testing.T) {
-		d.Merges[1].MergeBase = ids[2]
-		report, err := source.Materialize(t.Context(), file, options(t, t.TempDir(), t.TempDir()))
-		if err != nil || report.Destinations[0].Tree != tree {
-			t.Errorf("%+v, %v", report, err)
-		}
-	})
-	t.Run("wrong tree", func(t *testing.T) {
-		d.Merges[1].MergeBase, d.Tree = ids[0], strings.Repeat("12", 20)
-		src := t.TempDir()
-		_, err := source.Materialize(t.Context(), file, options(t, t.TempDir(), src))
-		wantError(t, err, "the merges give tree "+tree+", but the lock has "+d.Tree+" recorded", "lock-repos --record-trees")
-		wantEmpty(t, src)
-		wantError(t, source.Trees(t.Context(), file, options(t, t.TempDir(), "")), "the lock has "+d.Tree)
-	})
+	srv.Requests()
+	if _, err := source.Materialize(t.Context(), file, options(t, t.TempDir(), t.TempDir())); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(srv.Requests()); n > 4 {
+		t.Errorf("%d requests for three commits of one repository", n)
+	}
+
+	d.Merges[1].MergeBase = ids[2]
+	report, err := source.Materialize(t.Context(), file, options(t, t.TempDir(), t.TempDir()))
+	if err != nil || report.Destinations[0].Tree != tree {
+		t.Errorf("with a wrong base: %+v, %v", report, err)
+	}
+
+	d.Merges[1].MergeBase, d.Tree = ids[0], strings.Repeat("12", 20)
+	src := t.TempDir()
+	_, err = source.Materialize(t.Context(), file, options(t, t.TempDir(), src))
+	wantError(t, err, "the merges give tree "+tree+", but the lock has "+d.Tree+" recorded", "lock-repos --record-trees")
+	wantEmpty(t, src)
+	wantError(t, source.Trees(t.Context(), file, options(t, t.TempDir(), "")), "the lock has "+d.Tree)
 }
 
 // What is in the way is named, and left alone.
@@ -249,18 +244,18 @@ func TestMaterialize_inTheWay(t *testing.T) {
 	srv := gitserver.New(t)
 	repo := srv.Repo(t, "r")
 	text := entry("./oca/web", repo.URL+" "+repo.Commit(t, "main", map[string]string{"a": "1"}))
-	for name, make := range map[string]func(src string) error{
+	for name, put := range map[string]func(src string) error{
 		"is in the way: it is no directory": func(src string) error { return os.WriteFile(filepath.Join(src, "oca"), nil, 0o600) },
 		"web is in the way":                 func(src string) error { return os.MkdirAll(filepath.Join(src, "oca"), 0o755) },
-		"was not made by this tool":         func(src string) error { return os.MkdirAll(filepath.Join(src, "oca/web/mine"), 0o755) },
+		"was not made by this tool":         func(src string) error { return os.MkdirAll(filepath.Join(src, "oca", "web", "mine"), 0o755) },
 		"oca is in the way":                 func(src string) error { return os.Symlink("/tmp", filepath.Join(src, "oca")) },
 	} {
 		src := t.TempDir()
-		if err := make(src); err != nil {
+		if err := put(src); err != nil {
 			t.Fatal(err)
 		}
 		if strings.HasPrefix(name, "web") {
-			if err := os.Symlink("/tmp", filepath.Join(src, "oca/web")); err != nil {
+			if err := os.Symlink("/tmp", filepath.Join(src, "oca", "web")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -302,7 +297,7 @@ func TestFault_C3_BrokenOff(t *testing.T) {
 	if _, err := source.Materialize(t.Context(), second, o); err != nil {
 		t.Error(err)
 	}
-	if data, err := os.ReadFile(filepath.Join(src, "it/a")); err != nil || string(data) != "2" {
+	if data, err := os.ReadFile(filepath.Join(src, "it", "a")); err != nil || string(data) != "2" {
 		t.Errorf("%q, %v", data, err)
 	}
 }

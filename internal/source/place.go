@@ -124,7 +124,10 @@ func (p *place) inPlace(tree string, commands []string) (int, bool) {
 		}
 		if e.IsDir() {
 			if e.Name() == "__pycache__" {
-				return errors.Join(os.RemoveAll(name), fs.SkipDir)
+				if err := p.b.root.RemoveAll(filepath.Join(p.dest, strings.TrimPrefix(name, p.dir))); err != nil {
+					return err
+				}
+				return fs.SkipDir
 			}
 			return nil
 		}

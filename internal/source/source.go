@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 )
@@ -152,16 +150,19 @@ func newBuilder(file *lock.File, o Options) (b *builder, unlock func(), err erro
 		return nil, nil, fmt.Errorf("source directory %s: another build is at work in it", b.Source)
 	}
 	b.staging = filepath.Join(b.Source, stagingName)
-	if err := os.RemoveAll(b.staging); err == nil {
-		err = os.Mkdir(b.staging, 0o755)
+	err = errors.Join(os.RemoveAll(b.staging), os.Mkdir(b.staging, 0o755))
+	if err == nil {
+		b.root, err = os.OpenRoot(b.Source)
 	}
-	if b.root, err = os.OpenRoot(b.Source); err != nil {
+	if err != nil {
 		_ = dir.Close()
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("source directory: %w", err)
 	}
 	return b, func() {
 		_ = os.RemoveAll(b.staging)
 		_ = b.root.Close()
+		// Closing alone would leave the lock to a child that is just being started.
+		_ = syscall.Flock(int(dir.Fd()), syscall.LOCK_UN)
 		_ = dir.Close()
 	}, nil
 }
@@ -173,22 +174,19 @@ const stagingName = ".odyssey-staging"
 // each calls do for every destination, Jobs at once, and joins what fails.
 func (b *builder) each(ctx context.Context, file *lock.File, do func(ctx context.Context, i int, d *lock.Destination) error) error {
 	errs := make([]error, len(file.Destinations))
-	var group errgroup.Group
-	group.SetLimit(b.Jobs)
+	var wait sync.WaitGroup
+	free := make(chan struct{}, b.Jobs)
 	for i := range file.Destinations {
-		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				errs[0] = err
-				return nil
-			}
+		free <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-free }()
 			d := &file.Destinations[i]
 			if err := do(ctx, i, d); err != nil {
 				errs[i] = b.locate(file, d, err)
 			}
-			return nil
 		})
 	}
-	_ = group.Wait()
+	wait.Wait()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

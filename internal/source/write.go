@@ -38,7 +38,7 @@ func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // as git makes directories
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
 	if report.Bytes, err = b.writeTree(ctx, d, a.tree, entries, dir); err != nil {
@@ -142,19 +142,19 @@ func split(entries []git.Entry) (files, links []git.Entry) {
 // else, or twice, is an error of the tree.
 func makeDirs(root string, entries []git.Entry) error {
 	made := map[string]bool{".": true}
-	var make func(dir string) error
-	make = func(dir string) error {
+	var mkdir func(dir string) error
+	mkdir = func(dir string) error {
 		if made[dir] {
 			return nil
 		}
-		if err := make(path.Dir(dir)); err != nil {
+		if err := mkdir(path.Dir(dir)); err != nil {
 			return err
 		}
 		made[dir] = true
 		return os.Mkdir(filepath.Join(root, dir), 0o755)
 	}
 	for _, e := range entries {
-		if err := make(path.Dir(e.Path)); err != nil {
+		if err := mkdir(path.Dir(e.Path)); err != nil {
 			return err
 		}
 	}
