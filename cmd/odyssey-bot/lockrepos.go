@@ -137,6 +137,9 @@ func (a *app) trees(ctx context.Context, o *lockOptions, next *lock.File) error 
 	if err != nil {
 		return err
 	}
+	for i := range next.Destinations {
+		next.Destinations[i].Line = 0 // that of repos.yaml; what is wrong is in the lock
+	}
 	progress := cli.NewStatus(a.stderr, a.log.Quiet)
 	err = source.Trees(ctx, next, source.Options{Store: store, Jobs: o.git.Jobs, Progress: func(e source.Event) {
 		progress.Say("%s %s %s", e.Phase, e.Destination, e.Detail)

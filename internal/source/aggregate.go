@@ -35,7 +35,7 @@ func (b *builder) aggregate(ctx context.Context, d *lock.Destination) (*aggregat
 		}
 	}
 	if d.Tree != "" && d.Tree != a.tree {
-		return nil, fmt.Errorf("the merges give tree %s, but the lock has %s recorded\n  a line of the lock was changed by hand, or its merge bases are wrong; run lock-repos --record-trees", a.tree, d.Tree)
+		return nil, fmt.Errorf("the merges give tree %s, but the lock has %s recorded\n  the lock was changed by hand: restore it, or remove the line of the tree and run lock-repos --record-trees", a.tree, d.Tree)
 	}
 	b.done("merge", d.Path, !known && len(tips) > 1, start, "%d refs", len(tips))
 	return a, nil
