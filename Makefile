@@ -10,6 +10,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 PACKAGES ?= ./...
 TESTFLAGS ?=
 TESTTIMEOUT ?= 30m
+BENCH ?=
 FUZZ ?= .
 FUZZTIME ?= 30s
 
@@ -34,8 +35,8 @@ test: setup ## run every test, installing first what they need
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TESTTIMEOUT) $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: bench
-bench: setup-cc ## measure against what one would do without Odyssey
-	$(GO) run ./test/bench
+bench: setup-cc ## measure against what one would do without Odyssey (BENCH='cold warm': these only)
+	$(GO) run ./test/bench $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target whose name matches FUZZ for FUZZTIME (30s) each

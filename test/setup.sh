@@ -5,10 +5,13 @@
 #   test/setup.sh [PART...]     without a part: all of them
 #
 #   cc            gcc and the C library's headers: Gitea's SQLite and go test -race
-#   gitaggregate  git-aggregator 4.1 in a Python environment of its own, in
-#                 ${XDG_CACHE_HOME:-$HOME/.cache}/odyssey/test/git-aggregator-4.1;
-#                 $GITAGGREGATE names another one to use instead
+#   gitaggregate  git-aggregator 4.1 in a Python environment of its own,
+#                 git-aggregator-4.1 in the cache; $GITAGGREGATE names another
+#                 one to use instead
+#   pytools       uv, pip, pip-tools and packaging in another one, pytools
+#   addonwheels   the wheels of some real Odoo addons, addonwheels
 #
+# The cache is ${XDG_CACHE_HOME:-$HOME/.cache}/odyssey/test.
 # Debian packages are installed as root or by sudo. Nothing else of the system
 # is changed. It is quick when all is there, and may run twice at once.
 set -euo pipefail
@@ -72,47 +75,116 @@ new_venv() {
         "$2/bin/python" -I -m pip --version >/dev/null 2>&1
 }
 
+# cached NAME sets dir to the directory of that name in the cache.
+cached() {
+    local cache=${XDG_CACHE_HOME:-${HOME:?setup: set HOME or XDG_CACHE_HOME}/.cache}
+    [[ $cache == /* ]] || die "XDG_CACHE_HOME is $cache; it must be an absolute path"
+    dir=$cache/odyssey/test/$1
+}
+
+# once DIR PINS CHECK MAKE fills a directory by the function MAKE, unless it was
+# filled from files of the same content before and the function CHECK is content
+# with it. PINS are the files' names, below test/, with spaces between. Several
+# processes wait for one another.
+once() {
+    local dir=$1 check=$3 make=$4 lock want
+    local -a pins
+    read -ra pins <<<"$2"
+    want=$(cd "$root/test" && cat "${pins[@]}" | sha256sum)
+
+    mkdir -p "${dir%/*}"
+    exec {lock}>"$dir.lock"
+    flock "$lock"
+    if [[ ! -f $dir/installed || $(<"$dir/installed") != "$want" ]] || ! "$check" "$dir"; then
+        rm -rf "$dir"
+        "$make" "$dir"
+        printf '%s\n' "$want" >"$dir/installed"
+    fi
+    exec {lock}>&-
+}
+
+# venv_of DIR PINS makes a Python environment with exactly what test/PINS says.
+venv_of() {
+    if ! new_venv python3 "$1" && ! new_venv /usr/bin/python3 "$1"; then
+        apt_install python3 python3-venv
+        new_venv /usr/bin/python3 "$1" || die "/usr/bin/python3 -m venv fails; Python 3.10 or newer is needed"
+    fi
+    PIP_USER=0 "$1/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-input \
+        --only-binary :all: --require-hashes --requirement "$root/test/$2" ||
+        die "pip could not install test/$2; its words are above"
+}
+
+check_gitaggregate() { "$1/bin/python" -I -c 'import git_aggregator.main' 2>/dev/null; }
+
+make_gitaggregate() {
+    say "installing git-aggregator 4.1 in $1"
+    venv_of "$1" requirements.txt
+    "$1/bin/gitaggregate" --help >/dev/null || die "$1/bin/gitaggregate does not run"
+}
+
 setup_gitaggregate() {
     if [[ -n ${GITAGGREGATE:-} ]]; then
         [[ -x $GITAGGREGATE ]] || die "GITAGGREGATE is $GITAGGREGATE, which is no program"
         return
     fi
-    local cache=${XDG_CACHE_HOME:-${HOME:?setup: set HOME or XDG_CACHE_HOME}/.cache}
-    [[ $cache == /* ]] || die "XDG_CACHE_HOME is $cache; it must be an absolute path"
-    local dir=$cache/odyssey/test/git-aggregator-4.1
-    local want
-    want=$(sha256sum <"$root/test/requirements.txt")
+    local dir
+    cached git-aggregator-4.1
+    once "$dir" requirements.txt check_gitaggregate make_gitaggregate
+}
 
-    mkdir -p "${dir%/*}"
-    local lock
-    exec {lock}>"$dir.lock"
-    flock "$lock"
-    if [[ -f $dir/installed && $(<"$dir/installed") == "$want" ]] &&
-        "$dir/bin/python" -I -c 'import git_aggregator.main' 2>/dev/null; then
-        exec {lock}>&-
-        return
-    fi
-    rm -rf "$dir"
-    if ! new_venv python3 "$dir" && ! new_venv /usr/bin/python3 "$dir"; then
-        apt_install python3 python3-venv
-        new_venv /usr/bin/python3 "$dir" || die "/usr/bin/python3 -m venv fails; Python 3.10 or newer is needed"
-    fi
-    say "installing git-aggregator 4.1 in $dir"
-    PIP_USER=0 "$dir/bin/python" -I -m pip install --quiet --disable-pip-version-check --no-input \
-        --only-binary :all: --require-hashes --requirement "$root/test/requirements.txt" ||
-        die "pip could not install test/requirements.txt; its words are above"
-    "$dir/bin/gitaggregate" --help >/dev/null || die "$dir/bin/gitaggregate does not run"
-    printf '%s\n' "$want" >"$dir/installed"
-    exec {lock}>&-
+check_pytools() { "$1/bin/python" -I -c 'import packaging, pip' 2>/dev/null && [[ -x $1/bin/uv && -x $1/bin/pip-compile ]]; }
+
+make_pytools() {
+    say "installing uv, pip, pip-tools and packaging in $1"
+    venv_of "$1" pytools.txt
+    "$1/bin/uv" --version >/dev/null || die "$1/bin/uv does not run"
+    "$1/bin/pip-compile" --version >/dev/null || die "$1/bin/pip-compile does not run"
+}
+
+setup_pytools() {
+    local dir
+    cached pytools
+    once "$dir" pytools.txt check_pytools make_pytools
+}
+
+# check_addonwheels looks for as many wheels as there are pins.
+check_addonwheels() {
+    local -a wheels=("$1"/*.whl)
+    ((${#wheels[@]} == $(cat "$root"/test/addonwheels{,-py2}.txt | grep -c '^[^# ]')))
+}
+
+# pip_download DIR PINS PYTHON downloads the wheels of test/PINS that are for a
+# version of Python, whatever the system and the Python that runs pip.
+pip_download() {
+    "$pytools/bin/python" -I -m pip download --quiet --disable-pip-version-check --no-input \
+        --no-deps --only-binary :all: --require-hashes --platform any --implementation py --abi none \
+        --python-version "$3" --dest "$1" --requirement "$root/test/$2" ||
+        die "pip could not download what test/$2 says; its words are above"
+}
+
+make_addonwheels() {
+    say "downloading Odoo addons to $1"
+    pip_download "$1" addonwheels.txt 3.14
+    pip_download "$1" addonwheels-py2.txt 2.7
+    check_addonwheels "$1" || die "$1 has not as many wheels as test/addonwheels*.txt name"
+}
+
+setup_addonwheels() {
+    local dir pytools
+    setup_pytools
+    cached pytools
+    pytools=$dir
+    cached addonwheels
+    once "$dir" 'addonwheels.txt addonwheels-py2.txt' check_addonwheels make_addonwheels
 }
 
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate
+(($#)) || set -- cc gitaggregate pytools addonwheels
 for part; do
     case $part in
-    cc | gitaggregate) "setup_$part" ;;
+    cc | gitaggregate | pytools | addonwheels) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done

@@ -10,9 +10,9 @@ import (
 	"regexp"
 )
 
-// maxAttributes is how much of a .gitattributes file is read, in bytes. Git
-// itself ignores larger ones.
-const maxAttributes = 100 << 20
+// maxAttributes is how much of all .gitattributes files of a tree is read, in
+// bytes.
+const maxAttributes = 16 << 20
 
 // Attributes reads the .gitattributes files among the entries of a tree.
 func (s *Store) Attributes(ctx context.Context, entries []Entry) (map[string][]byte, error) {
@@ -25,10 +25,10 @@ func (s *Store) Attributes(ctx context.Context, entries []Entry) (map[string][]b
 	if len(ids) == 0 {
 		return nil, nil //nolint:nilnil // no files, no fault
 	}
-	files := map[string][]byte{}
+	files, sum := map[string][]byte{}, int64(0)
 	err := s.Blobs(ctx, ids, func(i int, size int64, content io.Reader) error {
-		if size > maxAttributes {
-			return nil
+		if sum += size; sum > maxAttributes {
+			return fmt.Errorf("%q: the .gitattributes files have more than %d MiB", paths[i], maxAttributes>>20)
 		}
 		data, err := io.ReadAll(content)
 		files[paths[i]] = data
@@ -75,6 +75,9 @@ func (s *Store) attributed(attributes map[string][]byte) (string, error) {
 // the conversions that its attributes ask for. It is for trees that need
 // these; no program that attributes name is run, as none is configured.
 func (s *Store) Checkout(ctx context.Context, tree, dir string) error {
+	if err := checkIDs(tree); err != nil {
+		return err
+	}
 	scratch, err := os.MkdirTemp(s.scratch, "index-")
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -27,27 +28,28 @@ type Relation struct {
 // them are looked up. Remove it after use.
 type Graph struct {
 	*quarantine
-	tips  []Tip
-	rung  int
-	depth []int
+	tips   []Tip
+	depths []int
+	rung   int // the number of depths that were fetched
 }
 
 // Graph fetches the commits that lead to tips. No tree and no file of them
 // comes along.
 func (s *Store) Graph(ctx context.Context, tips []Tip) (*Graph, error) {
-	dir, err := os.MkdirTemp(s.scratch, "graph-")
+	for _, t := range tips {
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+	}
+	q, err := s.scratchRepo("graph-")
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.c.bare(dir)
+	g := &Graph{quarantine: q, tips: tips, depths: s.depths}
+	if err = g.empty(ctx); err == nil {
+		err = g.deepen(ctx)
+	}
 	if err != nil {
-		return nil, err
-	}
-	g := &Graph{quarantine: &quarantine{b}, tips: tips, depth: []int{100, 1500, 1 << 30}}
-	if err := g.empty(ctx); err != nil {
-		return nil, errors.Join(err, g.Remove())
-	}
-	if err := g.deepen(ctx); err != nil {
 		return nil, errors.Join(err, g.Remove())
 	}
 	return g, nil
@@ -58,53 +60,74 @@ func (g *Graph) Remove() error { return os.RemoveAll(g.dir) }
 
 // empty writes the tree that stands for all trees.
 func (g *Graph) empty(ctx context.Context) error {
-	cmd := g.command(ctx, target{}, "hash-object", "-t", "tree", "-w", "--stdin")
-	return cmd.run()
+	return g.command(ctx, target{}, "hash-object", "-t", "tree", "-w", "--stdin").run()
 }
 
-// deepen fetches to the next depth.
+// deepen fetches to the next depth, or further if a tip is not in that.
 func (g *Graph) deepen(ctx context.Context) error {
-	byURL := map[string][]string{}
-	for _, t := range g.tips {
-		byURL[t.URL] = append(byURL[t.URL], t.Commit)
+	for {
+		option := "--depth=" + strconv.Itoa(g.depths[g.rung])
+		if err := fetchTips(ctx, g.quarantine, g.tips, "--filter=tree:0", option); err != nil {
+			return err
+		}
+		g.rung++
+		err := g.present(ctx, g.tips)
+		if err == nil || !errors.Is(err, ErrNoCommit) || g.rung == len(g.depths) {
+			return err
+		}
 	}
-	for _, t := range g.tips {
-		ids := byURL[t.URL]
+}
+
+// fetchTips fetches tips, one URL after the other.
+func fetchTips(ctx context.Context, q *quarantine, tips []Tip, options ...string) error {
+	byURL := map[string][]Want{}
+	for _, t := range tips {
+		byURL[t.URL] = append(byURL[t.URL], t.Want)
+	}
+	for _, t := range tips {
+		wants := byURL[t.URL]
 		delete(byURL, t.URL)
-		if ids == nil {
+		if wants == nil {
 			continue
 		}
+		ids := idsOf(wants)
 		slices.Sort(ids)
-		options := []string{"--filter=tree:0", "--depth=" + strconv.Itoa(g.depth[g.rung])}
-		err := g.fetch(ctx, t.URL, slices.Compact(ids), func(string) {}, options...)
+		err := q.fetch(ctx, t.URL, slices.Compact(ids), func(string) {}, options...)
 		if errors.Is(err, errUnadvertised) {
-			err = g.fetch(ctx, t.URL, refsOf(g.tips, t.URL), func(string) {}, options...)
+			var refs []string
+			if refs, err = fallback(t.URL, wants); err == nil {
+				err = q.fetch(ctx, t.URL, refs, func(string) {}, options...)
+			}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	g.rung++
 	return nil
 }
 
-func refsOf(tips []Tip, url string) []string {
-	var refs []string
+// present makes sure that tips that were fetched by refs have come.
+func (q *quarantine) present(ctx context.Context, tips []Tip) error {
+	var ids []string
 	for _, t := range tips {
-		if t.URL == url && t.Ref != "" {
-			refs = append(refs, t.Ref)
-		}
+		ids = append(ids, t.Commit)
 	}
-	slices.Sort(refs)
-	return slices.Compact(refs)
+	missing, err := q.missing(ctx, ids)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrNoCommit, strings.Join(missing, ", "))
 }
 
 // Relate looks up how two commits are related, fetching more history as long as
-// that could change the answer.
+// that could change the answer. What the servers do not have at all does not count.
 func (g *Graph) Relate(ctx context.Context, ours, theirs string) (Relation, error) {
+	if err := checkIDs(ours, theirs); err != nil {
+		return Relation{}, err
+	}
 	for {
 		r, exact, err := g.relate(ctx, ours, theirs)
-		if err != nil || exact || g.rung == len(g.depth) {
+		if err != nil || exact || g.rung == len(g.depths) {
 			return r, err
 		}
 		if err := g.deepen(ctx); err != nil {
@@ -113,9 +136,14 @@ func (g *Graph) Relate(ctx context.Context, ours, theirs string) (Relation, erro
 	}
 }
 
-// relate answers from what was fetched. The answer is exact when no commit that
-// was fetched without its parents lies outside of the bases' ancestors: what
-// was not fetched are ancestors of the bases then, too.
+// relate answers from what was fetched, and says whether more could change the
+// answer.
+//
+// Where no commit that was fetched without its parents lies outside of the
+// bases' ancestors, all ways from either end down to these are known, and nothing
+// but the bases can be one. Of several, one may still be the ancestor of another, by a
+// way that was not fetched: that way begins at a commit without its parents which is an
+// ancestor of the one, and not of the other.
 func (g *Graph) relate(ctx context.Context, ours, theirs string) (r Relation, exact bool, err error) {
 	out, err := g.git(ctx, target{}, "merge-base", "--all", ours, theirs)
 	if failed := (*Error)(nil); err != nil && (!errors.As(err, &failed) || failed.ExitCode != 1) {
@@ -128,17 +156,29 @@ func (g *Graph) relate(ctx context.Context, ours, theirs string) (r Relation, ex
 	if err != nil || len(cut) == 0 {
 		return r, err == nil, err
 	}
-	exact = true
-	args := []string{"rev-list", ours, theirs}
-	for _, base := range r.Bases {
-		args = append(args, "^"+base)
+	exact, err = g.known(ctx, cut, []string{ours, theirs}, r.Bases)
+	for i := 0; len(r.Bases) > 1 && i < len(r.Bases) && exact && err == nil; i++ {
+		exact, err = g.known(ctx, cut, r.Bases, r.Bases[i:i+1])
 	}
-	err = g.each(ctx, '\n', func(id string) { exact = exact && !cut[id] }, args...)
 	return r, exact, err
+}
+
+// known reports whether each ancestor of from that is none of to was fetched with
+// its parents.
+func (g *Graph) known(ctx context.Context, cut map[string]bool, from, to []string) (bool, error) {
+	known, args := true, append([]string{"rev-list"}, from...)
+	for _, id := range to {
+		args = append(args, "^"+id)
+	}
+	err := g.each(ctx, '\n', func(id string) { known = known && !cut[id] }, args...)
+	return known, err
 }
 
 // Merge makes the commit that merging theirs into ours gives, for Relate. It
 // has no tree to speak of.
 func (g *Graph) Merge(ctx context.Context, ours, theirs string) (string, error) {
+	if err := checkIDs(ours, theirs); err != nil {
+		return "", err
+	}
 	return g.commit(ctx, emptyTree, ours, theirs)
 }

@@ -40,7 +40,7 @@ func (c *Client) listRefs(ctx context.Context, raw string, prefixes []string) ([
 }
 
 func (c *Client) lsRefs(ctx context.Context, t target, prefixes []string) ([]advertised, error) {
-	v, err := c.dial(ctx, t)
+	v, err := c.dial(ctx, t, maxOutput)
 	if err != nil {
 		return nil, err
 	}

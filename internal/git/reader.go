@@ -14,9 +14,14 @@ import (
 // with the number of the id and the content, which it must have read up when it
 // returns; what it leaves is skipped. size is in bytes.
 func (s *Store) Blobs(ctx context.Context, ids []string, yield func(i int, size int64, content io.Reader) error) error {
+	if err := checkIDs(ids...); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := s.command(ctx, target{}, "cat-file", "--batch", "--buffer")
+	// A large file is handed on in pieces where it lies in a pack as a whole.
+	t := target{settings: []setting{{"core.bigFileThreshold", "4m"}}}
+	cmd := s.command(ctx, t, "cat-file", "--batch", "--buffer")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -39,36 +44,53 @@ func (s *Store) Blobs(ctx context.Context, ids []string, yield func(i int, size 
 		_ = in.Close()
 	}()
 	err = readBlobs(bufio.NewReaderSize(out, 256<<10), ids, yield)
-	if err != nil {
+	ended := errors.Is(err, errEnded)
+	if err != nil && !ended {
 		cancel()
 	}
 	<-asked
-	if failed := cmd.Wait(); failed != nil && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+	if failed := cmd.Wait(); failed != nil && (err == nil || ended) {
 		return cmd.failure(failed)
+	}
+	if missing := (*notBlobError)(nil); errors.As(err, &missing) {
+		return fmt.Errorf("%w; %s", err, damaged(s.dir))
 	}
 	return err
 }
+
+// errEnded: git has ended before it has said all.
+var errEnded = errors.New("git has ended too early")
+
+// notBlobError is what git says of an object that is no file.
+type notBlobError struct{ id, said string }
+
+func (e *notBlobError) Error() string { return fmt.Sprintf("read object %s: %.200q", e.id, e.said) }
 
 func readBlobs(r *bufio.Reader, ids []string, yield func(i int, size int64, content io.Reader) error) error {
 	for i, id := range ids {
 		head, err := r.ReadSlice('\n')
 		if err != nil {
-			return fmt.Errorf("read object %s: %w", id, err)
+			return fmt.Errorf("read object %s: %w", id, errEnded)
 		}
 		words := strings.Fields(string(head))
 		if len(words) != 3 || words[1] != "blob" {
-			return fmt.Errorf("read object %s: %q; the cache is damaged: remove its directory and build again", id, strings.TrimSpace(string(head)))
+			return &notBlobError{id, strings.TrimSpace(string(head))}
 		}
 		size, err := strconv.ParseInt(words[2], 10, 64)
 		if err != nil {
-			return fmt.Errorf("read object %s: %w", id, err)
+			return &notBlobError{id, strings.TrimSpace(string(head))}
 		}
 		content := &io.LimitedReader{R: r, N: size}
-		if err := yield(i, size, content); err != nil {
+		err = yield(i, size, content)
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}
-		if _, err := io.CopyN(io.Discard, r, content.N+1); err != nil { // and the line end
-			return fmt.Errorf("read object %s: %w", id, err)
+		// The rest, and the line end.
+		if _, short := io.CopyN(io.Discard, r, content.N+1); short != nil {
+			return fmt.Errorf("read object %s: %w", id, errEnded)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

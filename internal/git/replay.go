@@ -3,9 +3,13 @@ package git
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+
+	"github.com/nuobit/odyssey/internal/gitname"
 )
 
 // Replay is a repository with all commits that lead to some tips, for merges of
@@ -20,33 +24,44 @@ type Replay struct {
 // Replay fetches all commits and trees that lead to tips. Of files, those that
 // the store lacks are fetched when a merge asks for them.
 func (s *Store) Replay(ctx context.Context, tips []Tip) (*Replay, error) {
-	dir, err := os.MkdirTemp(s.scratch, "replay-")
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.c.bare(dir)
-	if err != nil {
-		return nil, err
-	}
-	r := &Replay{&quarantine{b}, s, tips}
 	for _, t := range tips {
-		if err := r.fetchTip(ctx, t); err != nil {
-			return nil, errors.Join(err, r.Remove())
+		if err := t.check(); err != nil {
+			return nil, err
 		}
 	}
-	alternates := filepath.Join(dir, "objects", "info", "alternates")
-	if err := os.WriteFile(alternates, []byte(filepath.Join(s.dir, "objects")+"\n"), 0o644); err != nil {
+	q, err := s.scratchRepo("replay-")
+	if err != nil {
+		return nil, err
+	}
+	r := &Replay{q, s, tips}
+	for i := 0; i < len(tips) && err == nil; i++ {
+		err = r.fetchTip(ctx, i)
+	}
+	if err == nil {
+		err = r.present(ctx, tips)
+	}
+	if err == nil {
+		err = s.lend(q)
+	}
+	if err != nil {
 		return nil, errors.Join(err, r.Remove())
 	}
 	return r, nil
 }
 
-func (r *Replay) fetchTip(ctx context.Context, t Tip) error {
-	err := r.fetch(ctx, t.URL, []string{t.Commit}, func(string) {}, "--filter=blob:none")
-	if errors.Is(err, errUnadvertised) && t.Ref != "" {
-		err = r.fetch(ctx, t.URL, []string{t.Ref}, func(string) {}, "--filter=blob:none")
+// fetchTip fetches what leads to a tip. A ref keeps it, so that the next server is
+// told what need not be sent again.
+func (r *Replay) fetchTip(ctx context.Context, number int) error {
+	t, ref := r.tips[number], ":refs/tips/"+strconv.Itoa(number)
+	err := r.fetch(ctx, t.URL, []string{t.Commit + ref}, func(string) {}, "--filter=blob:none")
+	if !errors.Is(err, errUnadvertised) {
+		return err
 	}
-	return err
+	refs, err := fallback(t.URL, []Want{t.Want})
+	if err != nil {
+		return err
+	}
+	return r.fetch(ctx, t.URL, []string{refs[0] + ref}, func(string) {}, "--filter=blob:none")
 }
 
 // Remove removes the repository.
@@ -55,10 +70,31 @@ func (r *Replay) Remove() error { return os.RemoveAll(r.dir) }
 // Merge merges the tip with a number into the commit ours, and returns the
 // result with the commit that it makes. attributes are as for MergeTrees.
 func (r *Replay) Merge(ctx context.Context, ours string, number int, attributes map[string][]byte) (MergeResult, string, error) {
-	tip := r.tips[number]
+	if err := checkIDs(ours); err != nil {
+		return MergeResult{}, "", err
+	}
+	var result MergeResult
+	err := r.persist(ctx, func(ctx context.Context) (err error) {
+		result, err = r.mergeOnce(ctx, ours, r.tips[number], attributes)
+		return err
+	})
+	if err != nil || len(result.Conflicts) > 0 {
+		return result, "", err
+	}
+	if err := r.s.adoptLoose(r.quarantine); err != nil {
+		return result, "", err
+	}
+	commit, err := r.commit(ctx, result.Tree, ours, r.tips[number].Commit)
+	return result, commit, err
+}
+
+func (r *Replay) mergeOnce(ctx context.Context, ours string, tip Tip, attributes map[string][]byte) (MergeResult, error) {
 	t, err := r.c.target(ctx, tip.URL)
 	if err != nil {
-		return MergeResult{}, "", err
+		return MergeResult{}, err
+	}
+	if err := r.clear(); err != nil {
+		return MergeResult{}, err
 	}
 	// What bases have can be had where the tip is: they are its ancestors.
 	t.settings = append(t.settings,
@@ -68,14 +104,10 @@ func (r *Replay) Merge(ctx context.Context, ours string, number int, attributes 
 	)
 	t.env = append(slices.Clone(t.env), "GIT_NO_LAZY_FETCH=0")
 	result, err := r.s.merge(ctx, r.bare, t, ours, tip.Commit, attributes)
-	if err != nil || len(result.Conflicts) > 0 {
-		return result, "", err
+	if err != nil {
+		err = fmt.Errorf("%s: %w", gitname.Redact(tip.URL), err)
 	}
-	if err := r.s.adoptLoose(r.quarantine); err != nil {
-		return result, "", err
-	}
-	commit, err := r.commit(ctx, result.Tree, ours, tip.Commit)
-	return result, commit, err
+	return result, err
 }
 
 // adoptLoose moves the objects that a merge has made into the pool.

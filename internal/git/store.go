@@ -6,12 +6,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/nuobit/odyssey/internal/gitname"
 )
 
 // Store is a directory that keeps objects between runs. Its objects are one
@@ -30,12 +34,18 @@ type Store struct {
 	dir     string
 	scratch string // this process's directory in tmp
 	lock    *os.File
+	depths  []int       // that histories are fetched to, one after the other
+	packs   int         // how many the pool may have before Close makes them fewer
+	fetched atomic.Bool // something came into the pool
 }
 
 // OpenStore opens the store in a directory, which it makes if need be, and
 // clears away what a process that died has left in it. Close it after use.
 func (c *Client) OpenStore(dir string) (*Store, error) {
 	dir, err := filepath.Abs(dir)
+	if err == nil && strings.ContainsAny(dir, "\n\x00") {
+		err = fmt.Errorf("cache: %q: no name of a directory may have a line end", dir)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +62,43 @@ func (c *Client) OpenStore(dir string) (*Store, error) {
 	if err := sweep(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s := &Store{bare: b, dir: dir}
-	if s.scratch, err = os.MkdirTemp(tmp, "run-"); err != nil {
+	b.env = []string{allocLimit}
+	s := &Store{bare: b, dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks}
+	if s.scratch, s.lock, err = makeScratch(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
-	}
-	if s.lock, err = lockDir(s.scratch); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(s.scratch))
 	}
 	return s, nil
 }
 
-// Close removes what the process kept beside the pool.
+// allocLimit is the largest file that git may hold in memory, of which it has
+// three when it merges.
+const allocLimit = "GIT_ALLOC_LIMIT=2g"
+
+// makeScratch makes a directory in tmp and locks it.
+func makeScratch(tmp string) (dir string, lock *os.File, err error) {
+	for {
+		if dir, err = os.MkdirTemp(tmp, "run-"); err != nil {
+			return "", nil, err
+		}
+		if lock, err = lockDir(dir); err == nil {
+			return dir, lock, nil
+		}
+		// A process that was halted for long in between may find it swept away.
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+}
+
+// Close removes what the process kept beside the pool, and tidies the pool when
+// it has grown into too many pieces.
 func (s *Store) Close() error {
+	if s.fetched.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), tidying)
+		defer cancel()
+		// A pool that stays untidy is slower, and complete.
+		_ = s.tidy(ctx)
+	}
 	return errors.Join(os.RemoveAll(s.scratch), s.lock.Close())
 }
 
@@ -77,6 +112,11 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	// Who had the lock before may have removed the directory under it.
+	if _, err := os.Stat(dir); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
@@ -118,11 +158,14 @@ func (s *Store) mark(url, commit string) string {
 
 func (s *Store) marks(url string) string {
 	sum := sha256.Sum256([]byte(url))
-	return filepath.Join(s.dir, "commits", hex.EncodeToString(sum[:8]))
+	return filepath.Join(s.dir, "commits", hex.EncodeToString(sum[:16]))
 }
 
 // Has reports whether a commit of a URL is there with its whole tree.
 func (s *Store) Has(url, commit string) bool {
+	if !gitname.IsObjectID(commit) {
+		return false
+	}
 	_, err := os.Stat(s.mark(url, commit))
 	return err == nil
 }
@@ -180,7 +223,7 @@ func (s *Store) Remember(key, value string) error {
 		return err
 	}
 	_, err = f.WriteString(value + "\n")
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil { //nolint:gosec // as all of the store
 		return err
 	}
 	return os.Rename(f.Name(), s.memo(key))
@@ -193,5 +236,27 @@ func (s *Store) memo(key string) string {
 
 // TreeOf returns the tree of a commit that the store has.
 func (s *Store) TreeOf(ctx context.Context, commit string) (string, error) {
-	return s.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{tree}")
+	if err := checkIDs(commit); err != nil {
+		return "", err
+	}
+	tree, err := s.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{tree}")
+	if failed := (*Error)(nil); errors.As(err, &failed) {
+		return "", fmt.Errorf("no commit %s: %s", commit, damaged(s.dir))
+	}
+	return tree, err
+}
+
+// damaged says what to do when objects are missing that should be there.
+func damaged(dir string) string {
+	return "the cache " + dir + " is damaged; remove it and build again"
+}
+
+// checkIDs refuses what is no object id: git would read it as something else.
+func checkIDs(ids ...string) error {
+	for _, id := range ids {
+		if !gitname.IsObjectID(id) {
+			return fmt.Errorf("%q is no object id", id)
+		}
+	}
+	return nil
 }

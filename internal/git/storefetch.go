@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/gitname"
 )
@@ -26,99 +27,132 @@ type Want struct {
 	Ref string
 }
 
-// maxHaves is how many commits a server is told that the store has.
-const maxHaves = 32
+// check refuses what git could read as something else.
+func (w Want) check() error {
+	if err := checkIDs(w.Commit); err != nil || w.Ref == "" {
+		return err
+	}
+	return gitname.CheckRef(w.Ref)
+}
+
+// fallback returns the refs to ask for where commits are not given out by their
+// ids.
+func fallback(url string, wants []Want) ([]string, error) {
+	var refs []string
+	for _, w := range wants {
+		if w.Ref == "" || gitname.IsObjectID(w.Ref) {
+			return nil, fmt.Errorf("%s: %w, and no branch or tag is known that has %s; lock one with lock-repos", gitname.Redact(url), errUnadvertised, w.Commit)
+		}
+		refs = append(refs, w.Ref)
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs), nil
+}
 
 // Fetch brings commits with their whole trees, and without their parents, into
-// the store: those that the store lacks for the URL. bases are commits of the store, from
-// other URLs too, that the server is told of so that it need not send what they
-// share; it learns their ids. progress is called with what git says of its
-// progress. Fetch returns how many bytes were received.
+// the store: those that the store lacks for the URL. bases are commits that the
+// caller may read, from other URLs too: of those that the store has, the server is
+// told, so that it need not send what they share; it learns their ids. progress is
+// called with what git says of its progress. Fetch returns how many bytes were
+// received.
+//
+// What the store has from elsewhere and is in no base does not count: the
+// server must send it.
 func (s *Store) Fetch(ctx context.Context, url string, wants []Want, bases []string, progress func(string)) (int64, error) {
+	var ids []string
+	for _, w := range wants {
+		if err := w.check(); err != nil {
+			return 0, err
+		}
+	}
+	if progress == nil {
+		progress = func(string) {}
+	}
 	wants = slices.DeleteFunc(slices.Clone(wants), func(w Want) bool { return s.Has(url, w.Commit) })
 	if len(wants) == 0 {
 		return 0, nil
 	}
-	var ids []string
 	for _, w := range wants {
-		if !gitname.IsObjectID(w.Commit) {
-			return 0, fmt.Errorf("%q is no commit", w.Commit)
-		}
 		ids = append(ids, w.Commit)
 	}
 	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	q, err := s.quarantine(slices.Concat(bases, s.newest(url, maxHaves)))
+	wanted := wanted{url, wants, slices.Compact(ids), progress}
+	received, err := s.fetch(ctx, wanted, slices.Concat(bases, s.newest(url, maxHaves)))
+	if errors.Is(err, errIncomplete) {
+		received, err = s.fetch(ctx, wanted, nil)
+	}
+	if err != nil {
+		return received, err
+	}
+	s.fetched.Store(true)
+	return received, s.note(url, wanted.ids)
+}
+
+// wanted is what to fetch from where.
+type wanted struct {
+	url      string
+	wants    []Want
+	ids      []string // of wants, sorted
+	progress func(string)
+}
+
+// fetch fetches what the pool's commits of haves do not have.
+func (s *Store) fetch(ctx context.Context, w wanted, haves []string) (int64, error) {
+	q, err := s.quarantine(ctx, haves)
 	if err != nil {
 		return 0, err
 	}
 	defer os.RemoveAll(q.dir)
-	if err := q.fetch(ctx, url, ids, progress, "--depth=1"); err != nil {
-		if !errors.Is(err, errUnadvertised) {
-			return 0, err
-		}
-		if err := q.byRef(ctx, url, wants, progress); err != nil {
-			return 0, err
-		}
+	err = q.fetchCommits(ctx, w)
+	byRef := errors.Is(err, errUnadvertised)
+	if byRef {
+		err = q.byRef(ctx, w.url, w.wants, w.progress)
 	}
-	for _, id := range ids {
-		if _, err := q.git(ctx, target{}, "cat-file", "-e", id+"^{commit}"); err != nil {
-			return 0, fmt.Errorf("%s: %w: %s is not a commit there", gitname.Redact(url), ErrNoCommit, id)
-		}
+	if err == nil {
+		err = s.verify(ctx, q, w, byRef)
 	}
-	received, err := s.adopt(q)
 	if err != nil {
 		return 0, err
 	}
-	return received, s.note(url, ids)
-}
-
-// quarantine is a repository for one fetch. What it has can be thrown away.
-type quarantine struct{ *bare }
-
-// quarantine makes a repository that has commits of the pool without their
-// parents, and stores elsewhere what it is given.
-func (s *Store) quarantine(haves []string) (*quarantine, error) {
-	dir, err := os.MkdirTemp(s.scratch, "fetch-")
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.c.bare(dir)
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(haves)
-	haves = slices.Compact(haves)
-	var refs, cut strings.Builder
-	for _, id := range haves {
-		fmt.Fprintf(&refs, "%s refs/have/%s\n", id, id)
-		fmt.Fprintf(&cut, "%s\n", id)
-	}
-	files := map[string]string{"objects/info/alternates": filepath.Join(s.dir, "objects") + "\n"}
-	if len(haves) > 0 {
-		files["packed-refs"], files["shallow"] = refs.String(), cut.String()
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return nil, err
-		}
-	}
-	return &quarantine{b}, nil
+	return s.adopt(q)
 }
 
 // errUnadvertised: the server gives out only what its refs point at.
 var errUnadvertised = errors.New("the server gives no commits by their ids")
 
-var unadvertised = regexp.MustCompile(`(?i)does not allow request for unadvertised object|unadvertised object`)
+// errNoSpace: what is fetched does not fit.
+var errNoSpace = errors.New("the cache has no space for what is fetched")
+
+// What git says of what it cannot do, and of servers that cannot. Lines of the
+// server's own start with "remote: ".
+var (
+	unadvertised = regexp.MustCompile(`(?i)does not allow request for unadvertised object|unadvertised object`)
+	noSpace      = regexp.MustCompile(`(?im)^(?:fatal|error): .*(no space left on device|disk quota exceeded|file too large)`)
+	noSuchRef    = regexp.MustCompile(`(?m)^fatal: couldn't find remote ref (\S+)`)
+)
+
+// fetchCommits fetches what is wanted at depth 1.
+func (q *quarantine) fetchCommits(ctx context.Context, w wanted) error {
+	if len(q.haves) == 0 {
+		err := q.persist(ctx, func(ctx context.Context) error { return explain(w.url, q.fetchPack(ctx, w.url, w.ids, w.progress)) })
+		if !errors.Is(err, errNoV2) {
+			return err
+		}
+	}
+	return q.fetch(ctx, w.url, w.ids, w.progress, "--depth=1")
+}
 
 // fetch runs git fetch, again when a fault may pass.
 func (q *quarantine) fetch(ctx context.Context, url string, what []string, progress func(string), options ...string) error {
+	return q.persist(ctx, func(ctx context.Context) error { return q.fetchOnce(ctx, url, what, progress, options...) })
+}
+
+// persist fetches again when a fault may pass.
+func (q *quarantine) persist(ctx context.Context, fetch func(context.Context) error) error {
 	// A token may have been renewed while git was at it: once more then.
 	again := q.c.renewable
 	for {
-		_, err := retry(ctx, q.c.patient(), func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, q.fetchOnce(ctx, url, what, progress, options...)
-		})
+		_, err := retry(ctx, q.c.patient(), func(ctx context.Context) (struct{}, error) { return struct{}{}, fetch(ctx) })
 		if !errors.Is(err, ErrRefused) || !again {
 			return err
 		}
@@ -131,27 +165,35 @@ func (q *quarantine) fetchOnce(ctx context.Context, url string, what []string, p
 	if err != nil {
 		return err
 	}
+	if err := q.clear(); err != nil {
+		return err
+	}
 	t.settings = append(t.settings,
 		setting{"remote.upstream.url", t.String()},
 		setting{"fetch.unpackLimit", "1"}, // a pack is moved into the pool as a whole
 		setting{"fetch.writeCommitGraph", "false"},
 	)
-	args := slices.Concat([]string{"fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"}, options, []string{"upstream"}, what)
+	args := slices.Concat([]string{"fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"}, options, []string{"--", "upstream"}, what)
 	cmd := q.command(ctx, t, args...)
-	cmd.Env = append(cmd.Env, "GIT_ALLOC_LIMIT=2g") // the largest file that can be fetched
 	out := &splitter{end: '\r', most: 200, yield: func(line string) { progress(percentage(line)) }}
 	cmd.Stderr = &tee{cmd.stderr, out}
-	err = cmd.run()
+	return explain(url, cmd.run())
+}
+
+// explain makes of what git says what a caller asks for.
+func explain(url string, err error) error {
 	failed := (*Error)(nil)
 	if !errors.As(err, &failed) {
 		return err
 	}
-	switch {
-	case unadvertised.MatchString(failed.Stderr):
+	if m := noSpace.FindStringSubmatch(failed.Stderr); m != nil {
+		return fmt.Errorf("%s: %w: %s", gitname.Redact(url), errNoSpace, strings.ToLower(m[1]))
+	}
+	if unadvertised.MatchString(failed.Stderr) {
 		return errUnadvertised
-	case notOurRef.MatchString(failed.Stderr):
-		id := notOurRef.FindStringSubmatch(failed.Stderr)[1]
-		return fmt.Errorf("%s: %w: the server does not have %s", gitname.Redact(url), ErrNoCommit, id)
+	}
+	if m := notOurRef.FindStringSubmatch(failed.Stderr); m != nil {
+		return fmt.Errorf("%s: %w: the server does not have %s", gitname.Redact(url), ErrNoCommit, m[1])
 	}
 	return fmt.Errorf("%s: %w", gitname.Redact(url), err)
 }
@@ -159,27 +201,35 @@ func (q *quarantine) fetchOnce(ctx context.Context, url string, what []string, p
 // byRef fetches commits by the refs that they were found under, in growing
 // depths.
 func (q *quarantine) byRef(ctx context.Context, url string, wants []Want, progress func(string)) error {
-	var refs []string
-	for _, w := range wants {
-		if w.Ref == "" {
-			return fmt.Errorf("%s: %w, and the lock does not say which ref %s is of; regenerate it with lock-repos", gitname.Redact(url), errUnadvertised, w.Commit)
-		}
-		refs = append(refs, w.Ref)
+	refs, err := fallback(url, wants)
+	if err != nil {
+		return err
 	}
-	slices.Sort(refs)
-	refs = slices.Compact(refs)
-	for _, depth := range []int{50, 1000, 1 << 30} {
-		if err := q.fetch(ctx, url, refs, progress, "--depth="+strconv.Itoa(depth)); err != nil {
+	for _, depth := range []int{50, 1000, fullDepth} {
+		err := q.fetch(ctx, url, refs, progress, "--depth="+strconv.Itoa(depth))
+		if failed := (*Error)(nil); errors.As(err, &failed) && noSuchRef.MatchString(failed.Stderr) {
+			return fmt.Errorf("%s: %w by its id, and none of %s: %w", gitname.Redact(url), ErrNoCommit, strings.Join(idsOf(wants), ", "), err)
+		}
+		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(wants, func(w Want) bool {
-			_, err := q.git(ctx, target{}, "cat-file", "-e", w.Commit+"^{commit}")
-			return err != nil
-		}) {
-			return nil
+		missing, err := q.missing(ctx, idsOf(wants))
+		if err != nil || len(missing) == 0 {
+			return err
 		}
+		wants = slices.DeleteFunc(slices.Clone(wants), func(w Want) bool { return !slices.Contains(missing, w.Commit) })
 	}
-	return fmt.Errorf("%s: %w: a locked commit is not in %s any more", gitname.Redact(url), ErrNoCommit, strings.Join(refs, ", "))
+	return fmt.Errorf("%s: %w: %s is not in %s any more", gitname.Redact(url), ErrNoCommit, strings.Join(idsOf(wants), ", "), strings.Join(refs, ", "))
+}
+
+// fullDepth is deeper than any history.
+const fullDepth = 1 << 30
+
+func idsOf(wants []Want) (ids []string) {
+	for _, w := range wants {
+		ids = append(ids, w.Commit)
+	}
+	return ids
 }
 
 // adopt moves what a quarantine has got into the pool. An index comes last: a
@@ -196,10 +246,12 @@ func (s *Store) adopt(q *quarantine) (received int64, err error) {
 		if rank(e.Name()) < 0 {
 			continue
 		}
+		file := filepath.Join(from, e.Name())
 		if info, err := e.Info(); err == nil && filepath.Ext(e.Name()) == ".pack" {
 			received += info.Size()
 		}
-		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		now := time.Now() // who tidies the pool goes by it
+		if err := errors.Join(os.Chtimes(file, now, now), os.Rename(file, filepath.Join(to, e.Name()))); err != nil {
 			return received, err
 		}
 	}

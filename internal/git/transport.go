@@ -21,8 +21,9 @@ type conversation struct {
 
 // dial starts the program that git itself would start to reach the target:
 // its own http helper, ssh, or upload-pack for a local path. It returns
-// errNoV2 when the target is to be asked by git ls-remote instead.
-func (c *Client) dial(ctx context.Context, t target) (*conversation, error) {
+// errNoV2 when the target is to be asked by git itself instead. Of what the
+// server says, most bytes are read.
+func (c *Client) dial(ctx context.Context, t target, most int) (*conversation, error) {
 	var cmd *command
 	switch t.Scheme {
 	case "https", "http":
@@ -50,7 +51,7 @@ func (c *Client) dial(ctx context.Context, t target) (*conversation, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, cmd.failure(err)
 	}
-	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{out, maxOutput})}, nil
+	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{out, most})}, nil
 }
 
 // sshArgs are the words after "ssh": the user's host and the remote command,

@@ -12,6 +12,9 @@ import (
 // one commit, for commands that want one. The function that it returns takes the
 // repository away again.
 func (s *Store) Worktree(ctx context.Context, tree, dir string, remotes map[string]string) (remove func() error, err error) {
+	if err := checkIDs(tree); err != nil {
+		return nil, err
+	}
 	gitDir := filepath.Join(dir, ".git")
 	b, err := s.c.bare(gitDir)
 	if err != nil {
@@ -36,10 +39,14 @@ func (s *Store) Worktree(ctx context.Context, tree, dir string, remotes map[stri
 			return nil, err
 		}
 	}
-	cmd := b.command(ctx, target{}, "read-tree", tree)
-	cmd.Env = append(cmd.Env, "GIT_WORK_TREE="+dir)
-	if err := cmd.run(); err != nil {
-		return nil, err
+	// The second run notes how the files look that are there: some commands
+	// take them for changed otherwise.
+	for _, args := range [][]string{{"read-tree", tree}, {"update-index", "-q", "--refresh"}} {
+		cmd := b.command(ctx, target{}, args...)
+		cmd.Env, cmd.Dir = append(cmd.Env, "GIT_WORK_TREE="+dir), dir
+		if err := cmd.run(); err != nil {
+			return nil, err
+		}
 	}
 	return func() error { return os.RemoveAll(gitDir) }, nil
 }

@@ -106,6 +106,9 @@ func (b *builder) writeTree(ctx context.Context, d *lock.Destination, tree strin
 	parts := 1
 	if len(files) > few {
 		parts = cap(b.writers)
+		if files, err = b.inPackOrder(files); err != nil {
+			return 0, err
+		}
 	}
 	written := make([]int64, parts)
 	group, filling := errgroup.WithContext(ctx)
@@ -125,6 +128,23 @@ func (b *builder) writeTree(ctx context.Context, d *lock.Destination, tree strin
 		sum += n
 	}
 	return sum, b.writeLinks(ctx, dir, links)
+}
+
+// inPackOrder sorts files so that git reads them with the least work.
+func (b *builder) inPackOrder(files []git.Entry) ([]git.Entry, error) {
+	ids := make([]string, len(files))
+	for i := range files {
+		ids[i] = files[i].ID
+	}
+	order, err := b.Store.PackOrder(ids)
+	if err != nil {
+		return nil, err
+	}
+	sorted := make([]git.Entry, len(files))
+	for i, number := range order {
+		sorted[i] = files[number]
+	}
+	return sorted, nil
 }
 
 func split(entries []git.Entry) (files, links []git.Entry) {

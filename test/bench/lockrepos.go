@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nuobit/odyssey/test/gitserver"
-	"github.com/nuobit/odyssey/test/world"
 )
 
 // The size of the lock that is measured.
@@ -28,7 +27,7 @@ const (
 // git ls-remote for one merge after another.
 func lockRepos(ctx context.Context, dir string) error {
 	fmt.Printf("lock-repos --refresh-all: %d destinations, %d merges each, %d remotes of %d refs each\n", destinations, merges, remotes, refs)
-	binary, err := world.Build(ctx, dir)
+	binary, err := buildProgram(ctx, dir, "odyssey-bot")
 	if err != nil {
 		return err
 	}

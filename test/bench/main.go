@@ -1,28 +1,181 @@
-// Bench measures odyssey-bot against what one would do without it, on the
+// Bench measures the programs against what one would do without them, on the
 // same machine, servers and repositories, in one run, and prints ratios.
+//
+//	go run ./test/bench [NAME...]
+//
+// Without a name, all of them; their names are in suite.benchmarks.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 )
 
 func main() {
-	if err := bench(); err != nil {
+	if err := bench(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench() error {
+func bench(names []string) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	dir, err := os.MkdirTemp("", "odyssey-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	s := newSuite(dir)
+	defer s.close()
+	var known []string
+	for _, b := range s.benchmarks() {
+		known = append(known, b.name)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no benchmark is called %q; there are: %s", name, strings.Join(known, ", "))
+		}
+	}
+	// One that fails leaves the others to be run.
+	for _, b := range s.benchmarks() {
+		if len(names) > 0 && !slices.Contains(names, b.name) {
+			continue
+		}
+		fmt.Printf("%s: %s\n", b.name, b.about)
+		if failed := b.run(ctx); failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", b.name, failed))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// suite holds what several benchmarks share, made when it is first needed.
+type suite struct {
+	dir      string
+	programs *programs
+	large    func(context.Context) (*scene, error) // makes it once
+	opened   []*scene
+}
+
+func newSuite(dir string) *suite {
+	s := &suite{dir: dir}
+	var once sync.Once
+	var made *scene
+	var err error
+	s.large = func(ctx context.Context) (*scene, error) {
+		once.Do(func() {
+			var p programs
+			if p, err = s.find(ctx); err == nil {
+				made, err = s.opening(largeScene(ctx, filepath.Join(dir, "large"), p))
+			}
+		})
+		return made, err
+	}
+	return s
+}
+
+type benchmark struct {
+	name, about string
+	run         func(context.Context) error
+}
+
+func (s *suite) benchmarks() []benchmark {
+	return []benchmark{
+		{"lock-repos", "lock-repos --refresh-all and git ls-remote for each merge", s.lockRepos},
+		{"cold", "Odoo and a repository with two merges, nothing cached", s.cold},
+		{"warm", "the same trees are there, one merge moved", s.warm},
+		{"still", "the same trees are there, nothing moved", s.still},
+		{"many", fmt.Sprintf("%d small repositories, nothing cached", manyCount), s.many},
+	}
+}
+
+func (s *suite) lockRepos(ctx context.Context) error {
+	dir := filepath.Join(s.dir, "lock-repos")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
 	return lockRepos(ctx, dir)
+}
+
+func (s *suite) cold(ctx context.Context) error {
+	large, err := s.large(ctx)
+	if err != nil {
+		return err
+	}
+	return large.cold(ctx, coldRounds, coldRatio)
+}
+
+func (s *suite) warm(ctx context.Context) error {
+	large, err := s.builtScene(ctx)
+	if err != nil {
+		return err
+	}
+	return large.warm(ctx)
+}
+
+func (s *suite) still(ctx context.Context) error {
+	large, err := s.builtScene(ctx)
+	if err != nil {
+		return err
+	}
+	return large.still(ctx)
+}
+
+func (s *suite) many(ctx context.Context) error {
+	p, err := s.find(ctx)
+	if err != nil {
+		return err
+	}
+	many, err := s.opening(manyScene(ctx, filepath.Join(s.dir, "many"), p))
+	if err != nil {
+		return err
+	}
+	return many.cold(ctx, coldRounds, manyRatio)
+}
+
+// builtScene is the large scene after both have built it.
+func (s *suite) builtScene(ctx context.Context) (*scene, error) {
+	large, err := s.large(ctx)
+	if err != nil || large.built {
+		return large, err
+	}
+	_, _, err = large.race(ctx, 1, func(int) error { return nil })
+	return large, err
+}
+
+// opening keeps a scene for close.
+func (s *suite) opening(made *scene, err error) (*scene, error) {
+	if made != nil {
+		s.opened = append(s.opened, made)
+	}
+	return made, err
+}
+
+func (s *suite) close() {
+	for _, opened := range s.opened {
+		opened.server.Stop()
+	}
+}
+
+// find finds or builds the programs, once.
+func (s *suite) find(ctx context.Context) (programs, error) {
+	if s.programs == nil {
+		p, err := findPrograms(ctx, s.dir)
+		if err != nil {
+			return p, err
+		}
+		s.programs = &p
+	}
+	return *s.programs, nil
 }

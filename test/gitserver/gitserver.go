@@ -9,6 +9,7 @@
 package gitserver
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -177,7 +178,20 @@ func (s *Server) next(r *http.Request) Fault {
 	return serveGit
 }
 
+// maxChunked is the most that is read of a request whose length is not known.
+const maxChunked = 64 << 20
+
 func serveGit(s *Server, w http.ResponseWriter, r *http.Request) {
+	// A client that asks for very many objects sends its list in chunks, which
+	// CGI knows nothing of.
+	if r.ContentLength < 0 {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxChunked))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+			return
+		}
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	}
 	backend := s.backend
 	backend.Env = append(slices.Clone(backend.Env), "GIT_PROTOCOL="+r.Header.Get("Git-Protocol"))
 	backend.ServeHTTP(w, r)

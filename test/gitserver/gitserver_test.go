@@ -1,6 +1,7 @@
 package gitserver_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -84,6 +85,26 @@ func TestServer_faults(t *testing.T) {
 	}
 }
 
+// A checkout of a partial clone may ask for more objects at once than git sends
+// in one piece.
+func TestServer_chunked(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	files := map[string]string{}
+	for i := range 2000 {
+		files[fmt.Sprintf("f%d", i)] = fmt.Sprint(i)
+	}
+	repo.Commit(t, "main", files)
+	dir := filepath.Join(t.TempDir(), "clone")
+	if out, err := git(t, "-c", "http.postBuffer=65536", "clone", "--filter=blob:none", repo.URL, dir); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "f1999")); err != nil || string(got) != "1999" {
+		t.Errorf("%v: %q", err, got)
+	}
+}
+
 func TestServer_password(t *testing.T) {
 	t.Parallel()
 	srv := gitserver.New(t)
@@ -110,6 +131,20 @@ func TestServer_version0(t *testing.T) {
 	}
 	if requests := srv.Requests(); len(requests) != 1 {
 		t.Errorf("version 0 lists the refs with the first answer; requests: %+v", requests)
+	}
+}
+
+func TestCommit_modes(t *testing.T) {
+	t.Parallel()
+	repo := gitserver.New(t).Repo(t, "r")
+	repo.Add(t, gitserver.Commit{
+		Branch: "main",
+		Files:  map[string]string{"bin/run": "#!/bin/sh\n", "link": "bin/run", "plain": ""},
+		Modes:  map[string]string{"bin/run": gitserver.Executable, "link": gitserver.Symlink},
+	})
+	want := "100755 bin/run\n120000 link\n100644 plain"
+	if got := repo.Git(t, "ls-tree", "-r", "--format=%(objectmode) %(path)", "main"); got != want {
+		t.Errorf("got %q", got)
 	}
 }
 

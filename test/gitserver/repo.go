@@ -2,6 +2,7 @@ package gitserver
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -55,6 +56,12 @@ func (r *Repo) Commit(t TB, branch string, files map[string]string) string {
 	return r.Add(t, Commit{Branch: branch, Files: files})[0]
 }
 
+// Modes of files in a tree.
+const (
+	Executable = "100755"
+	Symlink    = "120000"
+)
+
 // Commit is a commit to be made by Add.
 type Commit struct {
 	Branch string
@@ -62,7 +69,8 @@ type Commit struct {
 	// of the same call. None: the branch's newest commit, if there is one.
 	Parents []string
 	Orphan  bool              // no parent, whatever the branch has
-	Files   map[string]string // what changes: path to content
+	Files   map[string]string // what changes: path to content, of a symbolic link its target
+	Modes   map[string]string // of some of Files: Executable, Symlink, another of git's; default 100644
 	Message string            // default "change"
 	Author  string            // default "Ann"
 	When    time.Time         // of author and committer; default 2023-11-14, a second later for each commit of a call
@@ -122,7 +130,8 @@ func (c Commit) write(b *bytes.Buffer, i int, from string) {
 		fmt.Fprintf(b, "merge %s\n", parent)
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
-		fmt.Fprintf(b, "M 100644 inline %s\ndata %d\n%s\n", path, len(c.Files[path]), c.Files[path])
+		mode := cmp.Or(c.Modes[path], "100644")
+		fmt.Fprintf(b, "M %s inline %s\ndata %d\n%s\n", mode, path, len(c.Files[path]), c.Files[path])
 	}
 	b.WriteByte('\n')
 }

@@ -1,0 +1,8 @@
+{
+    'name': 'Invoicing',
+    'version': '1.2',
+    'category': 'Accounting/Accounting',
+    'depends': ['web'],
+    'license': 'LGPL-3',
+    'installable': True,
+}
