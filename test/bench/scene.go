@@ -34,12 +34,14 @@ func findPrograms(ctx context.Context, dir string) (programs, error) {
 }
 
 // scene is a server, a lock of its repositories, and a directory for each of
-// the two programs: peer/ with the work trees in it, ours/src and ours/cache.
+// the two programs at each start: peer-N with the work trees in it, ours-N with
+// src and cache.
 type scene struct {
 	programs
 	dir     string
 	server  *gitserver.Server
 	entries []entry
+	start   int  // how often both have begun with nothing
 	built   bool // both have made the trees at least once
 }
 
@@ -51,12 +53,15 @@ type entry struct {
 
 func newScene(dir string, p programs) (*scene, error) {
 	s := &scene{programs: p, dir: dir}
-	for _, sub := range []string{"server", "lock", "peer", "ours"} {
+	for _, sub := range []string{"server", "lock"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	var err error
+	err := s.afresh()
+	if err != nil {
+		return nil, err
+	}
 	s.server, err = gitserver.Start(filepath.Join(dir, "server"))
 	return s, err
 }
@@ -79,45 +84,32 @@ func (s *scene) writeLock(ctx context.Context) error {
 	if _, err := measure(ctx, dir, s.lock, "lock-repos", "--quiet"); err != nil {
 		return err
 	}
-	lock, err := os.ReadFile(filepath.Join(dir, "repos.lock.yaml"))
-	if err != nil {
-		return err
-	}
-	for _, who := range []string{"peer", "ours"} {
-		if err := os.WriteFile(filepath.Join(s.dir, who, "repos.lock.yaml"), lock, 0o600); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
+// locked is the file that both are given.
+func (s *scene) locked() string { return filepath.Join(s.dir, "lock", "repos.lock.yaml") }
+
 func (s *scene) runPeer(ctx context.Context) (usage, error) {
-	return measure(ctx, filepath.Join(s.dir, "peer"), s.peer, "-c", "repos.lock.yaml", "-j", jobs, "aggregate")
+	return measure(ctx, s.of("peer"), s.peer, "-c", s.locked(), "-j", jobs, "aggregate")
 }
 
 func (s *scene) runOurs(ctx context.Context) (usage, error) {
-	return measure(ctx, filepath.Join(s.dir, "ours"), s.ours, "materialize", "repos.lock.yaml", "src", "--cache", s.cache(), "--quiet")
+	return measure(ctx, s.of("ours"), s.ours, "materialize", s.locked(), "src", "--cache", s.cache(), "--quiet")
 }
 
-func (s *scene) cache() string { return filepath.Join(s.dir, "ours", "cache") }
+// of is the directory of one of the two programs.
+func (s *scene) of(who string) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%s-%d", who, s.start))
+}
 
-// forget removes all that both have made, but the locks.
-func (s *scene) forget() error {
-	for _, who := range []string{"peer", "ours"} {
-		made, err := os.ReadDir(filepath.Join(s.dir, who))
-		if err != nil {
-			return err
-		}
-		for _, m := range made {
-			if m.Name() == "repos.lock.yaml" {
-				continue
-			}
-			if err := os.RemoveAll(filepath.Join(s.dir, who, m.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+func (s *scene) cache() string { return filepath.Join(s.of("ours"), "cache") }
+
+// afresh gives both a new directory. The old ones stay until the end: ext4 is
+// slow to give out the inodes of files that were just removed.
+func (s *scene) afresh() error {
+	s.start++
+	return errors.Join(os.Mkdir(s.of("peer"), 0o755), os.Mkdir(s.of("ours"), 0o755))
 }
 
 // race runs both in turn and returns what each took. before is called ahead
@@ -144,11 +136,11 @@ func (s *scene) race(ctx context.Context, rounds int, before func(round int) err
 // same compares what both have made, byte by byte.
 func (s *scene) same() error {
 	for _, e := range s.entries {
-		peer, err := listTree(filepath.Join(s.dir, "peer", e.destination))
+		peer, err := listTree(filepath.Join(s.of("peer"), e.destination))
 		if err != nil {
 			return err
 		}
-		ours, err := listTree(filepath.Join(s.dir, "ours", "src", e.destination))
+		ours, err := listTree(filepath.Join(s.of("ours"), "src", e.destination))
 		if err != nil {
 			return err
 		}
