@@ -17,6 +17,9 @@ func passed(name string) bool {
 	}, strings.ToUpper(name))
 }
 
+// credentialsVariable names the file for helper.
+const credentialsVariable = "ODYSSEY_GIT_CREDENTIALS" //nolint:gosec // a name, no credential
+
 // helper answers git's question for credentials from the file named in the
 // environment, and ignores git's wish to store or erase any.
 const helper = `!f() { test "$1" = get || exit 0; exec git credential-store --file "$ODYSSEY_GIT_CREDENTIALS" get; }; f`
@@ -32,7 +35,7 @@ func environment(o Options) []string {
 		}
 	}
 	return append(env,
-		"HOME=/nonexistent", "GIT_DIR=/nonexistent", "LC_ALL=C", "ODYSSEY_GIT_CREDENTIALS="+o.CredentialsFile,
+		"HOME=/nonexistent", "GIT_DIR=/nonexistent", "LC_ALL=C", credentialsVariable+"="+o.CredentialsFile,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "GIT_NO_REPLACE_OBJECTS=1", "GIT_ALLOC_LIMIT=256m",
 		"GIT_ALLOW_PROTOCOL="+strings.Join(o.Policy.Schemes(), ":"), "GIT_SSH_VARIANT=ssh",

@@ -52,10 +52,13 @@ func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, 
 		return err
 	}
 	var cut strings.Builder
-	for {
+	for lines := 0; ; lines++ {
 		line, kind, err := packets.next()
 		if err != nil {
 			return err
+		}
+		if lines > maxLines+len(ids) {
+			return errors.New("the server sends no end of lines where a pack should start")
 		}
 		switch text := strings.TrimSuffix(string(line), "\n"); {
 		case kind == flushPacket:
@@ -63,13 +66,16 @@ func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, 
 		case strings.HasPrefix(text, "shallow "):
 			cut.WriteString(strings.TrimPrefix(text, "shallow ") + "\n")
 		case text == "packfile":
-			if err := os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(cut.String()), 0o644); err != nil { //nolint:gosec // as git writes it
+			if err := os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(cut.String()), 0o644); err != nil {
 				return err
 			}
 			return q.indexPack(ctx, packets, progress)
 		}
 	}
 }
+
+// maxLines is how many lines are read before a pack, beside one for each commit.
+const maxLines = 1000
 
 // indexPack has git index-pack read the pack that follows.
 func (q *quarantine) indexPack(ctx context.Context, packets *packetReader, progress func(string)) error {
@@ -129,7 +135,9 @@ func (p *packetReader) next() ([]byte, packetKind, error) {
 		return nil, 0, fmt.Errorf("the server sends %q where a packet should start", head)
 	case size == 0:
 		return nil, flushPacket, nil
-	case size <= 2:
+	case size == 2: // the http helper's word for an answer that is over
+		return nil, 0, cutShort(io.ErrUnexpectedEOF)
+	case size == 1:
 		return nil, delimiterPacket, nil
 	}
 	line := p.data[:size-4]

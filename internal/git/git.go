@@ -8,6 +8,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -46,6 +47,7 @@ type Client struct {
 	backoff  time.Duration
 	// renewable: the credentials are in a file, which is read for each request.
 	renewable bool
+	execPath  *execPath
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -60,6 +62,7 @@ func New(o Options) *Client {
 		attempts:  cmp.Or(o.Attempts, 3),
 		backoff:   cmp.Or(o.Backoff, 500*time.Millisecond),
 		renewable: o.CredentialsFile != "",
+		execPath:  &execPath{},
 		lookup:    net.DefaultResolver.LookupNetIP,
 	}
 }
@@ -69,4 +72,10 @@ func (c *Client) patient() *Client {
 	p := *c
 	p.timeout = c.fetching
 	return &p
+}
+
+// execPath is the directory of git's own programs, looked up once.
+type execPath struct {
+	once sync.Once
+	dir  string
 }

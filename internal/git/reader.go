@@ -76,12 +76,12 @@ func readBlobs(r *bufio.Reader, ids []string, yield func(i int, size int64, cont
 		if len(words) != 3 || words[1] != "blob" {
 			return &notBlobError{id, strings.TrimSpace(string(head))}
 		}
-		size, err := strconv.ParseInt(words[2], 10, 64)
+		size, err := strconv.ParseUint(words[2], 10, 63)
 		if err != nil {
 			return &notBlobError{id, strings.TrimSpace(string(head))}
 		}
-		content := &io.LimitedReader{R: r, N: size}
-		err = yield(i, size, content)
+		content := &io.LimitedReader{R: r, N: int64(size)}
+		err = yield(i, content.N, content)
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return err
 		}

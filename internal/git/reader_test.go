@@ -3,7 +3,7 @@ package git_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // git's ids
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +18,7 @@ import (
 
 // blobID is the id of a file's content.
 func blobID(content string) string {
-	return fmt.Sprintf("%x", sha1.Sum([]byte(fmt.Sprintf("blob %d\x00%s", len(content), content)))) //nolint:gosec // git's ids
+	return fmt.Sprintf("%x", sha1.Sum([]byte(fmt.Sprintf("blob %d\x00%s", len(content), content))))
 }
 
 func TestStore_Blobs(t *testing.T) {
@@ -110,9 +110,9 @@ func TestStore_Blobs_faults(t *testing.T) {
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("%s: it took %v", name, took)
 		}
-		gone2 := processes(t, setting)
-		if len(gone2) > 0 {
-			t.Errorf("%s: left: %q", name, gone2)
+		left := processes(t, setting)
+		if len(left) > 0 {
+			t.Errorf("%s: left: %q", name, left)
 		}
 	}
 }

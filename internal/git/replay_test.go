@@ -143,7 +143,7 @@ func TestReplay_random(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(seed, 4)) //nolint:gosec // the same each time
+			r := rand.New(rand.NewPCG(seed, 4))
 			repo := srv.Repo(t, fmt.Sprintf("r%d", seed))
 			all := []files{{"f": numbered(30, nil), "g": numbered(20, map[int]string{0: "g"})}}
 			ids := []string{commitTree(t, repo, "x", all[0])}

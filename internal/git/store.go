@@ -31,12 +31,13 @@ import (
 // Several processes may use one store.
 type Store struct {
 	*bare
-	dir     string
-	scratch string // this process's directory in tmp
-	lock    *os.File
-	depths  []int       // that histories are fetched to, one after the other
-	packs   int         // how many the pool may have before Close makes them fewer
-	fetched atomic.Bool // something came into the pool
+	dir       string
+	scratch   string // this process's directory in tmp
+	lock      *os.File
+	depths    []int       // that histories are fetched to, one after the other
+	packs     int         // how many the pool may have before Close makes them fewer
+	fetched   atomic.Bool // something came into the pool
+	inspector inspector
 }
 
 // OpenStore opens the store in a directory, which it makes if need be, and
@@ -99,6 +100,9 @@ func (s *Store) Close() error {
 		// A pool that stays untidy is slower, and complete.
 		_ = s.tidy(ctx)
 	}
+	s.inspector.mu.Lock()
+	defer s.inspector.mu.Unlock()
+	s.inspector.stop()
 	return errors.Join(os.RemoveAll(s.scratch), s.lock.Close())
 }
 
@@ -223,7 +227,8 @@ func (s *Store) Remember(key, value string) error {
 		return err
 	}
 	_, err = f.WriteString(value + "\n")
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil { //nolint:gosec // as all of the store
+	err = errors.Join(err, f.Chmod(0o644), f.Close()) // for other users, as all of the store is
+	if err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), s.memo(key))
@@ -239,8 +244,8 @@ func (s *Store) TreeOf(ctx context.Context, commit string) (string, error) {
 	if err := checkIDs(commit); err != nil {
 		return "", err
 	}
-	tree, err := s.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{tree}")
-	if failed := (*Error)(nil); errors.As(err, &failed) {
+	tree, _, err := s.inspect(ctx, commit+"^{tree}")
+	if errors.Is(err, errMissing) {
 		return "", fmt.Errorf("no commit %s: %s", commit, damaged(s.dir))
 	}
 	return tree, err

@@ -34,14 +34,18 @@ func openStore(t testing.TB, o git.Options, dir string) *git.Store {
 	return s
 }
 
-// fetch fetches commits and returns how many bytes came.
-func fetch(t testing.TB, s *git.Store, url string, bases []string, ids ...string) int64 {
-	t.Helper()
-	var wants []git.Want
+// wantsOf are commits of no known ref.
+func wantsOf(ids ...string) (wants []git.Want) {
 	for _, id := range ids {
 		wants = append(wants, git.Want{Commit: id})
 	}
-	n, err := s.Fetch(t.Context(), url, wants, bases, nil)
+	return wants
+}
+
+// fetch fetches commits and returns how many bytes came.
+func fetch(t testing.TB, s *git.Store, url string, bases []string, ids ...string) int64 {
+	t.Helper()
+	n, err := s.Fetch(t.Context(), url, wantsOf(ids...), bases, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

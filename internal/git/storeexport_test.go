@@ -1,9 +1,12 @@
 package git
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // SetDepths sets to which depths histories are fetched, the last one last.
-func (s *Store) SetDepths(depths ...int) { s.depths = append(depths, fullDepth) }
+func (s *Store) SetDepths(depths ...int) { s.depths = slices.Concat(depths, []int{fullDepth}) }
 
 // SetMaxPacks sets how many packs the pool may have.
 func (s *Store) SetMaxPacks(n int) { s.packs = n }

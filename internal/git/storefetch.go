@@ -15,7 +15,7 @@ import (
 	"github.com/nuobit/odyssey/internal/gitname"
 )
 
-// ErrNoCommit: the server does not have a commit any more, or gives it to
+// ErrNoCommit is of a commit that the server does not have any more, or gives to
 // nobody.
 var ErrNoCommit = errors.New("no such commit")
 

@@ -52,8 +52,8 @@ func (s *Store) quarantine(ctx context.Context, haves []string) (*quarantine, er
 	}
 	err = errors.Join(
 		s.lend(q),
-		os.WriteFile(filepath.Join(q.dir, "packed-refs"), []byte(refs.String()), 0o644), //nolint:gosec // as git writes it
-		os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(cut.String()), 0o644),      //nolint:gosec // as git writes it
+		os.WriteFile(filepath.Join(q.dir, "packed-refs"), []byte(refs.String()), 0o644),
+		os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(cut.String()), 0o644),
 	)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(q.dir))
@@ -64,7 +64,7 @@ func (s *Store) quarantine(ctx context.Context, haves []string) (*quarantine, er
 // lend lets a repository read from the pool.
 func (s *Store) lend(q *quarantine) error {
 	pool := filepath.Join(s.dir, "objects") + "\n"
-	return os.WriteFile(filepath.Join(q.dir, "objects", "info", "alternates"), []byte(pool), 0o644) //nolint:gosec // as git writes it
+	return os.WriteFile(filepath.Join(q.dir, "objects", "info", "alternates"), []byte(pool), 0o644)
 }
 
 // present returns those of ids that the pool has, the first maxHaves, in the

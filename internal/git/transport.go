@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -27,7 +28,7 @@ func (c *Client) dial(ctx context.Context, t target, most int) (*conversation, e
 	var cmd *command
 	switch t.Scheme {
 	case "https", "http":
-		cmd = c.git(ctx, t, "remote-"+t.Scheme, "origin", t.String())
+		cmd = c.remoteHelper(ctx, t)
 	case "ssh":
 		cmd = c.command(ctx, t, t.ssh[0], t.sshArgs()...)
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL=version=2")
@@ -52,6 +53,20 @@ func (c *Client) dial(ctx context.Context, t target, most int) (*conversation, e
 		return nil, cmd.failure(err)
 	}
 	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{out, most})}, nil
+}
+
+// remoteHelper prepares the program that git itself would start for http. To
+// start it directly saves one process for each remote.
+func (c *Client) remoteHelper(ctx context.Context, t target) *command {
+	c.execPath.once.Do(func() {
+		if out, err := c.git(ctx, target{}, "--exec-path").output(); err == nil {
+			c.execPath.dir = strings.TrimSpace(string(out))
+		}
+	})
+	if c.execPath.dir == "" {
+		return c.git(ctx, t, "remote-"+t.Scheme, "origin", t.String())
+	}
+	return c.command(ctx, t, filepath.Join(c.execPath.dir, "git-remote-"+t.Scheme), "origin", t.String())
 }
 
 // sshArgs are the words after "ssh": the user's host and the remote command,

@@ -245,10 +245,10 @@ func TestMaterialize_inTheWay(t *testing.T) {
 	repo := srv.Repo(t, "r")
 	text := entry("./oca/web", repo.URL+" "+repo.Commit(t, "main", map[string]string{"a": "1"}))
 	for name, put := range map[string]func(src string) error{
-		"is in the way: it is no directory": func(src string) error { return os.WriteFile(filepath.Join(src, "oca"), nil, 0o600) },
-		"web is in the way":                 func(src string) error { return os.MkdirAll(filepath.Join(src, "oca"), 0o755) },
-		"was not made by this tool":         func(src string) error { return os.MkdirAll(filepath.Join(src, "oca", "web", "mine"), 0o755) },
-		"oca is in the way":                 func(src string) error { return os.Symlink("/tmp", filepath.Join(src, "oca")) },
+		"is in the way: it is no directory":         func(src string) error { return os.WriteFile(filepath.Join(src, "oca"), nil, 0o600) },
+		"web is in the way":                         func(src string) error { return os.MkdirAll(filepath.Join(src, "oca"), 0o755) },
+		"and holds other files than the lock gives": func(src string) error { return os.MkdirAll(filepath.Join(src, "oca", "web", "mine"), 0o755) },
+		"oca is in the way":                         func(src string) error { return os.Symlink("/tmp", filepath.Join(src, "oca")) },
 	} {
 		src := t.TempDir()
 		if err := put(src); err != nil {

@@ -25,6 +25,8 @@ type place struct {
 	dir    string // absolute
 	record string // the file in the cache that holds the state
 	state  *state // what that says; nil when there is none
+	// foreign: something is there, and the cache does not know of it.
+	foreign bool
 }
 
 // state is what is known of a place: kept in the cache, so that nothing of it
@@ -104,9 +106,7 @@ func (b *builder) checkPlace(p *place) error {
 		return nil
 	}
 	entries, err := os.ReadDir(p.dir)
-	if err == nil && len(entries) > 0 {
-		err = fmt.Errorf("%s was not made by this tool, or with another cache; it is not overwritten: remove it, or name another source directory", p.dir)
-	}
+	p.foreign = len(entries) > 0
 	return err
 }
 

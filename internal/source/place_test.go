@@ -88,6 +88,43 @@ func TestMaterialize_inPlace(t *testing.T) {
 	}
 }
 
+// A source directory is taken over with a new cache, and where it was copied
+// to, as long as it holds what the lock gives.
+func TestMaterialize_adopt(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	id := repo.Add(t, gitserver.Commit{Branch: "main", Files: map[string]string{"a": "1", "d/b": "", "l": "a", "x": "run"}, Modes: map[string]string{"l": gitserver.Symlink, "x": gitserver.Executable}})[0]
+	text := entry("./it", repo.URL+" "+id)
+	src := t.TempDir()
+	materialize(t, options(t, t.TempDir(), src), text)
+	in := func(name string) string { return filepath.Join(src, "it", name) }
+	if report := materialize(t, options(t, t.TempDir(), src), text); !report.Destinations[0].InPlace {
+		t.Errorf("it was written again: %+v", report)
+	}
+	for name, change := range map[string]func() error{
+		"more":    func() error { return os.WriteFile(in("d/more"), nil, 0o600) },
+		"less":    func() error { return os.Remove(in("d/b")) },
+		"content": func() error { return os.WriteFile(in("a"), []byte("2"), 0o644) },
+		"mode":    func() error { return os.Chmod(in("x"), 0o644) },
+		"link":    func() error { return os.Rename(in("a"), in("l")) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		before := files(t, src)
+		_, err := source.Materialize(t.Context(), parse(t, text), options(t, t.TempDir(), src))
+		wantError(t, err, "it is there, and holds other files than the lock gives")
+		if diff := cmp.Diff(before, files(t, src)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if err := os.RemoveAll(in("")); err != nil {
+			t.Fatal(err)
+		}
+		materialize(t, options(t, t.TempDir(), src), text)
+	}
+}
+
 // Destinations that the lock has no more are removed with the directories that
 // they leave empty; what others put there stays.
 func TestMaterialize_gone(t *testing.T) {

@@ -211,6 +211,11 @@ func (b *builder) destination(ctx context.Context, d *lock.Destination, report *
 	if err != nil {
 		return err
 	}
+	if p.foreign {
+		if err := b.adopt(ctx, p, a.tree); err != nil {
+			return err
+		}
+	}
 	if n, ok := p.inPlace(a.tree, commands); ok {
 		report.Files, report.InPlace = n, true
 		b.done("write", d.Path, false, start, "in place")
