@@ -54,7 +54,7 @@ an error. It also answers to odoo-generate-addons-path.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&prefix, "prefix", "", "`DIR`ectory that SRC_DIR will be in the image; default: SRC_DIR itself")
+	flags.StringVar(&prefix, "prefix", "", "`DIR` that SRC_DIR will be in the image; default: SRC_DIR itself")
 	flags.BoolVar(&files, "allow-file-remotes", false, "allow remotes that are local paths in the lock")
 	flags.BoolVar(&asJSON, "json", false, "print a report as JSON")
 	return cmd

@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/near"
 	"github.com/nuobit/odyssey/internal/odoo"
 	"github.com/nuobit/odyssey/internal/python"
 	"github.com/nuobit/odyssey/internal/source"
@@ -67,13 +69,29 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return a.runBuild(cmd.Context(), &o, args)
+			return nearCommand(cmd, args[0], a.runBuild(cmd.Context(), &o, args))
 		},
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "print a report as JSON")
 	o.source.register(cmd)
 	o.python.register(cmd)
 	return cmd
+}
+
+// nearCommand adds to an error the command that may have been meant by a first
+// argument that is no file.
+func nearCommand(cmd *cobra.Command, word string, err error) error {
+	if _, failed := os.Stat(word); err == nil || failed == nil {
+		return err
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	if near := near.Names(word, names); len(near) > 0 {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: &cli.NoteError{Err: err, Note: "or was a command meant? near: " + strings.Join(near, ", ")}}
+	}
+	return err
 }
 
 func (a *app) runBuild(ctx context.Context, o *buildOptions, args []string) error {
@@ -105,6 +123,9 @@ func (a *app) runBuild(ctx context.Context, o *buildOptions, args []string) erro
 // precheck finds what is wrong with the Python side before minutes go into
 // fetching.
 func (a *app) precheck(ctx context.Context, o *buildOptions, lockFile string) error {
+	if err := o.python.check(); err != nil {
+		return err
+	}
 	return python.Precheck(ctx, python.Options{
 		Python: a.environment().python, Lock: lockFile, Refresh: o.python.refresh, Tool: o.python.tool, Environ: a.environ,
 		Requirements: o.python.requirements, Constraints: o.python.constraints, Overrides: o.python.overrides, Venv: a.environment().venv,

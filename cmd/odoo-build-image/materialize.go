@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ type sourceFlags struct {
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.cache, "cache", "", "`DIR`ectory that keeps what was fetched (default: odyssey/sources in the user's cache directory)")
+	flags.StringVar(&f.cache, "cache", "", "`DIR` that keeps what was fetched (default: odyssey/sources in the user's cache directory)")
 	flags.BoolVar(&f.shell, "allow-shell-commands", false, "run the shell_command_after of destinations; refused otherwise")
 	f.git.Register(cmd, 8, "destinations fetched at once")
 }
@@ -84,6 +85,9 @@ func (a *app) sources(ctx context.Context, status *cli.Status, o *sourceFlags, f
 		Store: store, Source: dir, Jobs: o.git.Jobs, AllowShellCommands: o.shell, Environ: a.environ,
 		Progress: func(e source.Event) { tell(status, e) },
 	})
+	if errors.Is(err, fs.ErrPermission) {
+		err = &cli.NoteError{Err: err, Note: "name another directory as the last argument or by ODOO_SRC, and another cache by --cache"}
+	}
 	if err := errors.Join(err, store.Close()); err != nil {
 		return nil, err
 	}

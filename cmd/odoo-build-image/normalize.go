@@ -29,6 +29,9 @@ replace, and print what is left. It also answers to odoo-normalize-requirements.
 			if len(o.requirements) == 0 {
 				return cli.Usagef("name at least one requirements file with -r\n  see: %s --help", cmd.CommandPath())
 			}
+			if err := o.check(); err != nil {
+				return err
+			}
 			interpreter, err := python.Query(cmd.Context(), a.environment().python, a.environ)
 			if err != nil {
 				return err

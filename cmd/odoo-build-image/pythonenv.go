@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -22,6 +25,21 @@ func (f *requirementFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVarP(&f.requirements, "requirement", "r", nil, "requirements `FILE`, such as requirements.in (repeatable)")
 	flags.StringArrayVarP(&f.constraints, "constraint", "c", nil, "`FILE` of version bounds, which installs nothing (repeatable)")
 	flags.StringVar(&f.overrides, "overrides", "", "`FILE` of lines that replace the lines of the same packages")
+}
+
+// check finds files that are named and not there.
+func (f *requirementFlags) check() error {
+	for flag, files := range map[string][]string{"--requirement": f.requirements, "--constraint": f.constraints, "--overrides": {f.overrides}} {
+		for _, file := range files {
+			if file == "" {
+				continue
+			}
+			if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+				return cli.Usagef("%s, named by %s, does not exist", file, flag)
+			}
+		}
+	}
+	return nil
 }
 
 // pythonFlags say how the environment is made.
@@ -70,6 +88,9 @@ written back. It also answers to odoo-build-python-env.`,
 		Args:    cli.Args(cobra.ExactArgs(1)),
 		Version: cli.Version(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
 			status := cli.NewStatus(a.stderr, a.log.Quiet)
 			report, err := a.python(cmd.Context(), status, &o, args[0], o.requirements)
 			status.Finish()
@@ -80,7 +101,7 @@ written back. It also answers to odoo-build-python-env.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a report as JSON")
-	cmd.Flags().StringVar(&o.cache, "cache", "", "`DIR`ectory that keeps downloaded packages (default: none are kept)")
+	cmd.Flags().StringVar(&o.cache, "cache", "", "`DIR` that keeps downloaded packages (default: none are kept)")
 	o.register(cmd)
 	return cmd
 }

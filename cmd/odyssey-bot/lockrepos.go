@@ -80,7 +80,7 @@ that repos.yaml and the lock disagree.`,
 	flags.BoolVarP(&o.expandEnv, "expand-env", "e", false, "expand $NAME and ${NAME} in repos.yaml")
 	flags.StringVar(&o.envFile, "env-file", "", "file of NAME=VALUE lines for --expand-env; the environment wins over it")
 	flags.BoolVar(&o.recordTrees, "record-trees", false, "fetch and merge the sources, and record the trees and merge bases that this gives")
-	flags.StringVar(&o.cache, "cache", "", "`DIR`ectory of fetched sources for --record-trees; named, it stands for that flag (default: odyssey/sources in the user's cache directory)")
+	flags.StringVar(&o.cache, "cache", "", "`DIR` of fetched sources for --record-trees; named, it stands for that flag (default: odyssey/sources in the user's cache directory)")
 	o.git.Register(cmd, 16, "remotes asked at once")
 	return cmd
 }
@@ -236,6 +236,10 @@ type lockReport struct {
 	Written bool          `json:"written"`
 	Merges  int           `json:"merges"`
 	Changes []lock.Change `json:"changes"`
+	// Trees counts the destinations whose tree was recorded anew; Dropped names those
+	// whose recorded tree is none any more, as a commit moved.
+	Trees   int      `json:"treesRecorded,omitempty"`
+	Dropped []string `json:"treesDropped,omitempty"`
 }
 
 func (a *app) printLock(o *lockOptions, refresh lock.Refresh, locked, next *lock.File, written bool) error {
@@ -246,6 +250,7 @@ func (a *app) printLock(o *lockOptions, refresh lock.Refresh, locked, next *lock
 	if report.Changes == nil {
 		report.Changes = []lock.Change{}
 	}
+	report.countTrees(locked, next)
 	if o.json {
 		if err := cli.PrintJSON(a.stdout, report); err != nil {
 			return err
@@ -253,11 +258,28 @@ func (a *app) printLock(o *lockOptions, refresh lock.Refresh, locked, next *lock
 	} else {
 		a.printChanges(report.Changes)
 		a.say("%s", report.summary(o.check, refresh))
+		if len(report.Dropped) > 0 && !o.check {
+			a.say("the recorded tree of %s is gone with what moved; --record-trees records it anew", strings.Join(report.Dropped, ", "))
+		}
 	}
 	if o.check && !report.InSync {
 		return &cli.ExitError{Code: exitDisagree}
 	}
 	return nil
+}
+
+// countTrees compares the recorded trees.
+func (r *lockReport) countTrees(locked, next *lock.File) {
+	for i := range next.Destinations {
+		d := &next.Destinations[i]
+		before := locked.Find(d.Path)
+		switch {
+		case d.Tree != "" && (before == nil || before.Tree != d.Tree):
+			r.Trees++
+		case d.Tree == "" && before != nil && before.Tree != "":
+			r.Dropped = append(r.Dropped, d.Path)
+		}
+	}
 }
 
 func (r *lockReport) summary(check bool, refresh lock.Refresh) string {
@@ -278,6 +300,8 @@ func (r *lockReport) summary(check bool, refresh lock.Refresh) string {
 		return r.Lock + " disagrees with repos.yaml\n  run lock-repos and commit the lock"
 	case !r.Written:
 		return r.Lock + " is unchanged"
+	case len(r.Changes) == 0 && r.Trees > 0:
+		return fmt.Sprintf("wrote %s: recorded %d trees, no commit moved", r.Lock, r.Trees)
 	case len(r.Changes) == 0:
 		return "wrote " + r.Lock + ": no commit changed, but remotes, other keys or the layout"
 	}

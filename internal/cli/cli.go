@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,12 +57,18 @@ func Run(cmd *cobra.Command, args []string, stderr io.Writer) int {
 	if err == nil {
 		return ExitDone
 	}
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
 	exit := (*ExitError)(nil)
 	if silent := errors.As(err, &exit) && exit.Err == nil; !silent {
 		PrintError(stderr, err)
 	}
 	return Code(err)
 }
+
+// errInterrupted: a signal ended the command, which put things in order first.
+var errInterrupted = errors.New("interrupted")
 
 // Code is the exit code of an error.
 func Code(err error) int {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nuobit/odyssey/test/gitserver"
@@ -16,19 +17,19 @@ func TestFault_Y1_EndlessFetch(t *testing.T) { //nolint:paralleltest // it looks
 	id := strings.Repeat("ab", 20)
 	for name, line := range map[string]string{"commits without parents": pkt("shallow " + id), "anything": pkt("wanted-refs\n"), "no packets": "0000", "delimiters": "0001", "remarks": pkt("packfile\n") + strings.Repeat(pkt("\x02remark\r"), 100)} {
 		srv := gitserver.New(t)
-		served := 0
+		var served atomic.Int64
 		srv.Fail(-1, func(s *gitserver.Server, w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
 				gitserver.Answer(greeting, advertisement)(s, w, r)
 				return
 			}
 			w.Header().Set("Content-Type", result)
-			for served < 100<<20 {
+			for served.Load() < 100<<20 {
 				n, err := io.WriteString(w, strings.Repeat(line, 1000))
 				if err != nil {
 					return
 				}
-				served += n
+				served.Add(int64(n))
 			}
 		})
 		s := openStore(t, options(), t.TempDir())
@@ -42,8 +43,8 @@ func TestFault_Y1_EndlessFetch(t *testing.T) { //nolint:paralleltest // it looks
 		if used := int64(after.HeapAlloc) - int64(before.HeapAlloc); used > 32<<20 {
 			t.Errorf("%s: %d MiB are in use", name, used>>20)
 		}
-		if name != "remarks" && served > 50<<20 {
-			t.Errorf("%s: %d MiB were read", name, served>>20)
+		if name != "remarks" && served.Load() > 50<<20 {
+			t.Errorf("%s: %d MiB were read", name, served.Load()>>20)
 		}
 	}
 }

@@ -163,7 +163,7 @@ func TestMergeTrees_random(t *testing.T) {
 // change makes some changes to files.
 func change(r *rand.Rand, base files) files {
 	f := base.with(nil)
-	for range 1 + r.IntN(3) {
+	for range 2 + r.IntN(4) {
 		var paths []string
 		for path := range f {
 			if path != ".gitattributes" && !strings.HasPrefix(f[path], "120000:") {

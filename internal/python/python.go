@@ -55,7 +55,7 @@ type Options struct {
 // Report is what Build did.
 type Report struct {
 	Tool        string `json:"tool"` // uv or pip
-	ToolVersion string `json:"tool_version"`
+	ToolVersion string `json:"toolVersion"`
 	Python      string `json:"python"` // version, such as 3.10.14
 	Packages    int    `json:"packages"`
 	Hashed      bool   `json:"hashed"` // the lock has hashes, and they were checked
@@ -63,7 +63,7 @@ type Report struct {
 	Built []string `json:"built"`
 	// Refreshed says that the lock was resolved anew; LockWritten that it changed.
 	Refreshed   bool     `json:"refreshed"`
-	LockWritten bool     `json:"lock_written"`
+	LockWritten bool     `json:"lockWritten"`
 	Changes     []Change `json:"changes"`
 	Warnings    []string `json:"warnings"`
 	// Phases are in the order in which they ran.
