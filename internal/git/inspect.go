@@ -30,7 +30,7 @@ func (s *Store) inspect(ctx context.Context, revision string) (id, kind string, 
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.cmd == nil {
-		if err := i.start(s); err != nil {
+		if err := i.start(s); err != nil { //nolint:contextcheck // git lives as long as the store
 			return "", "", err
 		}
 	}
