@@ -1,6 +1,7 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,28 +82,40 @@ func (r *Replay) Merge(ctx context.Context, ours string, number int, attributes 
 	if err != nil || len(result.Conflicts) > 0 {
 		return result, "", err
 	}
-	if err := r.s.adoptLoose(r.quarantine); err != nil {
+	commit, err := r.commit(ctx, result.Tree, ours, r.tips[number].Commit)
+	if err != nil {
 		return result, "", err
 	}
-	commit, err := r.commit(ctx, result.Tree, ours, r.tips[number].Commit)
+	err = r.persist(ctx, func(ctx context.Context) error { return r.adopt(ctx, commit, ours, r.tips[number]) })
 	return result, commit, err
 }
 
+// adopt copies what a merge is made of, and its parents are not, into the pool:
+// what the merge has written, and what it has from commits long before.
+func (r *Replay) adopt(ctx context.Context, commit, ours string, tip Tip) error {
+	t, err := r.promisor(ctx, tip)
+	if err != nil {
+		return err
+	}
+	var ids bytes.Buffer
+	list := r.command(ctx, t, "rev-list", "--objects", "--no-object-names", commit, "^"+ours, "^"+tip.Commit)
+	list.Stdout = &ids
+	if err := list.run(); err != nil {
+		return fmt.Errorf("list what the merge has made: %w", err)
+	}
+	pack := r.command(ctx, t, "pack-objects", "-q", "--window=0", filepath.Join(r.s.dir, "objects", "pack", "pack"))
+	pack.Stdin = &ids
+	if _, err := pack.output(); err != nil {
+		return fmt.Errorf("keep what the merge has made: %w", err)
+	}
+	return nil
+}
+
 func (r *Replay) mergeOnce(ctx context.Context, ours string, tip Tip, attributes map[string][]byte) (MergeResult, error) {
-	t, err := r.c.target(ctx, tip.URL)
+	t, err := r.promisor(ctx, tip)
 	if err != nil {
 		return MergeResult{}, err
 	}
-	if err := r.clear(); err != nil {
-		return MergeResult{}, err
-	}
-	// What bases have can be had where the tip is: they are its ancestors.
-	t.settings = append(t.settings,
-		setting{"remote.upstream.url", t.String()},
-		setting{"remote.upstream.promisor", "true"},
-		setting{"remote.upstream.partialCloneFilter", "blob:none"},
-	)
-	t.env = append(slices.Clone(t.env), "GIT_NO_LAZY_FETCH=0")
 	result, err := r.s.merge(ctx, r.bare, t, ours, tip.Commit, attributes)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", gitname.Redact(tip.URL), err)
@@ -110,20 +123,18 @@ func (r *Replay) mergeOnce(ctx context.Context, ours string, tip Tip, attributes
 	return result, err
 }
 
-// adoptLoose moves the objects that a merge has made into the pool.
-func (s *Store) adoptLoose(q *quarantine) error {
-	files, err := filepath.Glob(filepath.Join(q.dir, "objects", "[0-9a-f][0-9a-f]", "*"))
+// promisor is a tip's remote, where git fetches what it finds missing: what
+// bases have can be had there, since they are the tip's ancestors.
+func (r *Replay) promisor(ctx context.Context, tip Tip) (target, error) {
+	t, err := r.c.target(ctx, tip.URL)
 	if err != nil {
-		return err
+		return t, err
 	}
-	for _, file := range files {
-		to := filepath.Join(s.dir, "objects", filepath.Base(filepath.Dir(file)))
-		if err := os.MkdirAll(to, 0o755); err != nil {
-			return err
-		}
-		if err := os.Rename(file, filepath.Join(to, filepath.Base(file))); err != nil {
-			return err
-		}
-	}
-	return nil
+	t.settings = append(t.settings,
+		setting{"remote.upstream.url", t.String()},
+		setting{"remote.upstream.promisor", "true"},
+		setting{"remote.upstream.partialCloneFilter", "blob:none"},
+	)
+	t.env = append(slices.Clone(t.env), "GIT_NO_LAZY_FETCH=0")
+	return t, r.clear()
 }

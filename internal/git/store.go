@@ -51,24 +51,41 @@ func (c *Client) OpenStore(dir string) (*Store, error) {
 		return nil, err
 	}
 	tmp := filepath.Join(dir, "tmp")
-	for _, sub := range []string{"commits", "trees", "tmp"} {
+	for _, sub := range []string{"commits", "trees", "tmp", "objects/info", "objects/pack"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, fmt.Errorf("cache: %w", err)
 		}
 	}
-	b, err := c.bare(dir)
-	if err != nil {
-		return nil, fmt.Errorf("cache: %w", err)
+	if err := checkOwner(dir); err != nil {
+		return nil, err
 	}
 	if err := sweep(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	b.env = []string{allocLimit}
-	s := &Store{bare: b, dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks}
+	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks}
 	if s.scratch, s.lock, err = makeScratch(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
+	// Git gets a directory that was made just now, and of the cache its objects
+	// alone: a file called config in there could name programs.
+	if s.bare, err = c.bare(filepath.Join(s.scratch, "pool")); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	s.bare.env = []string{allocLimit, "GIT_OBJECT_DIRECTORY=" + filepath.Join(dir, "objects")}
 	return s, nil
+}
+
+// checkOwner refuses a cache that others could put objects and records into.
+func checkOwner(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(sys.Uid) != os.Geteuid() || info.Mode().Perm()&0o002 != 0 {
+		return fmt.Errorf("cache: %s belongs to another user or may be written by everybody; name one of your own", dir)
+	}
+	return nil
 }
 
 // allocLimit is the largest file that git may hold in memory, of which it has

@@ -21,6 +21,9 @@ func WriteFile(path string, data []byte) (written bool, err error) {
 	} else if err != nil {
 		return false, fmt.Errorf("write %s: %w", path, err)
 	}
+	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
+		return false, fmt.Errorf("write %s: it is there, and is no regular file", path)
+	}
 	if now, err := os.ReadFile(target); err == nil && bytes.Equal(now, data) {
 		return false, nil
 	}

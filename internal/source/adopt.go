@@ -22,7 +22,7 @@ func (b *builder) adopt(ctx context.Context, p *place, tree string) error {
 		return err
 	}
 	want := make(map[string]git.Entry, len(entries))
-	for _, e := range entries {
+	for _, e := range withoutBytecode(entries) {
 		want[e.Path] = e
 	}
 	err = filepath.WalkDir(p.dir, func(name string, e fs.DirEntry, err error) error {
@@ -43,7 +43,7 @@ func (b *builder) adopt(ctx context.Context, p *place, tree string) error {
 	if err != nil {
 		return fmt.Errorf("%s is there, and %w; it is not overwritten: remove it, or name another source directory", p.dir, err)
 	}
-	s := &state{Source: b.Source, Dest: p.dest, Tree: tree}
+	s := &state{Source: b.Source, Dest: p.dest, Tree: tree, Inodes: []uint64{inode(p.dir)}}
 	if err := s.read(p.dir); err != nil {
 		return err
 	}

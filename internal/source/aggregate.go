@@ -30,6 +30,10 @@ func (b *builder) aggregate(ctx context.Context, d *lock.Destination) (*aggregat
 		if a, err = b.compute(ctx, d, tips); err != nil {
 			return nil, err
 		}
+		// What is remembered must be there: a later build asks no server.
+		if _, err := b.Store.List(ctx, a.tree); err != nil {
+			return nil, err
+		}
 		if err := b.Store.Remember(key, strings.Join(append([]string{a.tree}, a.bases...), " ")); err != nil {
 			return nil, err
 		}

@@ -123,6 +123,23 @@ func shapes() map[string]shape {
 				gitserver.Commit{Branch: "b", Files: map[string]string{"f": lines(60, map[int]string{5: "a", 30: "b2"}), "onlyb": "1"}})
 			return from(repo, ids[5], ids[6])
 		},
+		// The merge gives a directory that one side had long before.
+		"criss-cross and back": func(t testing.TB, srv *gitserver.Server, name string) []string {
+			t.Helper()
+			repo := srv.Repo(t, name)
+			p, q := lines(60, map[int]string{3: "p"}), lines(61, map[int]string{3: "q"})
+			both := map[string]string{"f": lines(60, map[int]string{5: "a", 30: "b"})}
+			ids := repo.Add(t,
+				gitserver.Commit{Branch: "main", Files: map[string]string{"f": lines(60, nil), "d/p": lines(60, nil), "d/q": lines(61, nil)}},
+				gitserver.Commit{Branch: "a", Parents: []string{":1"}, Files: map[string]string{"f": lines(60, map[int]string{5: "a"})}},
+				gitserver.Commit{Branch: "b", Parents: []string{":1"}, Files: map[string]string{"f": lines(60, map[int]string{30: "b"})}},
+				gitserver.Commit{Branch: "a", Parents: []string{":2", ":3"}, Files: both},
+				gitserver.Commit{Branch: "b", Parents: []string{":3", ":2"}, Files: both},
+				gitserver.Commit{Branch: "a", Parents: []string{":4"}, Files: map[string]string{"d/p": p, "d/q": q}},
+				gitserver.Commit{Branch: "a", Parents: []string{":6"}, Files: map[string]string{"d/q": lines(61, nil), "ours": "1"}},
+				gitserver.Commit{Branch: "b", Parents: []string{":5"}, Files: map[string]string{"d/q": q, "theirs": "1"}})
+			return from(repo, ids[6], ids[7])
+		},
 		"theirs has both": func(t testing.TB, srv *gitserver.Server, name string) []string {
 			t.Helper()
 			repo := srv.Repo(t, name)

@@ -53,6 +53,7 @@ func TestMaterialize_refused(t *testing.T) {
 	}{
 		{"submodule", gitserver.Commit{}, []string{"repos.lock.yaml:1: ./it: sub/module: submodules are not supported", "destination of its own"}},
 		{"lfs", gitserver.Commit{Branch: "main", Files: map[string]string{"big.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("0", 64) + "\nsize 12345\n"}}, []string{"big.bin is a Git LFS pointer"}},
+		{"lfs with line ends", gitserver.Commit{Branch: "main", Files: map[string]string{".gitattributes": "* text=auto eol=lf\n", "big.bin": "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("0", 64) + "\nsize 12345\n"}}, []string{"big.bin is a Git LFS pointer"}},
 		{"link to root", link("l", "/etc/passwd"), []string{"point out of the source directory", "l -> /etc/passwd"}},
 		{"link up", link("a/l", "../../../x"), []string{"a/l -> ../../../x"}},
 		{"link through", link("l", "d/../../.."), []string{"l -> d/../../.."}},
@@ -160,6 +161,15 @@ func TestMaterialize_conflict(t *testing.T) {
 	wantEmpty(t, src)
 	_, err = build(t, text(ids[4]))
 	wantError(t, err, "conflicts with oca refs/pull/1/head at "+ids[2][:7])
+}
+
+func TestMaterialize_staging(t *testing.T) {
+	t.Parallel()
+	for _, dest := range []string{"./.odyssey-staging", ".odyssey-staging/x"} {
+		src, err := build(t, entry(dest, "https://git.example/r.git "+strings.Repeat("ab", 20)))
+		wantError(t, err, "repos.lock.yaml:1: "+dest+": is a directory that a build itself uses")
+		wantEmpty(t, src)
+	}
 }
 
 // All destinations that fail are reported, and the good ones are there.

@@ -35,25 +35,46 @@ type state struct {
 	Source, Dest string
 	Tree         string
 	Commands     []string
-	Paths        []string // of files and links, sorted
-	Stats        []stat   // one each
+	// Inodes are those of the directory: of the one that is put there, and of the
+	// one that it replaces, for a run that was killed in between.
+	Inodes []uint64
+	Paths  []string // of files, links and directories, sorted
+	Stats  []stat   // one each
+	Files  int      // how many are none of the directories
 }
 
 // stat tells whether a file is the one that was written. The change time
-// cannot be set back.
+// cannot be set back. Of a directory it holds mode and owner alone.
 type stat struct {
-	Mode         uint32
+	Mode, UID    uint32
 	Ino          uint64
 	Size         int64
 	Mtime, Ctime int64 // nanoseconds
 }
 
 func statOf(info fs.FileInfo) stat {
-	s := stat{Mode: uint32(info.Mode()), Size: info.Size(), Mtime: info.ModTime().UnixNano()}
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.Ino, s.Ctime = sys.Ino, sys.Ctim.Nano()
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return stat{}
+	}
+	s := stat{Mode: uint32(info.Mode()), UID: sys.Uid}
+	if !info.IsDir() {
+		s.Size, s.Mtime, s.Ino, s.Ctime = info.Size(), info.ModTime().UnixNano(), sys.Ino, sys.Ctim.Nano()
 	}
 	return s
+}
+
+// inode is a directory's identity; 0 when there is none.
+func inode(dir string) uint64 {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return 0
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return sys.Ino
 }
 
 func (b *builder) places() string {
@@ -67,7 +88,7 @@ func (b *builder) place(d *lock.Destination) (*place, error) {
 	sum := sha256.Sum256([]byte(d.Clean()))
 	p := &place{b: b, dest: d.Clean(), record: filepath.Join(b.places(), hex.EncodeToString(sum[:8]))}
 	p.dir = filepath.Join(b.Source, p.dest)
-	if s := b.load(p.record); s != nil && s.Dest == p.dest {
+	if s := b.load(p.record); s != nil && s.Dest == p.dest && slices.Contains(s.Inodes, inode(p.dir)) {
 		p.state = s
 	}
 	return p, b.checkPlace(p)
@@ -123,15 +144,14 @@ func (p *place) inPlace(tree string, commands []string) (int, bool) {
 			return err
 		}
 		if e.IsDir() {
-			if e.Name() == "__pycache__" {
+			if e.Name() == bytecode {
 				if err := p.b.root.RemoveAll(filepath.Join(p.dest, strings.TrimPrefix(name, p.dir))); err != nil {
 					return err
 				}
 				return fs.SkipDir
 			}
-			return nil
 		}
-		rel := strings.TrimPrefix(name, p.dir+"/")
+		rel := relative(p.dir, name)
 		info, err := e.Info()
 		if err != nil {
 			return err
@@ -144,14 +164,25 @@ func (p *place) inPlace(tree string, commands []string) (int, bool) {
 		seen++
 		return nil
 	})
-	return seen, err == nil && same && seen == len(s.Paths)
+	return s.Files, err == nil && same && seen == len(s.Paths)
 }
+
+// bytecode is the directory that Python leaves behind wherever it runs. It is no
+// part of a build, not even where a repository has one.
+const bytecode = "__pycache__"
 
 // put moves a directory into place and notes what is in it. What was there
 // is gone only when the new one is in its place.
 func (p *place) put(dir, tree string, commands []string) error {
 	s := &state{Source: p.b.Source, Dest: p.dest, Tree: tree, Commands: commands}
 	if err := s.read(dir); err != nil {
+		return err
+	}
+	s.Inodes = []uint64{inode(dir)}
+	if p.state != nil {
+		s.Inodes = append(s.Inodes, inode(p.dir))
+	}
+	if err := p.save(s); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(p.dir), 0o755); err != nil {
@@ -168,9 +199,6 @@ func (p *place) put(dir, tree string, commands []string) error {
 	if err := os.Rename(dir, p.dir); err != nil {
 		return errors.Join(err, os.Rename(moved, p.dir))
 	}
-	if err := p.save(s); err != nil {
-		return err
-	}
 	return os.RemoveAll(old)
 }
 
@@ -182,14 +210,17 @@ func (s *state) read(dir string) error {
 	}
 	var files []file
 	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+		if err != nil {
 			return err
 		}
 		info, err := e.Info()
 		if err != nil {
 			return err
 		}
-		files = append(files, file{strings.TrimPrefix(name, dir+"/"), statOf(info)})
+		if !e.IsDir() {
+			s.Files++
+		}
+		files = append(files, file{relative(dir, name), statOf(info)})
 		return nil
 	})
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
@@ -218,8 +249,9 @@ func (p *place) save(s *state) error {
 }
 
 // removeGone removes the destinations that an earlier lock had put into the
-// source directory and this one has not.
-func (b *builder) removeGone(file *lock.File) error {
+// source directory and this one has not; of these only those that are in the way
+// of others, or all. What is there must be what was put there.
+func (b *builder) removeGone(file *lock.File, all bool) error {
 	records, err := os.ReadDir(b.places())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -230,7 +262,14 @@ func (b *builder) removeGone(file *lock.File) error {
 	for _, r := range records {
 		record := filepath.Join(b.places(), r.Name())
 		s := b.load(record)
-		if s == nil || file.Find(s.Dest) != nil {
+		if s == nil || file.Find(s.Dest) != nil || !all && !overlaps(file, s.Dest) {
+			continue
+		}
+		ours := slices.Contains(s.Inodes, inode(filepath.Join(b.Source, s.Dest)))
+		if err := os.Remove(record); err != nil {
+			return err
+		}
+		if !ours {
 			continue
 		}
 		if err := b.root.RemoveAll(s.Dest); err != nil {
@@ -241,10 +280,19 @@ func (b *builder) removeGone(file *lock.File) error {
 				break // not empty
 			}
 		}
-		if err := os.Remove(record); err != nil {
-			return err
-		}
 		b.done("remove", s.Dest, true, time.Now(), "not in the lock any more")
 	}
 	return nil
+}
+
+// overlaps reports whether a destination lies above or below one of a lock.
+func overlaps(file *lock.File, dest string) bool {
+	return slices.ContainsFunc(file.Destinations, func(d lock.Destination) bool {
+		return strings.HasPrefix(d.Clean()+"/", dest+"/") || strings.HasPrefix(dest+"/", d.Clean()+"/")
+	})
+}
+
+// relative is the path of what lies below a directory; "" for itself.
+func relative(dir, name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, dir), "/")
 }

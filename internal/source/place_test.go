@@ -66,6 +66,8 @@ func TestMaterialize_inPlace(t *testing.T) {
 			}
 			return os.Symlink("d", in("l"))
 		}, false},
+		{"mode of a directory", func() error { return os.Chmod(in("d"), 0o700) }, false},
+		{"one more directory", func() error { return os.Mkdir(in("d/evil"), 0o755) }, false},
 		{"more", func() error { return os.WriteFile(in("d/more"), nil, 0o644) }, false},
 		{"a link for a directory", func() error {
 			if err := os.Rename(in("d"), in("e")); err != nil {
@@ -147,6 +149,74 @@ func TestMaterialize_gone(t *testing.T) {
 	want := []string{".", "a", "a/x", "a/x/a", "b", "b/one", "b/one/a", "c", "c/a", "mine"}
 	if diff := cmp.Diff(strings.Join(want, " "), strings.Join(slices.Sorted(slices.Values(got)), " ")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What people put in the place of a destination is theirs: it is neither
+// overwritten nor removed.
+func TestMaterialize_theirs(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	commit := repo.URL + " " + repo.Commit(t, "main", map[string]string{"a": "1"})
+	src := t.TempDir()
+	o := options(t, t.TempDir(), src)
+	materialize(t, o, entry("./one", commit)+entry("./two", commit))
+	for _, name := range []string{"one", "two"} {
+		if err := os.RemoveAll(filepath.Join(src, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(src, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(src, name, "precious"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := files(t, src)
+	_, err := source.Materialize(t.Context(), parse(t, entry("./one", commit)), o)
+	wantError(t, err, "one is there, and holds other files")
+	if err := os.RemoveAll(filepath.Join(src, "one")); err != nil {
+		t.Fatal(err)
+	}
+	materialize(t, o, entry("./one", commit))
+	after := files(t, src)
+	if after["two/precious"] != before["two/precious"] || after["one/a"] == "" {
+		t.Errorf("%v", after)
+	}
+}
+
+// A build that fails removes nothing of an earlier lock.
+func TestMaterialize_failsFirst(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	id := repo.Commit(t, "main", map[string]string{"a": "1"})
+	src := t.TempDir()
+	o := options(t, t.TempDir(), src)
+	materialize(t, o, entry("./one", repo.URL+" "+id)+entry("./two", repo.URL+" "+id))
+	before := files(t, src)
+	_, err := source.Materialize(t.Context(), parse(t, entry("./one", srv.URL+"/none.git "+id)), o)
+	wantError(t, err, "./one: ")
+	if diff := cmp.Diff(before, files(t, src)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Bytecode that a repository has is left out, and the rest stays in place.
+func TestMaterialize_bytecode(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	text := entry("./it", repo.URL+" "+repo.Commit(t, "main", map[string]string{"m/a.py": "1", "m/__pycache__/a.pyc": "x"}))
+	src := t.TempDir()
+	o := options(t, t.TempDir(), src)
+	materialize(t, o, text)
+	if got := names(t, filepath.Join(src, "it", "m")); len(got) != 1 {
+		t.Errorf("got %q", got)
+	}
+	if report := materialize(t, o, text); !report.Destinations[0].InPlace {
+		t.Error("it was written again")
 	}
 }
 

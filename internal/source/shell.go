@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,10 +39,14 @@ func shellCommands(d *lock.Destination) ([]string, error) {
 	return nil, nil
 }
 
-// refuse refuses a lock with shell commands, unless they are allowed.
+// refuse refuses a lock with shell commands, unless they are allowed, and one
+// with the staging directory as a destination.
 func (b *builder) refuse(file *lock.File) error {
 	for i := range file.Destinations {
 		d := &file.Destinations[i]
+		if first, _, _ := strings.Cut(d.Clean(), "/"); first == stagingName {
+			return fault(file, d, "", "is a directory that a build itself uses")
+		}
 		commands, err := shellCommands(d)
 		if err != nil {
 			return fault(file, d, "", "%v", err)

@@ -79,7 +79,7 @@ func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, erro
 		return nil, err
 	}
 	defer unlock()
-	if err := b.removeGone(file); err != nil {
+	if err := b.removeGone(file, false); err != nil {
 		return nil, err
 	}
 	report := &Report{Destinations: make([]Destination, len(file.Destinations))}
@@ -98,7 +98,7 @@ func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, erro
 			report.Written += d.Files
 		}
 	}
-	return report, nil
+	return report, b.removeGone(file, true)
 }
 
 // Trees computes the tree of every destination, and the merge bases, and

@@ -30,6 +30,7 @@ func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, 
 	if err := checkEntries(entries); err != nil {
 		return err
 	}
+	entries = withoutBytecode(entries)
 	if err := b.checkLinks(ctx, d, entries); err != nil {
 		return err
 	}
@@ -76,6 +77,11 @@ func checkEntries(entries []git.Entry) error {
 	return nil
 }
 
+// withoutBytecode leaves out what Python would have made itself.
+func withoutBytecode(entries []git.Entry) []git.Entry {
+	return slices.DeleteFunc(entries, func(e git.Entry) bool { return strings.Contains("/"+e.Path, "/"+bytecode+"/") })
+}
+
 // isDotGit reports whether some file system takes a name for .git.
 func isDotGit(name string) bool {
 	name = strings.TrimRight(strings.ToLower(name), " .")
@@ -101,7 +107,7 @@ func (b *builder) writeTree(ctx context.Context, d *lock.Destination, tree strin
 		if err := b.Store.Checkout(ctx, tree, dir); err != nil {
 			return 0, err
 		}
-		return b.sizes(dir, files)
+		return checkedOut(dir, files)
 	}
 	parts := 1
 	if len(files) > few {
@@ -199,7 +205,9 @@ func (b *builder) writeFiles(ctx context.Context, d *lock.Destination, dir strin
 		if executable(files[i].Mode) {
 			mode = 0o755
 		}
-		*written += size
+		if *written += size; *written > maxBytes {
+			return fmt.Errorf("its files have more than %s", Size(maxBytes))
+		}
 		return writeFile(filepath.Join(dir, files[i].Path), mode, size, content, buffer)
 	})
 }
@@ -209,7 +217,22 @@ func executable(mode string) bool {
 	return strings.HasPrefix(mode, "100") && strings.IndexByte("1357", mode[3]) >= 0
 }
 
-const lfsPointer = "version https://git-lfs.github.com/spec/"
+const (
+	lfsPointer = "version https://git-lfs.github.com/spec/"
+	maxPointer = 1024 // bytes that a pointer has less than
+)
+
+// checkPointer refuses the content of a small file that stands for a large one.
+func checkPointer(name string, content []byte) error {
+	if !bytes.HasPrefix(content, []byte(lfsPointer)) {
+		return nil
+	}
+	return fmt.Errorf("%s is a Git LFS pointer, and LFS is not supported\n  commit the file itself, or fetch it in the image build", printable(filepath.Base(name)))
+}
+
+// maxBytes is the most that the files of a destination may have: a small
+// repository can hold a large file under a thousand names.
+const maxBytes = 32 << 30
 
 func writeFile(name string, mode os.FileMode, size int64, content io.Reader, buffer []byte) error {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
@@ -219,8 +242,8 @@ func writeFile(name string, mode os.FileMode, size int64, content io.Reader, buf
 	var n int
 	for err == nil && size > 0 {
 		n, err = io.ReadFull(content, buffer[:min(size, int64(len(buffer)))])
-		if err == nil && size < 1024 && bytes.HasPrefix(buffer[:n], []byte(lfsPointer)) {
-			err = fmt.Errorf("%s is a Git LFS pointer, and LFS is not supported\n  commit the file itself, or fetch it in the image build", printable(filepath.Base(name)))
+		if err == nil && size < maxPointer {
+			err = checkPointer(name, buffer[:n])
 		}
 		if err == nil {
 			_, err = f.Write(buffer[:n])
@@ -244,14 +267,25 @@ func (b *builder) writeLinks(ctx context.Context, dir string, links []git.Entry)
 	return nil
 }
 
-// sizes adds up the sizes of files that git has written.
-func (b *builder) sizes(dir string, files []git.Entry) (sum int64, err error) {
+// checkedOut looks at files that git has written, and adds up their sizes.
+func checkedOut(dir string, files []git.Entry) (sum int64, err error) {
 	for _, f := range files {
-		info, err := os.Lstat(filepath.Join(dir, f.Path))
+		name := filepath.Join(dir, f.Path)
+		info, err := os.Lstat(name)
 		if err != nil {
 			return 0, err
 		}
 		sum += info.Size()
+		if info.Size() >= maxPointer {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return 0, err
+		}
+		if err := checkPointer(name, data); err != nil {
+			return 0, err
+		}
 	}
 	return sum, nil
 }
