@@ -151,7 +151,7 @@ func (a *app) buildAll(ctx context.Context, status *cli.Status, o *buildOptions,
 	if o.python.cache != "" {
 		o.python.cache = filepath.Join(o.python.cache, "python")
 	}
-	if report.Python, err = a.python(ctx, status, &o.python, lockFile, files); err != nil {
+	if report.Python, err = a.python(ctx, status, &o.python, lockFile, files, dir); err != nil {
 		return nil, err
 	}
 	if file.Find("odoo") != nil {

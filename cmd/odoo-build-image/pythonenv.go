@@ -91,8 +91,12 @@ written back. It also answers to odoo-build-python-env.`,
 			if err := o.check(); err != nil {
 				return err
 			}
+			src, err := a.sourceDir(nil, 0)
+			if err != nil {
+				return err
+			}
 			status := cli.NewStatus(a.stderr, a.log.Quiet)
-			report, err := a.python(cmd.Context(), status, &o, args[0], o.requirements)
+			report, err := a.python(cmd.Context(), status, &o, args[0], o.requirements, src)
 			status.Finish()
 			if err != nil || !asJSON {
 				return err
@@ -106,12 +110,13 @@ written back. It also answers to odoo-build-python-env.`,
 	return cmd
 }
 
-// python makes the environment and says so.
-func (a *app) python(ctx context.Context, status *cli.Status, o *pythonFlags, lockFile string, files []string) (*python.Report, error) {
+// python makes the environment and says so. src is the directory of the
+// fetched sources.
+func (a *app) python(ctx context.Context, status *cli.Status, o *pythonFlags, lockFile string, files []string, src string) (*python.Report, error) {
 	env := a.environment()
 	report, err := python.Build(ctx, python.Options{
 		Python: env.python, Venv: env.venv, Lock: lockFile,
-		Requirements: files, Constraints: o.constraints, Overrides: o.overrides, BuildConstraints: o.build,
+		Requirements: files, Fetched: src, Constraints: o.constraints, Overrides: o.overrides, BuildConstraints: o.build,
 		Refresh: o.refresh, CompileBytecode: o.compile, Tool: o.tool, Cache: o.cache, Environ: a.environ,
 		Progress: func(phase, detail string) { status.Say("%-8s %-24s %s", "python", phase, detail) },
 	})

@@ -78,7 +78,7 @@ func newBuilder(ctx context.Context, o Options, work string) (*builder, error) {
 	}
 	b.report.Python = b.python.Version
 	b.asked, err = requirements.Normalize(requirements.Input{
-		Files: o.Requirements, Constraints: o.Constraints, Overrides: o.Overrides, Env: b.python.Markers, Environ: o.Environ,
+		Files: o.Requirements, Constraints: o.Constraints, Overrides: o.Overrides, Env: b.python.Markers, Environ: o.Environ, Fetched: fetched(o),
 	})
 	if err != nil {
 		return nil, err
@@ -253,4 +253,11 @@ func (b *builder) building() building {
 func (b *builder) write(name string, data []byte) (string, error) {
 	path := filepath.Join(b.work, name)
 	return path, os.WriteFile(path, data, 0o600)
+}
+
+func fetched(o Options) []string {
+	if o.Fetched == "" {
+		return nil
+	}
+	return []string{o.Fetched}
 }

@@ -31,6 +31,9 @@ type Options struct {
 	// Requirements are requirements files, Odoo's first. Without Refresh they
 	// are compared with the lock.
 	Requirements []string
+	// Fetched is the directory of sources that others wrote: requirements files
+	// in it have no variables and name no index. None when empty.
+	Fetched string
 	// Constraints bound versions and install nothing.
 	Constraints []string
 	// Overrides is the file of lines that replace others; none when empty.

@@ -62,6 +62,9 @@ func (v *virtualenv) lock() error {
 
 func (v *virtualenv) move() error {
 	if _, err := os.Lstat(v.aside); err == nil { // left by a run that was killed
+		if _, err := isVenv(v.dir); err != nil {
+			return err
+		}
 		if err := errors.Join(os.RemoveAll(v.dir), os.Rename(v.aside, v.dir)); err != nil {
 			return fmt.Errorf("bring back the environment before the run that was killed: %w", err)
 		}

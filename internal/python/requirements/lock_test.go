@@ -117,7 +117,7 @@ func TestParseLock_Faults(t *testing.T) {
 		"./x.whl":                           "is a place on this machine",
 		"https://example.com/x.zip":         "names no package",
 		"a==1 -C k=v":                       "a lock has no --config-settings",
-		"a==${V}":                           "l:1: the environment variable V is not set",
+		"a==${V}":                           "l:1: ${V}: variables are not expanded in this file",
 		"a==1 --hash=sha256:0":              "is no hash",
 		"a=1\nb=1":                          "l:2: after the name",
 		"a\xff":                             "l:1: is not UTF-8",

@@ -25,6 +25,7 @@ func (l logical) shown(part string) string {
 var (
 	commentText  = regexp.MustCompile(`(^|[\s\p{Z}]+)#.*$`)
 	variableText = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)
+	userinfo     = regexp.MustCompile(`://[^/\s]*@`)
 	secretName   = regexp.MustCompile(`(^|_)(TOKEN|PASSWORD|PASSWD|PASS|PWD|SECRET|KEY|APIKEY|CREDENTIALS?|AUTH|PAT)(_|$)`)
 )
 
@@ -96,6 +97,10 @@ func (l *logical) expand(environ map[string]string) error {
 	for _, found := range variableText.FindAllStringSubmatch(l.raw, -1) {
 		name, value := found[1], environ[found[1]]
 		switch {
+		case environ == nil:
+			return advise(fmt.Sprintf("%s: variables are not expanded in this file", found[0]), "write the value, or move the line into a file of your own")
+		case strings.HasPrefix(name, "PIP_"), strings.HasPrefix(name, "UV_"), userinfo.MatchString(value):
+			return advise(fmt.Sprintf("${%s} may hold credentials, and would be sent to whoever the line names", name), secretHint)
 		case secretName.MatchString(name):
 			return advise(fmt.Sprintf("${%s} would be written into the lock", name), secretHint)
 		case value == "":

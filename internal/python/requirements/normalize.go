@@ -3,6 +3,7 @@ package requirements
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,6 +18,11 @@ func Normalize(in Input) (*Result, error) {
 	for _, entry := range in.Environ {
 		if key, value, ok := strings.Cut(entry, "="); ok {
 			r.environ[key] = value
+		}
+	}
+	for _, dir := range in.Fetched {
+		if dir, err := filepath.EvalSymlinks(dir); err == nil {
+			r.fetched = append(r.fetched, dir)
 		}
 	}
 	for _, path := range in.Files {

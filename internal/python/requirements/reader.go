@@ -35,6 +35,7 @@ func (r role) String() string {
 type reader struct {
 	root    string // that files are named relative to; "" for none
 	environ map[string]string
+	fetched []string // directories of sources that others wrote, links resolved
 
 	lines   [overrides + 1][]Line
 	options []Option
@@ -86,6 +87,12 @@ func within(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
+// isFetched reports whether a file comes with sources that others wrote: its
+// last parent is itself, links resolved.
+func (r *reader) isFetched(s source) bool {
+	return slices.ContainsFunc(r.fetched, func(dir string) bool { return within(dir, s.parents[len(s.parents)-1]) })
+}
+
 // shown names a file in results: relative to the root, or as it was given.
 func (r *reader) shown(path string) string {
 	path = filepath.Clean(path)
@@ -117,7 +124,11 @@ func (r *reader) read(s source) {
 	}
 	text, faults := decode(data)
 	r.report(s, faults)
-	lines, faults := logicalLines(text, r.environ)
+	environ := r.environ
+	if r.isFetched(s) {
+		environ = nil
+	}
+	lines, faults := logicalLines(text, environ)
 	r.report(s, faults)
 	for _, l := range lines {
 		if len(r.faults) >= maxFaults || r.files > maxFiles || r.count > maxLines {
@@ -158,6 +169,8 @@ func (r *reader) statement(s source, l logical) error {
 		return r.include(s, l, st.constraint, bounds)
 	case len(st.options) > 0 && s.role == overrides:
 		return advise(st.options[0].Name+" has no place in an overrides file", "write it into a requirements file")
+	case len(st.options) > 0 && r.isFetched(s) && slices.ContainsFunc(st.options, Option.network):
+		return advise("a file of fetched sources names where packages come from", "write the option into a file of your own if you want that")
 	case st.line == nil:
 		r.options = append(r.options, st.options...)
 		return nil

@@ -5,6 +5,7 @@ package requirements
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nuobit/odyssey/internal/python/pep508"
 )
@@ -17,6 +18,9 @@ type Input struct {
 	Overrides   string             // the overrides file; "" for none
 	Env         pep508.Environment // the interpreter that markers are evaluated for
 	Environ     []string           // KEY=VALUE, for ${KEY} in the files
+	// Fetched are directories of sources that others wrote. Files below them have
+	// no variables, and name no index.
+	Fetched []string
 	// Root is the directory that files are named relative to in a Result, and
 	// that includes must not leave. "" names them as they were given, absolute
 	// ones by their last element.
@@ -51,6 +55,11 @@ type Option struct {
 	Name  string // long form, with the dashes: "--extra-index-url"
 	Value string // "" for one that takes none
 	Text  string // as it goes into the output
+}
+
+// network reports whether an option says which servers are asked or trusted.
+func (o Option) network() bool {
+	return slices.Contains([]string{"--index-url", "--extra-index-url", "--find-links", "--trusted-host", "--no-index"}, o.Name)
 }
 
 // Replaced is a line that gave way to an override.
