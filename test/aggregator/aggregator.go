@@ -3,13 +3,12 @@
 package aggregator
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/nuobit/odyssey/test/setup"
 )
 
 // find looks for the program once in a process.
@@ -38,32 +37,6 @@ func locate() (string, error) {
 	if program := os.Getenv("GITAGGREGATE"); program != "" {
 		return program, nil
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(cache, "odyssey", "test", "git-aggregator-4.1", "bin", "gitaggregate")
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	out, err := exec.Command(filepath.Join(root, "test", "setup.sh"), "gitaggregate").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("test/setup.sh gitaggregate: %w\n%s", err, out)
-	}
-	return program, nil
-}
-
-// moduleRoot is the directory of go.mod above the working directory.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", errors.New("no go.mod above the working directory")
+	dir, err := setup.Part("gitaggregate", "git-aggregator-4.1")
+	return filepath.Join(dir, "bin", "gitaggregate"), err
 }
