@@ -88,8 +88,8 @@ func nearCommand(cmd *cobra.Command, word string, err error) error {
 	for _, c := range cmd.Commands() {
 		names = append(names, c.Name())
 	}
-	if near := near.Names(word, names); len(near) > 0 {
-		return &cli.ExitError{Code: cli.ExitInvalid, Err: &cli.NoteError{Err: err, Note: "or was a command meant? near: " + strings.Join(near, ", ")}}
+	if meant := near.Names(word, names); len(meant) > 0 {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: &cli.NoteError{Err: err, Note: "or was a command meant? near: " + strings.Join(meant, ", ")}}
 	}
 	return err
 }

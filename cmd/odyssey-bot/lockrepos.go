@@ -145,7 +145,7 @@ func (a *app) trees(ctx context.Context, o *lockOptions, next *lock.File) error 
 		progress.Say("%s %s %s", e.Phase, e.Destination, e.Detail)
 	}})
 	progress.Finish()
-	return errors.Join(err, store.Close())
+	return errors.Join(err, store.Close()) //nolint:contextcheck // what is opened is closed, whatever ended the work
 }
 
 func (o *lockOptions) refresh() (lock.Refresh, error) {

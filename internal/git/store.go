@@ -71,7 +71,7 @@ func (c *Client) OpenStore(dir string) (*Store, error) {
 	if s.bare, err = c.bare(filepath.Join(s.scratch, "pool")); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s.bare.env = []string{allocLimit, "GIT_OBJECT_DIRECTORY=" + filepath.Join(dir, "objects")}
+	s.env = []string{allocLimit, "GIT_OBJECT_DIRECTORY=" + filepath.Join(dir, "objects")}
 	return s, nil
 }
 

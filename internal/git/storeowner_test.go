@@ -36,7 +36,7 @@ func TestFault_G3_CacheConfig(t *testing.T) {
 	}
 
 	open := t.TempDir()
-	if err := os.Chmod(open, 0o777); err != nil { //nolint:gosec // the fault that is tested
+	if err := os.Chmod(open, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := git.New(options()).OpenStore(open); err == nil || !strings.Contains(err.Error(), "may be written by everybody") {
