@@ -224,7 +224,7 @@ func TestStore_Fetch_retry(t *testing.T) {
 func mountSmall(t *testing.T, dir, size string) (resize func(size string)) {
 	t.Helper()
 	mount := func(flags uintptr, size string) error {
-		return syscall.Mount("tmpfs", dir, "tmpfs", flags, "size="+size)
+		return syscall.Mount("tmpfs", dir, "tmpfs", flags, "mode=0755,size="+size)
 	}
 	if err := mount(0, size); err != nil {
 		t.Skipf("no file system can be mounted here: %v", err)
