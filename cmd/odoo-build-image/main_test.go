@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -18,6 +17,7 @@ import (
 	"github.com/nuobit/odyssey/test/gitserver"
 	"github.com/nuobit/odyssey/test/pytools"
 	"github.com/nuobit/odyssey/test/standin"
+	"github.com/nuobit/odyssey/test/treetest"
 )
 
 func TestMain(m *testing.M) {
@@ -118,39 +118,13 @@ func with(files map[string]string, pairs ...string) map[string]string {
 
 func sameTree(ts *testscript.TestScript, neg bool, args []string) {
 	clitest.Need(ts, neg, len(args) == 2, "sametree A B")
-	if diff := cmp.Diff(describe(ts, args[0]), describe(ts, args[1])); diff != "" {
+	a, err := treetest.Describe(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := treetest.Describe(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if diff := cmp.Diff(a, b); diff != "" {
 		ts.Fatalf("%s (-) and %s (+) differ:\n%s", args[0], args[1], diff)
 	}
-}
-
-// describe is what is in a directory: mode and content of each file, and where
-// each link points to.
-func describe(ts *testscript.TestScript, root string) map[string]string {
-	all := map[string]string{}
-	root = ts.MkAbs(root)
-	ts.Check(filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(root, name)
-		info, err := e.Info()
-		switch {
-		case err != nil:
-			return err
-		case e.Name() == ".git":
-			return fs.SkipDir
-		case e.IsDir():
-			all[rel] = info.Mode().String()
-			return nil
-		case info.Mode()&fs.ModeSymlink != 0:
-			all[rel], err = os.Readlink(name)
-			return err
-		}
-		data, err := os.ReadFile(name)
-		all[rel] = fmt.Sprintf("%v %x", info.Mode(), sha256.Sum256(data))
-		return err
-	}))
-	return all
 }
 
 func absent(ts *testscript.TestScript, neg bool, args []string) {

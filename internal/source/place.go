@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nuobit/odyssey/internal/lock"
 )
 
@@ -35,12 +37,12 @@ type state struct {
 	Source, Dest string
 	Tree         string
 	Commands     []string
-	// Inodes are those of the directory: of the one that is put there, and of the
-	// one that it replaces, for a run that was killed in between.
-	Inodes []uint64
-	Paths  []string // of files, links and directories, sorted
-	Stats  []stat   // one each
-	Files  int      // how many are none of the directories
+	// Dirs are the directory that is put there, and the one that it replaces, for
+	// a run that was killed in between.
+	Dirs  []identity
+	Paths []string // of files, links and directories, sorted
+	Stats []stat   // one each
+	Files int      // how many are none of the directories
 }
 
 // stat tells whether a file is the one that was written. The change time
@@ -64,17 +66,24 @@ func statOf(info fs.FileInfo) stat {
 	return s
 }
 
-// inode is a directory's identity; 0 when there is none.
-func inode(dir string) uint64 {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return 0
+// identity tells a directory from any other that stood or will stand in its
+// place: numbers of inodes are given out again, times of birth are not.
+type identity struct {
+	Ino  uint64
+	Born int64 // nanoseconds; 0 where the file system does not tell
+}
+
+// identify returns a directory's identity; the zero value when there is none.
+func identify(dir string) identity {
+	var stat unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, dir, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_INO|unix.STATX_BTIME, &stat) != nil {
+		return identity{}
 	}
-	sys, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0
+	id := identity{Ino: stat.Ino}
+	if stat.Mask&unix.STATX_BTIME != 0 {
+		id.Born = stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)
 	}
-	return sys.Ino
+	return id
 }
 
 func (b *builder) places() string {
@@ -88,7 +97,7 @@ func (b *builder) place(d *lock.Destination) (*place, error) {
 	sum := sha256.Sum256([]byte(d.Clean()))
 	p := &place{b: b, dest: d.Clean(), record: filepath.Join(b.places(), hex.EncodeToString(sum[:8]))}
 	p.dir = filepath.Join(b.Source, p.dest)
-	if s := b.load(p.record); s != nil && s.Dest == p.dest && slices.Contains(s.Inodes, inode(p.dir)) {
+	if s := b.load(p.record); s != nil && s.Dest == p.dest && slices.Contains(s.Dirs, identify(p.dir)) {
 		p.state = s
 	}
 	return p, b.checkPlace(p)
@@ -178,9 +187,9 @@ func (p *place) put(dir, tree string, commands []string) error {
 	if err := s.read(dir); err != nil {
 		return err
 	}
-	s.Inodes = []uint64{inode(dir)}
+	s.Dirs = []identity{identify(dir)}
 	if p.state != nil {
-		s.Inodes = append(s.Inodes, inode(p.dir))
+		s.Dirs = append(s.Dirs, identify(p.dir))
 	}
 	if err := p.save(s); err != nil {
 		return err
@@ -265,7 +274,7 @@ func (b *builder) removeGone(file *lock.File, all bool) error {
 		if s == nil || file.Find(s.Dest) != nil || !all && !overlaps(file, s.Dest) {
 			continue
 		}
-		ours := slices.Contains(s.Inodes, inode(filepath.Join(b.Source, s.Dest)))
+		ours := slices.Contains(s.Dirs, identify(filepath.Join(b.Source, s.Dest)))
 		if err := os.Remove(record); err != nil {
 			return err
 		}

@@ -1,9 +1,7 @@
 package source_test
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/source"
 	"github.com/nuobit/odyssey/test/aggregator"
+	"github.com/nuobit/odyssey/test/treetest"
 )
 
 // options are those of a run with a cache of its own.
@@ -78,33 +77,10 @@ func aggregate(t testing.TB, text string) (dir string) {
 	return dir
 }
 
-// files describes what is below a directory, .git left out: mode and content of
-// each file, where each link points to.
+// files describes what is below a directory.
 func files(t testing.TB, root string) map[string]string {
 	t.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(root, name)
-		info, err := e.Info()
-		switch {
-		case err != nil:
-			return err
-		case e.Name() == ".git":
-			return fs.SkipDir
-		case e.IsDir():
-			all[rel] = info.Mode().String()
-			return nil
-		case info.Mode()&fs.ModeSymlink != 0:
-			all[rel], err = os.Readlink(name)
-			return err
-		}
-		data, err := os.ReadFile(name)
-		all[rel] = fmt.Sprintf("%v %x", info.Mode(), sha256.Sum256(data))
-		return err
-	})
+	all, err := treetest.Describe(root)
 	if err != nil {
 		t.Fatal(err)
 	}
