@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// inspector is a git that says what objects are, started when it is first
+// inspector is a git that says which objects there are, started when it is first
 // asked: a deployment asks some hundred times.
 type inspector struct {
 	mu  sync.Mutex
@@ -23,15 +23,17 @@ type inspector struct {
 // errMissing: the pool has no such object.
 var errMissing = errors.New("no such object")
 
-// inspect returns the id and the kind ("commit", "tree", "blob" or "tag") of
-// what a revision of gitrevisions(7) names.
-func (s *Store) inspect(ctx context.Context, revision string) (id, kind string, err error) {
+// inspect returns the id of what a revision of gitrevisions(7) names.
+func (s *Store) inspect(ctx context.Context, revision string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
 	i := &s.inspector
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.cmd == nil {
 		if err := i.start(s); err != nil { //nolint:contextcheck // git lives as long as the store
-			return "", "", err
+			return "", err
 		}
 	}
 	stop := context.AfterFunc(ctx, i.end)
@@ -40,15 +42,15 @@ func (s *Store) inspect(ctx context.Context, revision string) (id, kind string, 
 	if err != nil {
 		i.stop()
 		if ctx.Err() != nil {
-			return "", "", ctx.Err()
+			return "", ctx.Err()
 		}
-		return "", "", fmt.Errorf("git cat-file has ended: %w", err)
+		return "", fmt.Errorf("git cat-file has ended: %w", err)
 	}
 	words := strings.Fields(line)
 	if len(words) != 3 {
-		return "", "", fmt.Errorf("%s: %w", revision, errMissing)
+		return "", fmt.Errorf("%s: %w", revision, errMissing)
 	}
-	return words[0], words[1], nil
+	return words[0], nil
 }
 
 func (i *inspector) start(s *Store) error {

@@ -261,7 +261,7 @@ func (s *Store) TreeOf(ctx context.Context, commit string) (string, error) {
 	if err := checkIDs(commit); err != nil {
 		return "", err
 	}
-	tree, _, err := s.inspect(ctx, commit+"^{tree}")
+	tree, err := s.inspect(ctx, commit+"^{tree}")
 	if errors.Is(err, errMissing) {
 		return "", fmt.Errorf("no commit %s: %s", commit, damaged(s.dir))
 	}

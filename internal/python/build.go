@@ -61,9 +61,9 @@ type builder struct {
 	report   *Report
 }
 
-// newBuilder checks all that can be checked before anything is touched.
-func newBuilder(ctx context.Context, o Options, work string) (*builder, error) {
-	b := &builder{o: o, work: work, report: &Report{Built: []string{}, Changes: []Change{}, Warnings: []string{}, Refreshed: o.Refresh}}
+// examine finds the tool, asks the interpreter, and reads what is asked for.
+func examine(ctx context.Context, o Options) (*builder, error) {
+	b := &builder{o: o, report: &Report{Built: []string{}, Changes: []Change{}, Warnings: []string{}, Refreshed: o.Refresh}}
 	var err error
 	if b.uv, err = findUV(o); err != nil {
 		return nil, err
@@ -78,12 +78,22 @@ func newBuilder(ctx context.Context, o Options, work string) (*builder, error) {
 	}
 	b.report.Python = b.python.Version
 	b.asked, err = requirements.Normalize(requirements.Input{
-		Files: o.Requirements, Constraints: o.Constraints, Overrides: o.Overrides, Env: b.python.Markers, Environ: o.Environ, Fetched: fetched(o),
+		Files: o.Requirements, Constraints: o.Constraints, Overrides: o.Overrides, Env: b.python.Markers, Environ: o.Environ, Fetched: o.Fetched,
 	})
 	if err != nil {
 		return nil, err
 	}
 	b.report.Normalized, b.report.Markdown = b.asked.Text(), b.asked.Markdown()
+	return b, nil
+}
+
+// newBuilder checks all that can be checked before anything is touched.
+func newBuilder(ctx context.Context, o Options, work string) (*builder, error) {
+	b, err := examine(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	b.work = work
 	if err := b.readLock(); err != nil {
 		return nil, err
 	}
@@ -253,11 +263,4 @@ func (b *builder) building() building {
 func (b *builder) write(name string, data []byte) (string, error) {
 	path := filepath.Join(b.work, name)
 	return path, os.WriteFile(path, data, 0o600)
-}
-
-func fetched(o Options) []string {
-	if o.Fetched == "" {
-		return nil
-	}
-	return []string{o.Fetched}
 }

@@ -3,37 +3,17 @@ package python
 import (
 	"context"
 	"path/filepath"
-
-	"github.com/nuobit/odyssey/internal/python/requirements"
 )
 
 // Precheck finds what Build would find wrong before it installs anything: the
 // interpreter, the tool, the files that are there already and the lock. Files of
 // o.Requirements that come only with the sources are left out of o.
 func Precheck(ctx context.Context, o Options) error {
-	if _, err := findUV(o); err != nil {
-		return err
-	}
-	name := o.Python
-	if name == "" {
-		name = "python3"
-	}
-	python, err := Query(ctx, name, o.Environ)
-	if err != nil {
-		return err
-	}
-	_, err = requirements.Normalize(requirements.Input{
-		Files: o.Requirements, Constraints: o.Constraints, Overrides: o.Overrides, Env: python.Markers, Environ: o.Environ,
-	})
+	b, err := examine(ctx, o)
 	if err != nil || o.Refresh {
 		return err
 	}
-	locked, _, err := readLock(o, python)
-	if err != nil {
-		return err
-	}
-	_, err = locked.Active(python.Markers)
-	return err
+	return b.readLock()
 }
 
 // RunScript runs a script by an environment's Python, outside of its directory,

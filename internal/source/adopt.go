@@ -29,7 +29,7 @@ func (b *builder) adopt(ctx context.Context, p *place, tree string) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		rel := strings.TrimPrefix(name, p.dir+"/")
+		rel := relative(p.dir, name)
 		entry, known := want[rel]
 		delete(want, rel)
 		if !known || !b.isEntry(filepath.Join(p.dest, rel), e, entry) {

@@ -16,8 +16,9 @@ import (
 // aggregate is the tree that a destination's merges give.
 type aggregate struct {
 	tree    string
-	bases   []string // of each merge with those before it; "" for the first, and where there are several
-	fetched int64    // bytes
+	bases   []string    // of each merge with those before it; "" for the first, and where there are several
+	fetched int64       // bytes
+	entries []git.Entry // of the tree; nil when it was known from an earlier build
 }
 
 // aggregate fetches what a destination's tree needs and computes the tree.
@@ -31,7 +32,7 @@ func (b *builder) aggregate(ctx context.Context, d *lock.Destination) (*aggregat
 			return nil, err
 		}
 		// What is remembered must be there: a later build asks no server.
-		if _, err := b.Store.List(ctx, a.tree); err != nil {
+		if a.entries, err = b.Store.List(ctx, a.tree); err != nil {
 			return nil, err
 		}
 		if err := b.Store.Remember(key, strings.Join(append([]string{a.tree}, a.bases...), " ")); err != nil {

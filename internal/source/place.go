@@ -22,11 +22,10 @@ import (
 
 // place is where a destination goes, and what was written there.
 type place struct {
-	b      *builder
-	dest   string // cleaned path below the source directory
-	dir    string // absolute
-	record string // the file in the cache that holds the state
-	state  *state // what that says; nil when there is none
+	b     *builder
+	dest  string // cleaned path below the source directory
+	dir   string // absolute
+	state *state // what is known of it; nil when there is none
 	// foreign: something is there, and the cache does not know of it.
 	foreign bool
 }
@@ -94,13 +93,33 @@ func (b *builder) places() string {
 // place returns a destination's place. It refuses one that is something else
 // already.
 func (b *builder) place(d *lock.Destination) (*place, error) {
-	sum := sha256.Sum256([]byte(d.Clean()))
-	p := &place{b: b, dest: d.Clean(), record: filepath.Join(b.places(), hex.EncodeToString(sum[:8]))}
-	p.dir = filepath.Join(b.Source, p.dest)
-	if s := b.load(p.record); s != nil && s.Dest == p.dest && slices.Contains(s.Dirs, identify(p.dir)) {
+	p := &place{b: b, dest: d.Clean(), dir: filepath.Join(b.Source, d.Clean())}
+	if s := b.records[p.dest]; s != nil && slices.Contains(s.Dirs, identify(p.dir)) {
 		p.state = s
 	}
 	return p, b.checkPlace(p)
+}
+
+// record is the file in the cache that holds the state of a destination.
+func (b *builder) record(dest string) string {
+	sum := sha256.Sum256([]byte(dest))
+	return filepath.Join(b.places(), hex.EncodeToString(sum[:8]))
+}
+
+// loadRecords reads what earlier runs have put into the source directory.
+func (b *builder) loadRecords() error {
+	b.records = map[string]*state{}
+	files, err := os.ReadDir(b.places())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, f := range files {
+		name := filepath.Join(b.places(), f.Name())
+		if s := b.load(name); s != nil && b.record(s.Dest) == name {
+			b.records[s.Dest] = s
+		}
+	}
+	return err
 }
 
 // load reads a record; nil when it is none of this source directory.
@@ -152,15 +171,13 @@ func (p *place) inPlace(tree string, commands []string) (int, bool) {
 		if err != nil {
 			return err
 		}
-		if e.IsDir() {
-			if e.Name() == bytecode {
-				if err := p.b.root.RemoveAll(filepath.Join(p.dest, strings.TrimPrefix(name, p.dir))); err != nil {
-					return err
-				}
-				return fs.SkipDir
-			}
-		}
 		rel := relative(p.dir, name)
+		if e.IsDir() && e.Name() == bytecode {
+			if err := p.b.root.RemoveAll(filepath.Join(p.dest, rel)); err != nil {
+				return err
+			}
+			return fs.SkipDir
+		}
 		info, err := e.Info()
 		if err != nil {
 			return err
@@ -240,16 +257,17 @@ func (s *state) read(dir string) error {
 }
 
 func (p *place) save(s *state) error {
-	if err := os.MkdirAll(filepath.Dir(p.record), 0o755); err != nil {
+	record := p.b.record(p.dest)
+	if err := os.MkdirAll(filepath.Dir(record), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(p.record), "new-")
+	f, err := os.CreateTemp(filepath.Dir(record), "new-")
 	if err != nil {
 		return err
 	}
 	err = errors.Join(gob.NewEncoder(f).Encode(s), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), p.record)
+		err = os.Rename(f.Name(), record)
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
@@ -261,35 +279,27 @@ func (p *place) save(s *state) error {
 // source directory and this one has not; of these only those that are in the way
 // of others, or all. What is there must be what was put there.
 func (b *builder) removeGone(file *lock.File, all bool) error {
-	records, err := os.ReadDir(b.places())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, r := range records {
-		record := filepath.Join(b.places(), r.Name())
-		s := b.load(record)
-		if s == nil || file.Find(s.Dest) != nil || !all && !overlaps(file, s.Dest) {
+	for dest, s := range b.records {
+		if file.Find(dest) != nil || !all && !overlaps(file, dest) {
 			continue
 		}
-		ours := slices.Contains(s.Dirs, identify(filepath.Join(b.Source, s.Dest)))
-		if err := os.Remove(record); err != nil {
+		ours := slices.Contains(s.Dirs, identify(filepath.Join(b.Source, dest)))
+		if err := os.Remove(b.record(dest)); err != nil {
 			return err
 		}
+		delete(b.records, dest)
 		if !ours {
 			continue
 		}
-		if err := b.root.RemoveAll(s.Dest); err != nil {
+		if err := b.root.RemoveAll(dest); err != nil {
 			return err
 		}
-		for parent := filepath.Dir(s.Dest); parent != "."; parent = filepath.Dir(parent) {
+		for parent := filepath.Dir(dest); parent != "."; parent = filepath.Dir(parent) {
 			if b.root.Remove(parent) != nil {
 				break // not empty
 			}
 		}
-		b.done("remove", s.Dest, true, time.Now(), "not in the lock any more")
+		b.done("remove", dest, true, time.Now(), "not in the lock any more")
 	}
 	return nil
 }

@@ -66,7 +66,8 @@ type builder struct {
 	root    *os.Root // the source directory
 	staging string   // below Source, for what is being written
 	writers chan struct{}
-	urls    sync.Map // URL to *sync.Mutex: one fetch at a time
+	records map[string]*state // of the source directory, by destination
+	urls    sync.Map          // URL to *sync.Mutex: one fetch at a time
 }
 
 // Materialize writes every destination of a lock below the source directory,
@@ -79,7 +80,7 @@ func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, erro
 		return nil, err
 	}
 	defer unlock()
-	if err := b.removeGone(file, false); err != nil {
+	if err := errors.Join(b.loadRecords(), b.removeGone(file, false)); err != nil {
 		return nil, err
 	}
 	report := &Report{Destinations: make([]Destination, len(file.Destinations))}

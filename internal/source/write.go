@@ -23,15 +23,22 @@ import (
 // place.
 func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, commands []string, p *place, report *Destination) error {
 	start := time.Now()
-	entries, err := b.Store.List(ctx, a.tree)
-	if err != nil {
-		return err
+	entries, err := a.entries, error(nil)
+	if entries == nil {
+		if entries, err = b.Store.List(ctx, a.tree); err != nil {
+			return err
+		}
 	}
 	if err := checkEntries(entries); err != nil {
 		return err
 	}
 	entries = withoutBytecode(entries)
-	if err := b.checkLinks(ctx, d, entries); err != nil {
+	files, links := split(entries)
+	targets, err := b.linkTargets(ctx, links)
+	if err != nil {
+		return err
+	}
+	if err := checkLinks(d, links, targets); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp(b.staging, "tree-")
@@ -42,7 +49,19 @@ func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, 
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	if report.Bytes, err = b.writeTree(ctx, d, a.tree, entries, dir); err != nil {
+	if err := makeDirs(dir, entries); err != nil {
+		return err
+	}
+	attributes, err := b.Store.Attributes(ctx, entries)
+	if err != nil {
+		return err
+	}
+	if git.Converts(attributes) {
+		report.Bytes, err = b.checkOut(ctx, a.tree, files, dir)
+	} else if report.Bytes, err = b.writeAll(ctx, d, files, dir); err == nil {
+		err = writeLinks(dir, links, targets)
+	}
+	if err != nil {
 		return err
 	}
 	report.Files = len(entries)
@@ -92,26 +111,14 @@ func isDotGit(name string) bool {
 // few is the number of files that a second process is not worth the while for.
 const few = 2000
 
-// writeTree writes the entries below dir: directories, files, then links, so
-// that no file is ever written through a link. It returns the bytes written.
-func (b *builder) writeTree(ctx context.Context, d *lock.Destination, tree string, entries []git.Entry, dir string) (int64, error) {
-	attributes, err := b.Store.Attributes(ctx, entries)
-	if err != nil {
-		return 0, err
-	}
-	files, links := split(entries)
-	if err := makeDirs(dir, entries); err != nil {
-		return 0, err
-	}
-	if git.Converts(attributes) {
-		if err := b.Store.Checkout(ctx, tree, dir); err != nil {
-			return 0, err
-		}
-		return checkedOut(dir, files)
-	}
+// writeAll writes files below dir, where the directories are there and the links
+// are not, so that no file is ever written through one. It returns the bytes
+// written.
+func (b *builder) writeAll(ctx context.Context, d *lock.Destination, files []git.Entry, dir string) (int64, error) {
 	parts := 1
 	if len(files) > few {
 		parts = cap(b.writers)
+		var err error
 		if files, err = b.inPackOrder(files); err != nil {
 			return 0, err
 		}
@@ -133,16 +140,12 @@ func (b *builder) writeTree(ctx context.Context, d *lock.Destination, tree strin
 	for _, n := range written {
 		sum += n
 	}
-	return sum, b.writeLinks(ctx, dir, links)
+	return sum, nil
 }
 
 // inPackOrder sorts files so that git reads them with the least work.
 func (b *builder) inPackOrder(files []git.Entry) ([]git.Entry, error) {
-	ids := make([]string, len(files))
-	for i := range files {
-		ids[i] = files[i].ID
-	}
-	order, err := b.Store.PackOrder(ids)
+	order, err := b.Store.PackOrder(ids(files))
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +154,14 @@ func (b *builder) inPackOrder(files []git.Entry) ([]git.Entry, error) {
 		sorted[i] = files[number]
 	}
 	return sorted, nil
+}
+
+func ids(entries []git.Entry) []string {
+	all := make([]string, len(entries))
+	for i := range entries {
+		all[i] = entries[i].ID
+	}
+	return all
 }
 
 func split(entries []git.Entry) (files, links []git.Entry) {
@@ -189,15 +200,11 @@ func makeDirs(root string, entries []git.Entry) error {
 
 // writeFiles writes regular files and adds up their bytes.
 func (b *builder) writeFiles(ctx context.Context, d *lock.Destination, dir string, files []git.Entry, written *int64) error {
-	ids := make([]string, len(files))
-	for i := range files {
-		ids[i] = files[i].ID
-	}
-	if len(ids) == 0 {
+	if len(files) == 0 {
 		return nil
 	}
 	buffer := make([]byte, 64<<10)
-	return b.Store.Blobs(ctx, ids, func(i int, size int64, content io.Reader) error {
+	return b.Store.Blobs(ctx, ids(files), func(i int, size int64, content io.Reader) error {
 		if i%500 == 499 {
 			b.say("write", d.Path, "%d files", i+1)
 		}
@@ -254,11 +261,7 @@ func writeFile(name string, mode os.FileMode, size int64, content io.Reader, buf
 }
 
 // writeLinks makes the symbolic links of a tree, whose targets were checked.
-func (b *builder) writeLinks(ctx context.Context, dir string, links []git.Entry) error {
-	targets, err := b.linkTargets(ctx, links)
-	if err != nil {
-		return err
-	}
+func writeLinks(dir string, links []git.Entry, targets []string) error {
 	for i, l := range links {
 		if err := os.Symlink(targets[i], filepath.Join(dir, l.Path)); err != nil {
 			return err
@@ -267,8 +270,12 @@ func (b *builder) writeLinks(ctx context.Context, dir string, links []git.Entry)
 	return nil
 }
 
-// checkedOut looks at files that git has written, and adds up their sizes.
-func checkedOut(dir string, files []git.Entry) (sum int64, err error) {
+// checkOut has git write a tree whose attributes convert contents, looks at its
+// files, and adds up their sizes.
+func (b *builder) checkOut(ctx context.Context, tree string, files []git.Entry, dir string) (sum int64, err error) {
+	if err := b.Store.Checkout(ctx, tree, dir); err != nil {
+		return 0, err
+	}
 	for _, f := range files {
 		name := filepath.Join(dir, f.Path)
 		info, err := os.Lstat(name)
@@ -299,11 +306,7 @@ func (b *builder) linkTargets(ctx context.Context, links []git.Entry) ([]string,
 	if len(links) == 0 {
 		return targets, nil
 	}
-	ids := make([]string, len(links))
-	for i := range links {
-		ids[i] = links[i].ID
-	}
-	err := b.Store.Blobs(ctx, ids, func(i int, size int64, content io.Reader) error {
+	err := b.Store.Blobs(ctx, ids(links), func(i int, size int64, content io.Reader) error {
 		if size >= maxTarget || size == 0 {
 			return fmt.Errorf("%s is a link with a target of %d bytes", printable(links[i].Path), size)
 		}
@@ -315,12 +318,7 @@ func (b *builder) linkTargets(ctx context.Context, links []git.Entry) ([]string,
 }
 
 // checkLinks refuses links that leave the source directory.
-func (b *builder) checkLinks(ctx context.Context, d *lock.Destination, entries []git.Entry) error {
-	_, links := split(entries)
-	targets, err := b.linkTargets(ctx, links)
-	if err != nil {
-		return err
-	}
+func checkLinks(d *lock.Destination, links []git.Entry, targets []string) error {
 	var out []string
 	for i, l := range links {
 		if !staysInside(path.Join(d.Clean(), path.Dir(l.Path)), targets[i]) {

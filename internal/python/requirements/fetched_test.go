@@ -34,12 +34,12 @@ func TestFault_T1_FetchedRequirements(t *testing.T) {
 		{"includes.txt", "-r src/odoo/requirements.txt", "variables are not expanded in this file"},
 	} {
 		file := write(test.file, test.text)
-		_, err := requirements.Normalize(requirements.Input{Files: []string{file}, Environ: environ, Fetched: []string{filepath.Join(dir, "src")}})
+		_, err := requirements.Normalize(requirements.Input{Files: []string{file}, Environ: environ, Fetched: filepath.Join(dir, "src")})
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", test.text, err)
 		}
 	}
-	result, err := requirements.Normalize(requirements.Input{Files: []string{write("fine.txt", "foo==${VERSION}")}, Environ: environ, Fetched: []string{filepath.Join(dir, "src")}})
+	result, err := requirements.Normalize(requirements.Input{Files: []string{write("fine.txt", "foo==${VERSION}")}, Environ: environ, Fetched: filepath.Join(dir, "src")})
 	if err != nil || result.Text() != "foo==1.0\n" {
 		t.Errorf("%v, %v", result, err)
 	}

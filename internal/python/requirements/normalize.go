@@ -20,10 +20,8 @@ func Normalize(in Input) (*Result, error) {
 			r.environ[key] = value
 		}
 	}
-	for _, dir := range in.Fetched {
-		if dir, err := filepath.EvalSymlinks(dir); err == nil {
-			r.fetched = append(r.fetched, dir)
-		}
+	if dir, err := filepath.EvalSymlinks(in.Fetched); err == nil && in.Fetched != "" {
+		r.fetched = dir
 	}
 	for _, path := range in.Files {
 		r.top(path, installs)

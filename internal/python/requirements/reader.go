@@ -35,7 +35,7 @@ func (r role) String() string {
 type reader struct {
 	root    string // that files are named relative to; "" for none
 	environ map[string]string
-	fetched []string // directories of sources that others wrote, links resolved
+	fetched string // the directory of sources that others wrote, links resolved; "" for none
 
 	lines   [overrides + 1][]Line
 	options []Option
@@ -90,7 +90,7 @@ func within(dir, path string) bool {
 // isFetched reports whether a file comes with sources that others wrote: its
 // last parent is itself, links resolved.
 func (r *reader) isFetched(s source) bool {
-	return slices.ContainsFunc(r.fetched, func(dir string) bool { return within(dir, s.parents[len(s.parents)-1]) })
+	return r.fetched != "" && within(r.fetched, s.parents[len(s.parents)-1])
 }
 
 // shown names a file in results: relative to the root, or as it was given.

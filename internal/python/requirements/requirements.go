@@ -18,9 +18,9 @@ type Input struct {
 	Overrides   string             // the overrides file; "" for none
 	Env         pep508.Environment // the interpreter that markers are evaluated for
 	Environ     []string           // KEY=VALUE, for ${KEY} in the files
-	// Fetched are directories of sources that others wrote. Files below them have
-	// no variables, and name no index.
-	Fetched []string
+	// Fetched is the directory of sources that others wrote: files below it have
+	// no variables, and name no index. None when empty.
+	Fetched string
 	// Root is the directory that files are named relative to in a Result, and
 	// that includes must not leave. "" names them as they were given, absolute
 	// ones by their last element.
