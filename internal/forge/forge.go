@@ -107,9 +107,15 @@ type Edit struct {
 	State       State // Open or Closed
 }
 
-// Comment is a comment on a pull request.
+// Comment is a comment on a pull request or an issue.
 type Comment struct {
-	ID     int64
-	Author string
-	Body   string
+	ID      int64
+	Number  int64  // of the pull request or issue
+	OnPull  bool   // it is a pull request
+	Author  string // login
+	Bot     bool   // the forge says that the author is no human
+	Body    string
+	URL     string
+	Created time.Time
+	Updated time.Time // of its text; Created when it was never edited
 }

@@ -1,0 +1,85 @@
+package forge
+
+import "errors"
+
+// ErrSignature: a webhook's delivery is not signed by who knows the secret, or
+// was sent to another forge's route.
+var ErrSignature = errors.New("the delivery is not signed as it should be")
+
+// EventKind says what an Event tells of.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventIgnored     EventKind = ""             // nothing that the bot acts on
+	EventPing        EventKind = "ping"         // the webhook was set up
+	EventPush        EventKind = "push"         // a branch has another head
+	EventPullRequest EventKind = "pull_request" // one was opened, closed, merged or edited
+	EventComment     EventKind = "comment"      // a new comment on a pull request or an issue
+	EventRepository  EventKind = "repository"   // one was made, renamed, or given to the bot
+)
+
+// Event is what a delivery of a webhook tells, after its signature was checked.
+// What it says may be old or wrong by now: who acts on it asks the forge.
+type Event struct {
+	Kind     EventKind
+	Delivery string // id; the same when the forge sends it again, if the forge does
+	Type     string // the forge's own word: "issue_comment"
+	Repo     Name
+	Sender   string // login of who caused it
+	Branch   string // of EventPush: its name without refs/heads/; "" of a tag
+	Head     string // of EventPush: the new head; of a pull request and a comment on one: its head then. "" when the delivery does not say
+	Number   int64  // of the pull request or issue
+	Comment  Comment
+}
+
+// Permission is what a user may do in a repository.
+type Permission int
+
+// The permissions, each containing those before it.
+const (
+	MayNothing Permission = iota
+	MayRead
+	MayWrite
+	MayAdminister
+)
+
+// Reaction is an emoji below a comment.
+type Reaction string
+
+// The reactions that the bot uses.
+const (
+	Seen     Reaction = "eyes"     // taken
+	Done     Reaction = "rocket"   // done
+	Confused Reaction = "confused" // refused or failed; a reply says why
+)
+
+// Issue is an issue that is no pull request.
+type Issue struct {
+	Number int64
+	Author string // login
+	URL    string
+	Title  string
+	Body   string
+	State  State // Open or Closed
+}
+
+// RepositoryQuery says which repositories to list: those of an owner
+// (organisation or user), those with a topic, or those with both. One of the
+// two is set.
+type RepositoryQuery struct{ Owner, Topic string }
+
+// CommentPage is the comments of a whole repository since a time.
+type CommentPage struct {
+	Comments []Comment // the oldest first
+	More     bool      // there are more than the driver reads at once; ask again from the last one's Updated
+}
+
+// NewIssue is an issue to be opened.
+type NewIssue struct {
+	Title, Body string
+	Labels      []string // created when the repository lacks them
+}
+
+// Edited reports whether the text was changed after it was written.
+func (c Comment) Edited() bool { return c.Updated.After(c.Created) }
