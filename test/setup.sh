@@ -10,6 +10,10 @@
 #                 one to use instead
 #   pytools       uv, pip, pip-tools and packaging in another one, pytools
 #   addonwheels   the wheels of some real Odoo addons, addonwheels
+#   chromium      Chromium, to look at the status pages; $CHROMIUM names another
+#                 browser of its family to use instead
+#   postgres      PostgreSQL; $POSTGRES_BIN names the directory of another one's
+#                 programs to use instead
 #
 # The cache is ${XDG_CACHE_HOME:-$HOME/.cache}/odyssey/test.
 # Debian packages are installed as root or by sudo. Nothing else of the system
@@ -178,13 +182,43 @@ setup_addonwheels() {
     once "$dir" 'addonwheels.txt addonwheels-py2.txt' check_addonwheels make_addonwheels
 }
 
+setup_chromium() {
+    if [[ -n ${CHROMIUM:-} ]]; then
+        command -v "$CHROMIUM" >/dev/null || die "CHROMIUM is $CHROMIUM, which is no program"
+        return
+    fi
+    command -v chromium >/dev/null && return
+    apt_install chromium fonts-dejavu-core
+    command -v chromium >/dev/null || die "there is no chromium on the PATH although the Debian package chromium is installed"
+}
+
+# has_postgres tells whether there is PostgreSQL, and root has a user to run it.
+has_postgres() {
+    local initdb
+    ((EUID != 0)) || id postgres >/dev/null 2>&1 || return
+    for initdb in /usr/lib/postgresql/*/bin/initdb; do
+        [[ ! -x $initdb ]] || return 0
+    done
+    command -v initdb >/dev/null
+}
+
+setup_postgres() {
+    if [[ -n ${POSTGRES_BIN:-} ]]; then
+        [[ -x $POSTGRES_BIN/initdb ]] || die "POSTGRES_BIN is $POSTGRES_BIN, which has no initdb"
+        return
+    fi
+    has_postgres && return
+    apt_install postgresql
+    has_postgres || die "there is no initdb although the Debian package postgresql is installed"
+}
+
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools addonwheels
+(($#)) || set -- cc gitaggregate pytools addonwheels chromium postgres
 for part; do
     case $part in
-    cc | gitaggregate | pytools | addonwheels) "setup_$part" ;;
+    cc | gitaggregate | pytools | addonwheels | chromium | postgres) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done

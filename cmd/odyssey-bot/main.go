@@ -17,6 +17,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	app := &app{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	root := app.root()
 	root.SetContext(ctx)

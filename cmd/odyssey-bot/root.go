@@ -25,7 +25,8 @@ repos.yaml, as git-aggregator reads it, and pins them in repos.lock.yaml.`,
 		Example: `  odyssey-bot lock-repos                     # lock what repos.yaml declares
   odyssey-bot lock-repos --refresh ./odoo    # move one destination
   odyssey-bot plan                           # what would be proposed?
-  odyssey-bot run --config odyssey.yaml      # propose it`,
+  odyssey-bot run --config odyssey.yaml      # propose it, once
+  odyssey-bot serve --config odyssey.yaml    # propose it, from now on`,
 		Version: cli.Version(),
 		// Not all commands log, but none takes a flag that says nothing.
 		PersistentPreRunE: func(*cobra.Command, []string) error {
@@ -36,7 +37,7 @@ repos.yaml, as git-aggregator reads it, and pins them in repos.lock.yaml.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	a.log.Register(root)
-	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.config(), a.schema())
+	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.serve(), a.jobs(), a.config(), a.schema())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		cli.Parent(completion).Example = `  source <(odyssey-bot completion bash)`

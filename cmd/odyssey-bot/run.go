@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,10 +16,8 @@ import (
 	"github.com/nuobit/odyssey/internal/cli/gitflags"
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
-	"github.com/nuobit/odyssey/internal/forge/gitea"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
-	"github.com/nuobit/odyssey/internal/near"
 )
 
 type runOptions struct {
@@ -78,12 +76,11 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	for _, warning := range server.Warnings {
 		log.Warn("unwise configuration", "warning", warning)
 	}
-	b, err := a.newBot(&server, o)
+	b, err := a.newBot(&server, o.config, o.jobs, log)
 	if err != nil {
 		return err
 	}
-	b.Log = log
-	repos, err := selectRepos(&server, o)
+	repos, err := selectRepos(ctx, &server, o)
 	if err != nil {
 		return err
 	}
@@ -113,7 +110,7 @@ const longest = 15 * time.Minute
 func refreshOne(ctx context.Context, b *bot.Bot, w watched) ([]bot.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	return b.Run(ctx, w.forge, w.name)
+	return b.Run(ctx, w.forge, w.name, bot.Demand{})
 }
 
 // conditional makes of what a dry run took as done what would be done.
@@ -138,13 +135,13 @@ func hint(err error) string {
 	return ""
 }
 
-func (a *app) newBot(server *config.Server, o *runOptions) (*bot.Bot, error) {
-	if o.jobs < 1 {
-		return nil, cli.Usagef("--jobs is %d; it must be at least 1", o.jobs)
+func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Logger) (*bot.Bot, error) {
+	if jobs < 1 {
+		return nil, cli.Usagef("--jobs is %d; it must be at least 1", jobs)
 	}
 	policy, err := gitname.Bot(server.Git.Allow)
 	if err != nil {
-		return nil, cli.Usagef("%s: %w", o.config, err)
+		return nil, cli.Usagef("%s: %w", file, err)
 	}
 	credentials, err := gitflags.CredentialsFile(server.Git.CredentialsFile)
 	if err != nil {
@@ -154,7 +151,8 @@ func (a *app) newBot(server *config.Server, o *runOptions) (*bot.Bot, error) {
 		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ}),
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
-		Jobs:     o.jobs,
+		Jobs:     jobs,
+		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
 	}, nil
@@ -171,42 +169,30 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // selectRepos lists the repositories of the configuration, or those of --repo.
-func selectRepos(server *config.Server, o *runOptions) ([]watched, error) {
-	var all []string
-	for _, f := range server.Forges {
-		all = append(all, f.Repositories...)
-	}
-	for _, repo := range o.repos {
-		if !slices.Contains(all, repo) {
-			hint := ""
-			if names := near.Names(repo, all); len(names) > 0 {
-				hint = "\n  near: " + strings.Join(names, ", ")
-			}
-			return nil, cli.Usagef("--repo: %s does not list %s%s", o.config, repo, hint)
-		}
+func selectRepos(ctx context.Context, server *config.Server, o *runOptions) ([]watched, error) {
+	forges, err := openForges(server, nil)
+	if err != nil {
+		return nil, err
 	}
 	var repos []watched
-	for _, f := range server.Forges {
-		var driver bot.Forge
-		driver, err := gitea.New(gitea.Options{URL: f.URL, Token: f.Token, Flavour: gitea.Flavour(f.Kind)})
+	var all []string
+	for _, f := range forges {
+		names, err := f.watched(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("forge %s: %w", f.Name, err)
+			return nil, err
 		}
+		var driver bot.Forge = f.driver
 		if o.dryRun {
 			driver = bot.DryRun(driver)
 		}
-		for _, repo := range f.Repositories {
-			if len(o.repos) > 0 && !slices.Contains(o.repos, repo) {
-				continue
+		for _, name := range names {
+			all = append(all, name.String())
+			if len(o.repos) == 0 || slices.Contains(o.repos, name.String()) {
+				repos = append(repos, watched{driver, name})
 			}
-			name, err := forge.ParseName(repo)
-			if err != nil {
-				return nil, err
-			}
-			repos = append(repos, watched{driver, name})
 		}
 	}
-	return repos, nil
+	return repos, checkNamed(o.repos, all, o.config)
 }
 
 func (a *app) printOutcomes(outcomes []bot.Outcome, asJSON bool) error {

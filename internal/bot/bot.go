@@ -45,10 +45,31 @@ type PullRequestEditor interface {
 	RequestReviews(ctx context.Context, repo forge.Repo, number int64, reviewers []string) error
 }
 
-// Commenter reads and writes the comments of a pull request.
+// Commenter reads and writes comments on pull requests and issues.
 type Commenter interface {
 	Comments(ctx context.Context, repo forge.Repo, number int64) ([]forge.Comment, error)
-	AddComment(ctx context.Context, repo forge.Repo, number int64, body string) error
+	AddComment(ctx context.Context, repo forge.Repo, number int64, body string) (forge.Comment, error)
+	EditComment(ctx context.Context, repo forge.Repo, id int64, body string) error
+}
+
+// Asker asks again for what an event told.
+type Asker interface {
+	Comment(ctx context.Context, repo forge.Repo, id int64) (forge.Comment, error)
+	PullRequest(ctx context.Context, repo forge.Repo, number int64) (forge.PullRequest, error)
+	Permission(ctx context.Context, repo forge.Repo, login string) (forge.Permission, error)
+}
+
+// Reactor sets and reads the bot's own reactions.
+type Reactor interface {
+	React(ctx context.Context, repo forge.Repo, comment int64, r forge.Reaction) error
+	Reactions(ctx context.Context, repo forge.Repo, comment int64) ([]forge.Reaction, error)
+}
+
+// Issues keeps the bot's own issues.
+type Issues interface {
+	OwnIssues(ctx context.Context, repo forge.Repo) ([]forge.Issue, error)
+	CreateIssue(ctx context.Context, repo forge.Repo, issue forge.NewIssue) (forge.Issue, error)
+	EditIssue(ctx context.Context, repo forge.Repo, number int64, edit forge.Edit) (forge.Issue, error)
 }
 
 // Forge is what the bot needs of a forge.
@@ -58,6 +79,9 @@ type Forge interface {
 	PullRequests
 	PullRequestEditor
 	Commenter
+	Asker
+	Reactor
+	Issues
 }
 
 // Git is what the bot needs of upstream remotes and of git.
@@ -73,6 +97,7 @@ type Bot struct {
 	URLs     gitname.Policy // which upstreams may be asked
 	Identity forge.Identity // of the bot's commits
 	Jobs     int            // upstreams asked at once
+	Commands bool           // pull requests name the commands that a comment may give
 	Log      *slog.Logger
 	Now      func() time.Time
 	// Wait sleeps between attempts, or returns the context's error.

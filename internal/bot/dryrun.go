@@ -26,4 +26,18 @@ func (dryRun) EditPullRequest(_ context.Context, _ forge.Repo, number int64, edi
 
 func (dryRun) RequestReviews(context.Context, forge.Repo, int64, []string) error { return nil }
 
-func (dryRun) AddComment(context.Context, forge.Repo, int64, string) error { return nil }
+func (dryRun) AddComment(_ context.Context, _ forge.Repo, number int64, body string) (forge.Comment, error) {
+	return forge.Comment{Number: number, Body: body}, nil
+}
+
+func (dryRun) EditComment(context.Context, forge.Repo, int64, string) error { return nil }
+
+func (dryRun) React(context.Context, forge.Repo, int64, forge.Reaction) error { return nil }
+
+func (dryRun) CreateIssue(_ context.Context, _ forge.Repo, issue forge.NewIssue) (forge.Issue, error) {
+	return forge.Issue{Title: issue.Title, Body: issue.Body, State: forge.Open}, nil
+}
+
+func (dryRun) EditIssue(_ context.Context, _ forge.Repo, number int64, edit forge.Edit) (forge.Issue, error) {
+	return forge.Issue{Number: number, Title: edit.Title, Body: edit.Body, State: edit.State}, nil
+}

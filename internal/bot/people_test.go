@@ -157,7 +157,7 @@ func TestRun_retargeted(t *testing.T) {
 	s.run("./odoo opened")
 	f := retargeted{s.fake}
 	s.git.commits[acme] = id(12)
-	outcomes, err := s.bot.Run(t.Context(), f, s.name)
+	outcomes, err := s.bot.Run(t.Context(), f, s.name, bot.Demand{})
 	if err != nil || len(outcomes) != 2 || outcomes[0].Action != bot.Closed || outcomes[1].Action != bot.Opened {
 		t.Errorf("error %v, outcomes %+v", err, outcomes)
 	}
@@ -215,7 +215,7 @@ func TestRun_ownBranchWithoutPullRequest(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := s.bot.Run(t.Context(), s.fake, s.name); !errors.Is(err, forge.ErrUnauthorized) || s.head() == "" {
+	if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); !errors.Is(err, forge.ErrUnauthorized) || s.head() == "" {
 		t.Fatalf("error %v, branch %q", err, s.head())
 	}
 	s.look()
@@ -245,7 +245,7 @@ func TestRun_textByHand(t *testing.T) {
 			pr := s.one()
 			_, err := s.fake.EditPullRequest(t.Context(), s.repo, pr.Number, forge.Edit{Body: edit(pr.Body)})
 			must(t, err)
-			_, err = s.bot.Run(t.Context(), s.fake, s.name)
+			_, err = s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 			must(t, err)
 			s.git.commits[acme] = id(12)
 			s.run("./odoo updated")
@@ -337,7 +337,7 @@ func TestRun_oneFails(t *testing.T) {
 		}
 		return nil
 	})
-	outcomes, err := s.bot.Run(t.Context(), s.fake, s.name)
+	outcomes, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 	if !errors.Is(err, forge.ErrUnauthorized) || len(outcomes) != 1 || outcomes[0].Action != bot.Opened {
 		t.Errorf("error %v, outcomes %+v", err, outcomes)
 	}
@@ -356,7 +356,7 @@ func TestRun_branchIsReused(t *testing.T) {
 		return nil
 	})
 	for range 3 {
-		if _, err := s.bot.Run(t.Context(), s.fake, s.name); !errors.Is(err, forge.ErrUnauthorized) {
+		if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); !errors.Is(err, forge.ErrUnauthorized) {
 			t.Fatal(err)
 		}
 	}

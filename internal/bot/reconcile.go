@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
@@ -16,13 +17,27 @@ type reconciler struct {
 	forge    Forge
 	repo     forge.Repo
 	snapshot forge.Snapshot
+	state    *refresh.State
 	plan     *refresh.Plan
+	wanted   wanted
+	issues   []forge.Issue // the bot's; nil unless they matter
 
 	open     map[string]forge.PullRequest // the bot's, by branch
 	outcomes []Outcome
+	ahead    map[merge]int
 }
 
-func (r *reconciler) reconcile(ctx context.Context) error {
+// run reads what people have said, plans with it, and reconciles.
+func (r *reconciler) run(ctx context.Context, d Demand) error {
+	d, err := r.resolve(ctx, d)
+	if err != nil {
+		return err
+	}
+	if r.state.Behind > 0 || !d.none() {
+		if r.issues, err = ownIssues(ctx, r.forge, r.repo); err != nil {
+			return err
+		}
+	}
 	all, err := r.forge.OpenPullRequests(ctx, r.repo)
 	if err != nil {
 		return err
@@ -33,21 +48,40 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 			r.open[pr.Head] = pr
 		}
 	}
+	held := readHolds(r.issues)
+	r.wanted = want(d, r.state)
+	r.plan, err = r.state.Plan(refresh.Wishes{Held: held.destinations(), Choices: r.choices(d)})
+	if err != nil {
+		return err
+	}
+	return r.reconcile(ctx, all, held)
+}
+
+func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, held holds) error {
 	failures := r.retireAll(ctx, all)
 	for i := range r.plan.Proposals {
 		if stops(errors.Join(failures...)) {
 			break
 		}
 		p := &r.plan.Proposals[i]
+		if !r.wanted.branch(p.Branch) && (p.Kind != refresh.Sync || !r.wanted.anyOf(r.plan.Held)) {
+			continue
+		}
+		p.Commands = r.Commands
 		if err := r.propose(ctx, p); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", p.Group, err))
 		}
 	}
 	for _, dest := range r.plan.Held {
-		r.outcomes = append(r.outcomes, Outcome{
-			Repo: r.repo.String(), Group: dest, Action: Held,
-			Reason: refresh.ReposFile + " and the lock disagree; its merges move once they agree",
-		})
+		if r.wanted.destination(dest) {
+			r.report(dest, Held, forge.PullRequest{}, refresh.ReposFile+" and the lock disagree; its merges move once they agree")
+		}
+	}
+	for _, dest := range r.state.Destinations() {
+		hold, is := held.find(dest)
+		if is && !slices.Contains(r.plan.Held, dest) && (r.wanted.named(dest) || slices.Contains(r.plan.OnHold, dest) && r.wanted.destination(dest)) {
+			r.report(dest, Held, forge.PullRequest{}, hold.String())
+		}
 	}
 	return errors.Join(failures...)
 }
@@ -87,8 +121,8 @@ func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
 		return err
 	}
 	known := err == nil && r.ours(last)
-	if known && readMark(last.Body).target == p.Target {
-		r.report(p.Group, Held, last, "this was "+string(last.State)+" before; it comes back when there are newer commits")
+	if known && readMark(last.Body).target == p.Target && !r.wanted.demanded() {
+		r.report(p.Group, Held, last, r.settled(last))
 		return nil
 	}
 	if limit := r.plan.Policy.PullRequests.Limit; len(r.open) >= limit {
@@ -113,6 +147,19 @@ func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
 	return r.create(ctx, p, branch)
 }
 
+// settled says why what was proposed before is not proposed again.
+func (r *reconciler) settled(last forge.PullRequest) string {
+	reason := "this was closed before"
+	if last.State == forge.Merged {
+		reason = "this was merged before and taken back since, which counts as a hold"
+	}
+	reason += "; it comes back when there are newer commits"
+	if r.Commands {
+		reason += ", or by /refresh"
+	}
+	return reason
+}
+
 // reopen takes up a closed pull request again, for newer commits than it was
 // closed at. It returns false when the forge cannot.
 func (r *reconciler) reopen(ctx context.Context, p *refresh.Proposal, last forge.PullRequest, branch forge.Branch) (bool, error) {
@@ -128,17 +175,15 @@ func (r *reconciler) reopen(ctx context.Context, p *refresh.Proposal, last forge
 }
 
 func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, branch forge.Branch) error {
-	text, err := p.Describe(ctx, r.Git)
+	text, err := r.describe(ctx, p)
 	if err != nil {
 		return err
 	}
-	if !r.holds(branch, p) {
-		if err := r.push(ctx, p, text, branch.Head); err != nil {
-			return err
-		}
+	if _, err := r.push(ctx, p, text, branch); err != nil {
+		return err
 	}
 	pr, err := r.forge.CreatePullRequest(ctx, r.repo, forge.NewPullRequest{
-		Head: p.Branch, Base: r.repo.DefaultBranch, Title: text.Title, Body: marked(text.Body, r.mark(p)),
+		Head: p.Branch, Base: r.repo.DefaultBranch, Title: text.Title, Body: r.body(p, text),
 		Labels: r.plan.Policy.Merges.Labels,
 	})
 	if errors.Is(err, forge.ErrConflict) || errors.Is(err, forge.ErrNotFound) {
@@ -158,13 +203,34 @@ func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, branch for
 	return nil
 }
 
-func (r *reconciler) push(ctx context.Context, p *refresh.Proposal, text refresh.Text, lease string) error {
-	_, err := r.forge.Push(ctx, r.repo, forge.Change{
-		Base: r.repo.DefaultBranch, BaseHead: r.snapshot.Commit, Branch: p.Branch, Lease: lease,
+// describe writes a proposal's text, and notes how far each merge moves.
+func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh.Text, error) {
+	text, err := p.Describe(ctx, r.Git)
+	for i, n := range text.Ahead {
+		if c := p.Changes[i]; n >= 0 {
+			r.ahead[merge{c.Dest, c.Remote, c.Ref, c.Old, c.New}] = n
+		}
+	}
+	return text, err
+}
+
+// body is a pull request's text with what the bot remembers in it.
+func (r *reconciler) body(p *refresh.Proposal, text refresh.Text) string {
+	return marked(text.Body+markChoices(p.Choices), r.mark(p))
+}
+
+// push makes the branch what the proposal is, on top of the default branch, if
+// it still is what was seen. It returns false when the branch is that already.
+func (r *reconciler) push(ctx context.Context, p *refresh.Proposal, text refresh.Text, branch forge.Branch) (pushed bool, err error) {
+	if r.holds(branch, p) {
+		return false, nil
+	}
+	_, err = r.forge.Push(ctx, r.repo, forge.Change{
+		Base: r.repo.DefaultBranch, BaseHead: r.snapshot.Commit, Branch: p.Branch, Lease: branch.Head,
 		Files:   map[string][]byte{refresh.LockFile: p.New},
 		Message: text.Message + r.madeOn(), By: r.Identity, When: r.Now(),
 	})
-	return err
+	return err == nil, err
 }
 
 // madeOn is the trailer that says which commit the bot's commit stands on.

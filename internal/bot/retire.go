@@ -22,7 +22,7 @@ func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) (fa
 	}
 	for _, pr := range all {
 		wanted := pr.Base == r.repo.DefaultBranch && (proposed[pr.Head] || r.plan.Waiting[pr.Head])
-		if !r.ours(pr) || wanted {
+		if !r.ours(pr) || wanted || !r.wanted.branch(pr.Head) {
 			continue
 		}
 		if err := r.retire(ctx, pr); err != nil {
@@ -96,5 +96,6 @@ func (r *reconciler) say(ctx context.Context, number int64, text string) error {
 			return nil
 		}
 	}
-	return r.forge.AddComment(ctx, r.repo, number, text)
+	_, err = r.forge.AddComment(ctx, r.repo, number, text)
+	return err
 }

@@ -15,20 +15,30 @@ const (
 	longestWait = time.Minute     // that a forge may ask for within a run
 )
 
-// Run refreshes one repository once. It is idempotent, so after a fault that
-// may pass, or when somebody pushed meanwhile, it starts again from what the
-// forge then says: what is there already is found, and never made twice.
-func (b *Bot) Run(ctx context.Context, f Forge, name forge.Name) ([]Outcome, error) {
+// Run refreshes one repository once, or does what is demanded. It is
+// idempotent, so after a fault that may pass, or when somebody pushed
+// meanwhile, it starts again from what the forge then says: what is there
+// already is found, and never made twice.
+//
+// A demand that names what does not exist is a *lock.NameError, and one that
+// cannot be met a *RefusedError.
+func (b *Bot) Run(ctx context.Context, f Forge, name forge.Name, d Demand) ([]Outcome, error) {
+	done, err := b.attempt(ctx, f, name, d, retryAfter)
+	return done.outcomes, err
+}
+
+// attempt runs until retry finds no reason to start again.
+func (b *Bot) attempt(ctx context.Context, f Forge, name forge.Name, d Demand, retry func(error, time.Duration) (time.Duration, bool)) (result, error) {
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
-		outcomes, err := b.once(ctx, f, name)
-		pause, again := retryAfter(err, wait)
+		done, err := b.once(ctx, f, name, d)
+		pause, again := retry(err, wait)
 		if !again || attempt == attempts {
-			return outcomes, err
+			return done, err
 		}
 		b.Log.Info("starting again", "repo", name.String(), "attempt", attempt, "err", err)
 		if err := b.Wait(ctx, pause); err != nil {
-			return outcomes, err
+			return done, err
 		}
 		wait *= 2
 	}
@@ -48,36 +58,57 @@ func retryAfter(err error, wait time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
+// retryLost is retryAfter for who has a queue to wait in.
+func retryLost(err error, _ time.Duration) (time.Duration, bool) {
+	limited := (*forge.RateLimitError)(nil)
+	return 0, errors.Is(err, forge.ErrLeaseLost) && !errors.As(err, &limited)
+}
+
+// result is what one attempt did and saw.
+type result struct {
+	outcomes []Outcome
+	repo     forge.Repo     // zero when the forge did not tell
+	state    *refresh.State // nil when it could not be read
+	issues   []forge.Issue  // the bot's; nil when nobody asked for them
+	ahead    map[merge]int  // commits that merges move by, as far as the attempt asked
+	idle     string         // why there was nothing to do
+}
+
+// merge is a merge's place and the commits that it moves between.
+type merge struct{ dest, remote, ref, locked, newest string }
+
 // once is one attempt: snapshot, plan, reconcile.
-func (b *Bot) once(ctx context.Context, f Forge, name forge.Name) ([]Outcome, error) {
-	idle := func(reason string) ([]Outcome, error) {
-		return []Outcome{{Repo: name.String(), Action: Idle, Reason: reason}}, nil
+func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (done result, err error) {
+	idle := func(reason string) (result, error) {
+		done.idle = reason
+		done.outcomes = []Outcome{{Repo: name.String(), Action: Idle, Reason: reason}}
+		return done, nil
 	}
-	repo, err := f.Repo(ctx, name)
-	if err != nil {
-		return nil, err
+	if done.repo, err = f.Repo(ctx, name); err != nil {
+		return done, err
 	}
-	if repo.Archived {
+	if done.repo.Archived {
 		return idle("the repository is archived")
 	}
-	if repo.Empty {
+	if done.repo.Empty {
 		return idle("the repository is empty")
 	}
-	snapshot, err := f.Snapshot(ctx, repo, refresh.Files())
+	snapshot, err := f.Snapshot(ctx, done.repo, refresh.Files())
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	plan, err := refresh.Make(ctx, refresh.Input{Files: snapshot.Files, URLs: b.URLs, Jobs: b.Jobs, Lookup: b.Git})
+	done.state, err = refresh.Read(ctx, refresh.Input{Files: snapshot.Files, URLs: b.URLs, Jobs: b.Jobs, Lookup: b.Git})
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	if plan.Idle != "" {
-		return idle(plan.Idle)
+	if done.state.Idle != "" {
+		return idle(done.state.Idle)
 	}
-	r := &reconciler{Bot: b, forge: f, repo: repo, snapshot: snapshot, plan: plan}
-	err = r.reconcile(ctx)
+	r := &reconciler{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, state: done.state, ahead: map[merge]int{}}
+	err = r.run(ctx, d)
+	done.outcomes, done.issues, done.ahead = r.outcomes, r.issues, r.ahead
 	if err == nil && len(r.outcomes) == 0 {
 		return idle("every merge is at its newest commit")
 	}
-	return r.outcomes, err
+	return done, err
 }

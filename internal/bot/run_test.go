@@ -55,7 +55,7 @@ func TestRun_attempts(t *testing.T) {
 				attempts++
 				return last
 			})
-			_, err := s.bot.Run(t.Context(), s.fake, s.name)
+			_, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 			if !errors.Is(err, last) || test.failed != (err != nil) {
 				t.Errorf("error %v, want %v", err, last)
 			}
@@ -101,7 +101,7 @@ func TestFault_F3_NoCallBeforeTheWait(t *testing.T) {
 				called = after
 				return wait(ctx, d)
 			}
-			if _, err := s.bot.Run(t.Context(), s.fake, s.name); err != nil || called != 0 {
+			if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); err != nil || called != 0 {
 				t.Errorf("%v at %s: %d calls before the wait, error %v", class, method, called, err)
 			}
 		}
@@ -113,7 +113,7 @@ func TestRun_cancelledWhileWaiting(t *testing.T) {
 	s := newScene(t, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	s.fake.FailBefore(func(string) error { cancel(); return forge.ErrTransient })
-	if _, err := s.bot.Run(ctx, s.fake, s.name); !errors.Is(err, context.Canceled) || len(s.waited) != 1 {
+	if _, err := s.bot.Run(ctx, s.fake, s.name, bot.Demand{}); !errors.Is(err, context.Canceled) || len(s.waited) != 1 {
 		t.Errorf("error %v after %d waits", err, len(s.waited))
 	}
 }
@@ -133,7 +133,7 @@ func TestRun_permanentErrors(t *testing.T) {
 			s := newScene(t, "")
 			s.git.commits[acme] = id(11)
 			s.push("main", files)
-			_, err := s.bot.Run(t.Context(), s.fake, s.name)
+			_, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 			if fault := (*yamldoc.Error)(nil); !errors.As(err, &fault) {
 				t.Errorf("error %v", err)
 			}
@@ -143,10 +143,10 @@ func TestRun_permanentErrors(t *testing.T) {
 		})
 	}
 	s := newScene(t, "")
-	if _, err := s.bot.Run(t.Context(), s.fake, forge.Name{Owner: "no", Name: "where"}); !errors.Is(err, forge.ErrNotFound) || len(s.waited) > 0 {
+	if _, err := s.bot.Run(t.Context(), s.fake, forge.Name{Owner: "no", Name: "where"}, bot.Demand{}); !errors.Is(err, forge.ErrNotFound) || len(s.waited) > 0 {
 		t.Errorf("unknown repository: error %v, waited %v", err, s.waited)
 	}
-	outcomes, err := s.bot.Run(t.Context(), s.fake, s.human.EmptyRepo(t))
+	outcomes, err := s.bot.Run(t.Context(), s.fake, s.human.EmptyRepo(t), bot.Demand{})
 	if err != nil || len(outcomes) != 1 || outcomes[0].Reason != "the repository is empty" {
 		t.Errorf("empty repository: error %v, outcomes %+v", err, outcomes)
 	}
@@ -177,7 +177,7 @@ func TestRun_idle(t *testing.T) {
 		{archived{s.fake}, func() {}, "the repository is archived"},
 	} {
 		test.act()
-		outcomes, err := s.bot.Run(t.Context(), test.forge, s.name)
+		outcomes, err := s.bot.Run(t.Context(), test.forge, s.name, bot.Demand{})
 		if diff := cmp.Diff([]bot.Outcome{{Repo: s.name.String(), Action: bot.Idle, Reason: test.want}}, outcomes); diff != "" || err != nil {
 			t.Errorf("error %v, outcomes (-want +got):\n%s", err, diff)
 		}
@@ -259,7 +259,7 @@ func TestRun_dry(t *testing.T) {
 		step.act(s)
 		before := s.look()
 		calls := len(s.fake.Calls())
-		dry, err := s.bot.Run(t.Context(), bot.DryRun(s.fake), s.name)
+		dry, err := s.bot.Run(t.Context(), bot.DryRun(s.fake), s.name, bot.Demand{})
 		must(t, err)
 		for _, c := range s.fake.Calls()[calls:] {
 			if c.Write {
@@ -269,7 +269,7 @@ func TestRun_dry(t *testing.T) {
 		if diff := cmp.Diff(before, s.look()); diff != "" {
 			t.Errorf("%s: changed (-before +after):\n%s", step.name, diff)
 		}
-		done, err := s.bot.Run(t.Context(), s.fake, s.name)
+		done, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 		must(t, err)
 		for i := range done {
 			if done[i].Action == bot.Opened {
@@ -323,7 +323,7 @@ func TestRun_lockChangesElsewhere(t *testing.T) {
 	}
 	calls := len(s.fake.Calls())
 	s.run("./odoo unchanged")
-	if got := s.fake.Calls()[calls:]; len(got) != 3 {
+	if got := s.fake.Calls()[calls:]; len(got) != 4 { // the repository, its files, its issues, its pull requests
 		t.Errorf("looked at again: %+v", got)
 	}
 }

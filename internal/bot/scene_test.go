@@ -143,7 +143,7 @@ func (s *scene) push(branch string, files map[string]string) string {
 // outcomes.
 func (s *scene) run(want ...string) []bot.Outcome {
 	s.t.Helper()
-	outcomes, err := s.bot.Run(s.t.Context(), s.fake, s.name)
+	outcomes, err := s.bot.Run(s.t.Context(), s.fake, s.name, bot.Demand{})
 	must(s.t, err)
 	if got := inWords(outcomes); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 		s.t.Fatalf("run: %q, want %q: %+v", got, want, outcomes)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -82,13 +83,13 @@ func tell(t testing.TB, fail func(n int, method string, after bool) bool) (state
 		step.act(s)
 		s.fake.FailBefore(hook(false))
 		s.fake.FailAfter(hook(true))
-		outcomes, err := s.bot.Run(t.Context(), s.fake, s.name)
+		outcomes, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 		if err == nil {
 			if diff := cmp.Diff(slices.Sorted(slices.Values(step.want)), inWords(outcomes)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", step.name, diff)
 			}
 		}
-		for ; err != nil; _, err = s.bot.Run(t.Context(), s.fake, s.name) {
+		for ; err != nil; _, err = s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}) {
 			if !errors.Is(err, errKilled) {
 				t.Fatalf("%s: %v", step.name, err)
 			}
@@ -182,7 +183,7 @@ func stumble(t *testing.T, n int, class error, after bool) bool {
 			}
 			return nil
 		})
-		if _, err := s.bot.Run(t.Context(), s.fake, s.name); err != nil {
+		if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); err != nil {
 			t.Fatalf("call %d, %s: %v", n, step.name, err)
 		}
 		s.look()
@@ -210,7 +211,7 @@ func TestFault_F8_HumanAtEachCall(t *testing.T) {
 		"locks by hand":  func(s *scene) string { s.push("main", map[string]string{refresh.LockFile: s.newest()}); return "" },
 		// No human, but another bot that knows nothing of this one.
 		"another bot runs": func(s *scene) string {
-			if _, err := s.bot.Run(s.t.Context(), s.fake, s.name); err != nil {
+			if _, err := s.bot.Run(s.t.Context(), s.fake, s.name, bot.Demand{}); err != nil {
 				s.t.Errorf("the other bot: %v", err)
 			}
 			return ""
@@ -259,7 +260,7 @@ func meddle(t *testing.T, n int, act func(*scene) string) bool {
 			}
 			return nil
 		})
-		if _, err := s.bot.Run(t.Context(), s.fake, s.name); err != nil {
+		if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); err != nil {
 			t.Fatalf("call %d, %s: %v", n, step.name, err)
 		}
 		now := s.look()
@@ -270,10 +271,10 @@ func meddle(t *testing.T, n int, act func(*scene) string) bool {
 			t.Errorf("call %d, %s: the branch is at %s, the human's commit was %s", n, step.name, s.head(), commit)
 		}
 	}
-	_, err := s.bot.Run(t.Context(), s.fake, s.name)
+	_, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
 	must(t, err)
 	before := len(s.fake.Writes())
-	if _, err := s.bot.Run(t.Context(), s.fake, s.name); err != nil || len(s.fake.Writes()) != before {
+	if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); err != nil || len(s.fake.Writes()) != before {
 		t.Errorf("call %d: does not settle: %v, %+v", n, err, s.fake.Writes()[before:])
 	}
 	return calls >= n

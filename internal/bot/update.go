@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
@@ -13,7 +14,8 @@ import (
 // keepUp brings an open pull request to its proposal, if it is not there.
 func (r *reconciler) keepUp(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest) error {
 	now := readMark(pr.Body)
-	if now.target == p.Target && now.lock == digest(p.Old) {
+	stands := now.target == p.Target && slices.Equal(r.readChoices(pr.Body), p.Choices)
+	if stands && now.lock == digest(p.Old) && !r.wanted.anew {
 		r.report(p.Group, Unchanged, pr, "")
 		return nil
 	}
@@ -28,7 +30,7 @@ func (r *reconciler) keepUp(ctx context.Context, p *refresh.Proposal, pr forge.P
 	if !r.own(branch) {
 		return r.leaveAlone(ctx, p, pr)
 	}
-	if now.target == p.Target {
+	if stands && !r.wanted.anew {
 		conflict, err := r.conflicts(ctx, p, now.parent, branch.Head)
 		if err != nil {
 			return err
@@ -70,14 +72,20 @@ func (r *reconciler) fileAt(ctx context.Context, commit string) ([]byte, error) 
 // update replaces the branch, if it still has the head that was seen, and
 // then the pull request's text.
 func (r *reconciler) update(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest, branch forge.Branch, action Action) error {
-	text, err := p.Describe(ctx, r.Git)
+	text, err := r.describe(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err := r.push(ctx, p, text, branch.Head); err != nil {
+	pushed, err := r.push(ctx, p, text, branch)
+	if err != nil {
 		return err
 	}
-	_, err = r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Title: text.Title, Body: marked(text.Body, r.mark(p))})
+	body := r.body(p, text)
+	if !pushed && action == Updated && pr.Title == text.Title && pr.Body == body {
+		r.report(p.Group, Unchanged, pr, "")
+		return nil
+	}
+	_, err = r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Title: text.Title, Body: body})
 	if err != nil {
 		return err
 	}

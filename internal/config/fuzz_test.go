@@ -3,6 +3,7 @@ package config_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -38,6 +39,12 @@ func FuzzParseRepo(f *testing.F) {
 			len(repo.Merges.Labels) > 20 || len(repo.Merges.Reviewers) > 20 {
 			t.Errorf("%+v", repo)
 		}
+		if repo.Merges.Jitter < 0 || repo.Merges.Jitter > 24*time.Hour || repo.Commands.Allow.May("alice", false, false) {
+			t.Errorf("%+v", repo)
+		}
+		if again, err := config.ParseSchedule(repo.Merges.Schedule.String()); err != nil || !again.Equal(repo.Merges.Schedule) {
+			t.Errorf("%s, %v", repo.Merges.Schedule, err)
+		}
 		if repo.Merges.Group.Name("./odoo", "remote", "ref") == "" {
 			t.Error("a merge without a group")
 		}
@@ -60,6 +67,14 @@ func FuzzParseServer(f *testing.F) {
 		}
 		if err := schema.Validate(plain(t, text)); err != nil {
 			t.Error(err)
+		}
+		if (server.Store == "") != (server.StoreURLFile != "") || server.Sweep < time.Minute || server.Workers < 1 || server.Workers > 64 {
+			t.Errorf("%+v", server)
+		}
+		for _, f := range server.Forges {
+			if len(f.Repositories)+len(f.Discover) == 0 {
+				t.Errorf("%+v watches nothing", f)
+			}
 		}
 		again, err := config.ParseServer("f.yaml", []byte(text))
 		if diff := cmp.Diff(server, again, cmpopts.IgnoreTypes(secret.Text{})); diff != "" || err != nil {

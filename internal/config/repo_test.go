@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -14,9 +15,18 @@ import (
 
 func TestParseRepo(t *testing.T) {
 	t.Parallel()
+	schedule := func(text string) config.Schedule {
+		s, err := config.ParseSchedule(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	usual := schedule("0 */4 * * *")
 	byDefault := config.Repo{
 		Version:      1,
-		Merges:       config.Merges{Enabled: true},
+		Merges:       config.Merges{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute},
+		Commands:     config.Commands{Enabled: true},
 		PullRequests: config.PullRequests{Limit: 10},
 	}
 	for _, test := range []struct {
@@ -27,10 +37,11 @@ func TestParseRepo(t *testing.T) {
 		{"comments alone", "# version: 1\n", byDefault},
 		{"some", "merges:\n  labels: [a]\n", config.Repo{
 			Version:      1,
-			Merges:       config.Merges{Enabled: true, Labels: []string{"a"}},
+			Merges:       config.Merges{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute, Labels: []string{"a"}},
+			Commands:     config.Commands{Enabled: true},
 			PullRequests: config.PullRequests{Limit: 10},
 		}},
-		{"all", "version: 1\nmerges:\n  enabled: false\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\npullRequests:\n  limit: 1\n", config.Repo{
+		{"all", "version: 1\nmerges:\n  enabled: false\n  schedule: never\n  jitter: 0s\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\ncommands: {enabled: false, allow: admin}\npullRequests:\n  limit: 1\n", config.Repo{
 			Version:      1,
 			Merges:       config.Merges{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}},
 			PullRequests: config.PullRequests{Limit: 1},
@@ -42,10 +53,34 @@ func TestParseRepo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreTypes(config.Grouping{})); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmpopts.IgnoreTypes(config.Grouping{}, config.Who{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWho(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		allow                       string
+		reader, alice, bob, manager bool
+	}{
+		{"write", false, true, true, true},
+		{"admin", false, false, false, true},
+		{"[Alice]", false, true, false, false},
+	} {
+		repo, err := config.ParseRepo("f.yaml", []byte("commands: {allow: "+test.allow+"}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := repo.Commands.Allow
+		got := []bool{
+			who.May("Alice", false, false), who.May("alice", true, false), who.May("bob", true, false), who.May("manager", true, true),
+		}
+		if diff := cmp.Diff([]bool{test.reader, test.alice, test.bob, test.manager}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.allow, diff)
+		}
 	}
 }
 
@@ -56,7 +91,7 @@ func TestParseRepo_errors(t *testing.T) {
 		want     []string // without the path
 	}{
 		{
-			"all at once, by line", "pullRequests:\n  limit: 1000\n  limits: 3\nversion: 2\nmerges:\n  enabled: yes\n  group: destinaton\n  labels: x\n  reviewers: [a b, [c], '', a.b, a.b]\n  schedule: daily\nautomerge: true\n",
+			"all at once, by line", "pullRequests:\n  limit: 1000\n  limits: 3\nversion: 2\nmerges:\n  enabled: yes\n  group: destinaton\n  labels: x\n  reviewers: [a b, [c], '', a.b, a.b]\n  schedul: daily\nautomerge: true\n",
 			[]string{
 				":2: pullRequests.limit: expected a whole number from 1 to 100, not 1000",
 				":3: pullRequests: unknown key \"limits\"\n  did you mean limit?",
@@ -68,8 +103,8 @@ func TestParseRepo_errors(t *testing.T) {
 				":9: merges.reviewers[1]: expected text, not a list\n  for example: alice",
 				":9: merges.reviewers[2]: must not be empty\n  for example: alice",
 				":9: merges.reviewers[4]: \"a.b\" stands here again, first at line 9",
-				":10: merges: unknown key \"schedule\"\n  the keys here are: enabled, group, labels, reviewers",
-				":11: unknown key \"automerge\"\n  the keys here are: version, merges, pullRequests",
+				":10: merges: unknown key \"schedul\"\n  did you mean schedule?",
+				":11: unknown key \"automerge\"\n  the keys here are: version, merges, commands, pullRequests",
 			},
 		},
 		{
@@ -82,6 +117,16 @@ func TestParseRepo_errors(t *testing.T) {
 				":9: merges.group.y[2]: expected text, not 3\n  for example: ./oca/*",
 			},
 		},
+		{
+			"commands", "commands:\n  enabled: 1\n  allow: writers\n", []string{
+				":2: commands.enabled: expected true or false, not 1",
+				":3: commands.allow: expected write or admin, not \"writers\"\n  did you mean write?",
+			},
+		},
+		{"nobody's commands", "commands: {allow: [], who: x}\n", []string{
+			":1: commands.allow: expected at least 1, not 0",
+			":1: commands: unknown key \"who\"\n  the keys here are: enabled, allow",
+		}},
 		{"group of another type", "merges: {group: 3}\n", []string{":1: merges.group: expected destination or merge or all or a mapping, not 3"}},
 		{
 			"one fault of a value", "merges: {labels: [' a', ' a']}\n",

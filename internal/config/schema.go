@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/invopop/jsonschema"
 )
@@ -37,8 +38,15 @@ func schemaOf(v any, id, title, description string) *jsonschema.Schema {
 		FieldNameTag:               "yaml",
 		RequiredFromJSONSchemaTags: true,
 		Mapper: func(t reflect.Type) *jsonschema.Schema {
-			if t == reflect.TypeFor[Grouping]() {
+			switch t {
+			case reflect.TypeFor[Grouping]():
 				return groupingSchema()
+			case reflect.TypeFor[Schedule]():
+				return scheduleSchema()
+			case reflect.TypeFor[time.Duration]():
+				return durationSchema()
+			case reflect.TypeFor[Who]():
+				return whoSchema()
 			}
 			return nil
 		},

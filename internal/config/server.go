@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/secret"
 	"github.com/nuobit/odyssey/internal/yamldoc"
@@ -20,20 +22,43 @@ type Server struct {
 	Git      Git      `yaml:"git" jsonschema_description:"How the bot asks git remotes."`
 	Identity Identity `yaml:"identity" jsonschema_description:"Author and committer of the bot's commits."`
 
+	Store        string        `yaml:"store" jsonschema:"default=odyssey.db,minLength=1" jsonschema_description:"File in which serve keeps its queue, an SQLite database. A relative path starts at this file's directory."` // "" when there is a StoreURL
+	StoreURLFile string        `yaml:"storeURLFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/postgres-url" jsonschema_description:"File with the postgres:// URL of a database and nothing else, in which serve keeps its queue instead of store: several servers may share it. A relative path starts at this file's directory."`
+	Listen       string        `yaml:"listen" jsonschema:"default=:8080,minLength=1,maxLength=300,example=127.0.0.1:8080" jsonschema_description:"Address for webhooks."`
+	StatusListen string        `yaml:"statusListen" jsonschema:"default=127.0.0.1:8081,minLength=1,maxLength=300" jsonschema_description:"Address for status pages, metrics and health checks, which ask for no password."`
+	StatusHosts  []string      `yaml:"statusHosts" jsonschema:"maxItems=100,uniqueItems=true,minLength=1,maxLength=253,pattern=^[A-Za-z0-9][A-Za-z0-9.-]*$,example=bot.example.com" jsonschema_description:"Host names under which browsers may open the status pages; localhost and IP addresses always work."`
+	Workers      int           `yaml:"workers" jsonschema:"minimum=1,maximum=64,default=4" jsonschema_description:"How many repositories serve works on at once."`
+	Drain        time.Duration `yaml:"drain" jsonschema:"default=30s" jsonschema_description:"How long serve lets running work end when it is told to stop, from 0s to 1h."`
+	Sweep        time.Duration `yaml:"sweep" jsonschema:"default=15m" jsonschema_description:"How often serve looks on the forges for what webhooks missed, from 1m to 24h."`
+	Keep         time.Duration `yaml:"keep" jsonschema:"default=720h" jsonschema_description:"How long serve remembers what was delivered and done, from 1h to 8760h."`
+
+	// StoreURL is what StoreURLFile holds. Only LoadServer sets it.
+	StoreURL secret.Text `yaml:"-"`
+
 	// Warnings say what is not wrong but unwise, one a line, with its place.
 	Warnings []string `yaml:"-"`
 }
 
 // Forge is a forge and the repositories on it that are watched.
 type Forge struct {
-	Name         string   `yaml:"name" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9][a-z0-9._-]*$,example=main" jsonschema_description:"Name of this forge in errors and logs. It is the kind unless set."`
-	Kind         string   `yaml:"kind" jsonschema:"required,enum=gitea,enum=forgejo" jsonschema_description:"Software of the forge."`
-	URL          string   `yaml:"url" jsonschema:"required,minLength=1,maxLength=2000,example=https://git.example.com" jsonschema_description:"Address of the forge's start page."` // without a slash at its end
-	TokenFile    string   `yaml:"tokenFile" jsonschema:"required,minLength=1,maxLength=4000,example=/run/secrets/gitea-token" jsonschema_description:"File with an access token of the bot's account and nothing else. A relative path starts at this file's directory."`
-	Repositories []string `yaml:"repositories" jsonschema:"required,minItems=1,maxItems=1000,uniqueItems=true,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=owner/name" jsonschema_description:"The watched repositories, each OWNER/NAME."`
+	Name              string      `yaml:"name" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9][a-z0-9._-]*$,example=main" jsonschema_description:"Name of this forge in errors and logs. It is the kind unless set."`
+	Kind              string      `yaml:"kind" jsonschema:"required,enum=gitea,enum=forgejo" jsonschema_description:"Software of the forge."`
+	URL               string      `yaml:"url" jsonschema:"required,minLength=1,maxLength=2000,example=https://git.example.com" jsonschema_description:"Address of the forge's start page."` // without a slash at its end
+	TokenFile         string      `yaml:"tokenFile" jsonschema:"required,minLength=1,maxLength=4000,example=/run/secrets/gitea-token" jsonschema_description:"File with an access token of the bot's account and nothing else. A relative path starts at this file's directory."`
+	WebhookSecretFile string      `yaml:"webhookSecretFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/gitea-webhook" jsonschema_description:"File with the secret that the forge signs its webhooks with and nothing else; serve needs it. A relative path starts at this file's directory."`
+	Repositories      []string    `yaml:"repositories" jsonschema:"minItems=1,maxItems=1000,uniqueItems=true,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=owner/name" jsonschema_description:"The watched repositories, each OWNER/NAME."`
+	Discover          []Discovery `yaml:"discover" jsonschema:"minItems=1,maxItems=100" jsonschema_description:"Which repositories are watched besides: those of an owner, those with a topic, or those with both. New ones are found by event and by sweep."`
 
-	// Token is what TokenFile holds. Only LoadServer sets it.
-	Token secret.Text `yaml:"-"`
+	// Token and WebhookSecret are what the files hold. Only LoadServer sets them.
+	Token         secret.Text `yaml:"-"`
+	WebhookSecret secret.Text `yaml:"-"`
+}
+
+// Discovery says which repositories of a forge to watch. One of the two is
+// set, or both are.
+type Discovery struct {
+	Owner string `yaml:"owner" jsonschema:"minLength=1,maxLength=100,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]*$,example=acme" jsonschema_description:"Organisation or user."`
+	Topic string `yaml:"topic" jsonschema:"minLength=1,maxLength=50,pattern=^[a-z0-9][a-z0-9.-]*$,example=odyssey" jsonschema_description:"Topic of the repository."`
 }
 
 // Git is what the git command is told.
@@ -59,9 +84,16 @@ func ParseServer(name string, data []byte) (Server, error) {
 	return c.server()
 }
 
-// LoadServer is ParseServer for the file at path, and reads its token files
-// too. Faults of these are reported at the line that names the file.
-func LoadServer(path string) (Server, error) {
+// LoadServer is ParseServer for the file at path, and reads the files with
+// secrets that it names. Faults of these are reported at the line that names
+// the file.
+func LoadServer(path string) (Server, error) { return load(path, false) }
+
+// LoadServing is LoadServer for who takes webhooks: a forge without a secret
+// for them is a fault.
+func LoadServing(path string) (Server, error) { return load(path, true) }
+
+func load(path string, serving bool) (Server, error) {
 	data, err := yamldoc.ReadFile(path)
 	if err != nil {
 		return Server{}, fmt.Errorf("read server configuration: %w", err)
@@ -70,15 +102,17 @@ func LoadServer(path string) (Server, error) {
 	if err != nil {
 		return Server{}, err
 	}
-	tokens, warnings := c.readSecrets()
+	secrets := c.readSecrets(serving)
 	server, err := c.server()
 	if err != nil {
 		return Server{}, err
 	}
-	server.Warnings = warnings
+	server.StoreURL = secrets.store
 	for i := range server.Forges {
-		server.Forges[i].Token = tokens[i]
+		server.Forges[i].Token = secrets.tokens[i]
+		server.Forges[i].WebhookSecret = secrets.webhooks[i]
 	}
+	server.Warnings = slices.Concat(secrets.warnings, c.unwise(&server))
 	return server, nil
 }
 
@@ -95,6 +129,7 @@ func checkServer(name string, data []byte) (*checker, error) {
 	c.check(doc.Root, "", serverSchema())
 	c.checkForges(items(child(doc.Root, "forges")))
 	c.checkAllow(items(child(child(doc.Root, "git"), "allow")))
+	c.checkServing(doc.Root)
 	return c, nil
 }
 
@@ -103,7 +138,11 @@ func (c *checker) server() (Server, error) {
 	if err := c.err(); err != nil {
 		return Server{}, err
 	}
-	s := Server{Version: 1, Identity: Identity{Name: "odyssey-bot", Email: "odyssey-bot@users.noreply.localhost"}}
+	s := Server{
+		Version: 1, Identity: Identity{Name: "odyssey-bot", Email: "odyssey-bot@users.noreply.localhost"},
+		Store: "odyssey.db", Listen: ":8080", StatusListen: "127.0.0.1:8081",
+		Workers: 4, Drain: 30 * time.Second, Sweep: 15 * time.Minute, Keep: 30 * 24 * time.Hour,
+	}
 	if err := c.doc.Root.Decode(&s); err != nil {
 		return Server{}, fmt.Errorf("decode %s: %w", c.doc.Path, err)
 	}
@@ -111,12 +150,22 @@ func (c *checker) server() (Server, error) {
 		f := &s.Forges[i]
 		f.Name = cmp.Or(f.Name, f.Kind)
 		f.URL = strings.TrimRight(f.URL, "/")
-		f.TokenFile = c.besides(f.TokenFile)
+		c.place(&f.TokenFile, &f.WebhookSecretFile)
 	}
-	if s.Git.CredentialsFile != "" {
-		s.Git.CredentialsFile = c.besides(s.Git.CredentialsFile)
+	if s.StoreURLFile != "" {
+		s.Store = ""
 	}
+	c.place(&s.Git.CredentialsFile, &s.Store, &s.StoreURLFile)
 	return s, nil
+}
+
+// place makes the paths of files that the document names what besides says.
+func (c *checker) place(files ...*string) {
+	for _, file := range files {
+		if *file != "" {
+			*file = c.besides(*file)
+		}
+	}
 }
 
 // besides returns the path of a file that the document names.

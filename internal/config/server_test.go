@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -53,6 +54,8 @@ func TestParseServer(t *testing.T) {
 		},
 		Git:      config.Git{CredentialsFile: "/etc/odyssey/secrets/git", Allow: []string{"http://127.0.0.1:3000/"}},
 		Identity: config.Identity{Name: "shop-bot", Email: "odyssey-bot@users.noreply.localhost"},
+		Store:    "/etc/odyssey/odyssey.db", Listen: ":8080", StatusListen: "127.0.0.1:8081",
+		Workers: 4, Drain: 30 * time.Second, Sweep: 15 * time.Minute, Keep: 720 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(secret.Text{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
-	"os"
-	"runtime"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/nuobit/odyssey/internal/gitname"
-	"github.com/nuobit/odyssey/internal/secret"
 )
 
 // checkForges checks what the schema cannot: URLs, and that names and
@@ -25,6 +22,7 @@ func (c *checker) checkForges(forges []*yaml.Node) {
 		if fault := urlFault(address); ok && fault != "" {
 			c.fault(child(forge, "url"), join(at, "url"), "%s", fault).Hint = "for example: https://git.example.com"
 		}
+		c.checkWatched(forge, at)
 		for j, repository := range items(child(forge, "repositories")) {
 			text, ok := textOf(repository)
 			id := strings.ToLower(strings.TrimRight(address, "/") + "/" + text)
@@ -33,6 +31,18 @@ func (c *checker) checkForges(forges []*yaml.Node) {
 			} else {
 				watched[id] = repository.Line
 			}
+		}
+	}
+}
+
+// checkWatched checks that a forge's watched repositories are said somehow.
+func (c *checker) checkWatched(forge *yaml.Node, at string) {
+	if forge.Kind == yaml.MappingNode && child(forge, "repositories") == nil && child(forge, "discover") == nil {
+		c.fault(forge, at, "lacks repositories or discover")
+	}
+	for i, discovery := range items(child(forge, "discover")) {
+		if discovery.Kind == yaml.MappingNode && child(discovery, "owner") == nil && child(discovery, "topic") == nil {
+			c.fault(discovery, fmt.Sprintf("%s.discover[%d]", at, i), "lacks owner or topic").Hint = "for example: {owner: acme, topic: odyssey}"
 		}
 	}
 }
@@ -79,41 +89,4 @@ func (c *checker) checkAllow(prefixes []*yaml.Node) {
 			c.fault(prefix, fmt.Sprintf("git.allow[%d]", i), "%s", strings.TrimPrefix(err.Error(), "git.allow: "))
 		}
 	}
-}
-
-// readSecrets reads the token file of each forge, and warns of files with
-// secrets that others can read.
-func (c *checker) readSecrets() (tokens []secret.Text, warnings []string) {
-	for i, forge := range items(child(c.doc.Root, "forges")) {
-		node := child(forge, "tokenFile")
-		token := secret.Text{}
-		if file, ok := textOf(node); ok && file != "" {
-			var err error
-			if token, err = secret.ReadFile(c.besides(file)); err != nil {
-				c.fault(node, fmt.Sprintf("forges[%d].tokenFile", i), "%s", err)
-			}
-			warnings = append(warnings, c.exposed(node)...)
-		}
-		tokens = append(tokens, token)
-	}
-	node := child(child(c.doc.Root, "git"), "credentialsFile")
-	if file, ok := textOf(node); ok && file != "" {
-		if err := secret.CheckFile(c.besides(file)); err != nil {
-			c.fault(node, "git.credentialsFile", "%s", err)
-		}
-		warnings = append(warnings, c.exposed(node)...)
-	}
-	return tokens, warnings
-}
-
-// exposed returns a warning when the file that node names can be read by
-// group or others. Windows keeps that elsewhere than in the mode.
-func (c *checker) exposed(node *yaml.Node) []string {
-	file := c.besides(node.Value)
-	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows" {
-		return nil
-	}
-	return []string{fmt.Sprintf("%s:%d: %s can be read by group or others (mode %04o); run: chmod 600 %s",
-		c.doc.Path, node.Line, file, info.Mode().Perm(), file)}
 }

@@ -27,7 +27,7 @@ type Event struct {
 	Type     string // the forge's own word: "issue_comment"
 	Repo     Name
 	Sender   string // login of who caused it
-	Branch   string // of EventPush: its name without refs/heads/; "" of a tag
+	Branch   string // of EventPush: its name without refs/heads/; of EventPullRequest: its head branch, "" of one from a fork
 	Head     string // of EventPush: the new head; of a pull request and a comment on one: its head then. "" when the delivery does not say
 	Number   int64  // of the pull request or issue
 	Comment  Comment

@@ -32,8 +32,9 @@ type Repo struct {
 	DefaultBranch string
 	WebURL        string
 	Archived      bool
-	Empty         bool   // has no commit yet
-	Account       string // login of the account that asked
+	Empty         bool      // has no commit yet
+	Account       string    // login of the account that asked
+	Changed       time.Time // of the newest push that the forge knows of; other changes may count too
 }
 
 // MaxFile is the size in bytes above which no driver reads a file.

@@ -8,6 +8,7 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -48,7 +49,62 @@ type Job struct {
 	Fence func(ctx context.Context) error
 }
 
-// Worker does jobs. Work's error decides what happens next, see Verdict.
+// Worker does jobs. The context ends with Options.JobTimeout, when somebody
+// cancels the job, and when the process is to stop.
+//
+// What Work returns decides what happens next. nil: the job is done, and its
+// items with it. Later: it runs again after a while, and no attempt counts.
+// Park: it is dead. Any other error: it is tried again after a pause that
+// grows, and is dead after Options.Attempts. The words of an error are kept for
+// people to see: they must hold no secret.
 type Worker interface {
 	Work(ctx context.Context, job Job) error
+}
+
+// Errors of a queue.
+var (
+	// ErrFenced says that another attempt has taken the job's place.
+	ErrFenced = errors.New("another attempt has taken this one's place")
+	// ErrFull says that the store has no room: nothing was recorded.
+	ErrFull = errors.New("the queue's store is full")
+	// ErrNoJob says that there is no job of that number.
+	ErrNoJob = errors.New("no such job")
+)
+
+// States of jobs.
+const (
+	Waiting   = "waiting"   // for a worker, or for its time
+	Retrying  = "retrying"  // waits for its next attempt
+	Running   = "running"   // at work
+	Done      = "done"      // kept for a day
+	Dead      = "dead"      // given up; kept for Options.Keep
+	Cancelled = "cancelled" // by somebody; kept for Options.Keep
+)
+
+// Filter chooses jobs; its zero value chooses all.
+type Filter struct {
+	Subject string   // exactly this one
+	Kind    string   // exactly this one
+	States  []string // any of these
+	Limit   int      // the newest so many; 0 is 100
+}
+
+// Info is what is known of a job.
+type Info struct {
+	ID        int64      `json:"id"`
+	Subject   string     `json:"subject"`
+	Kind      string     `json:"kind"`
+	State     string     `json:"state"`
+	Attempt   int        `json:"attempt"`         // attempts begun
+	Error     string     `json:"error,omitempty"` // of the last attempt that had one, cut at 2,000 bytes
+	Created   time.Time  `json:"created"`
+	Scheduled time.Time  `json:"scheduled"` // when it runs, or ran, at the earliest
+	Finished  *time.Time `json:"finished,omitempty"`
+}
+
+// Stat is how many jobs of a kind are in a state.
+type Stat struct {
+	Kind  string
+	State string // any but Done
+	Count int
 }

@@ -52,7 +52,7 @@ func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
 	for _, m := range moves {
 		commits(&b, m, p.name(m, htmlText), listed)
 	}
-	fmt.Fprintf(&b, "\n<sub>Close this pull request and it stays closed until there are newer commits. `%s` says what is proposed, and how it is grouped.</sub>\n", ConfigFile)
+	b.WriteString(p.footer())
 	return b.String()
 }
 
@@ -83,11 +83,11 @@ func (p *Proposal) table(moves []move) (rows []string) {
 		}
 		return rows
 	}
-	locked, newest := p.locked.Find(dests[0]), p.newest.Find(dests[0])
+	locked, newest, aim := p.locked.Find(dests[0]), p.newest.Find(dests[0]), p.aim.Find(dests[0])
 	next := 0
 	for i, m := range newest.Merges {
 		now := locked.Merges[i].Commit
-		if next < len(moves) && moves[next].Old == now && moves[next].New == m.Commit && moves[next].Remote == m.Remote && moves[next].Ref == m.Ref {
+		if next < len(moves) && moves[next].Old == now && moves[next].New == aim.Merges[i].Commit && moves[next].Remote == m.Remote && moves[next].Ref == m.Ref {
 			rows = append(rows, p.row(moves[next]))
 			next++
 			continue
@@ -186,6 +186,11 @@ func (p *Proposal) warnings(moves []move) (lines []string) {
 			lines = append(lines, fmt.Sprintf("⚠️ **%s was rewritten**: it lacks %s of the locked state.\n\n", name, count(h.Behind, "commit")))
 		case h.Behind > 0:
 			lines = append(lines, fmt.Sprintf("⚠️ **%s moves far**: the locked commit is farther back than was looked, so whether it was rewritten cannot be told.\n\n", name))
+		}
+	}
+	for _, c := range p.Choices {
+		if c.Outside {
+			lines = append(lines, fmt.Sprintf("⚠️ **`%s` is not part of %s**: the server has the commit, but the ref does not lead to it. It may be anybody's.\n\n", short(c.To), inline(c.Remote+" "+c.Ref)))
 		}
 	}
 	return lines

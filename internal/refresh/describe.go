@@ -19,6 +19,9 @@ type Text struct {
 	Title   string // of the pull request and the commit
 	Body    string // of the pull request, Markdown
 	Message string // of the commit
+	// Ahead tells, for each of the proposal's Changes, how many commits it
+	// moves by, at least; -1 when that is not known.
+	Ahead []int
 }
 
 // Describe writes the proposal's text. It asks each remote that moves once.
@@ -28,7 +31,15 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 		return Text{}, err
 	}
 	title := p.title(moves)
-	return Text{Title: title, Body: p.body(moves), Message: p.message(title)}, nil
+	text := Text{Title: title, Body: p.body(moves), Message: p.message(title)}
+	for _, m := range moves {
+		ahead := -1
+		if m.history != nil && !m.history.OldGone {
+			ahead = m.history.Ahead
+		}
+		text.Ahead = append(text.Ahead, ahead)
+	}
+	return text, nil
 }
 
 // move is a change and what is behind it.

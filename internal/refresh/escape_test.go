@@ -83,11 +83,11 @@ func places() []place {
 
 func checkInline(t *testing.T, text string) {
 	t.Helper()
-	if n := utf8.RuneCountInString(visible(text)); n > maxText {
+	if n := utf8.RuneCountInString(visible(text, maxText)); n > maxText {
 		t.Errorf("%q: %d characters are shown", text, n)
 	}
 	for _, p := range places() {
-		if p.name == "warning" && visible(text) == "" {
+		if p.name == "warning" && visible(text, maxText) == "" {
 			continue // **** is no emphasis, and no merge is without a name
 		}
 		escaped := p.escape(text)
@@ -102,7 +102,7 @@ func checkInline(t *testing.T, text string) {
 			t.Errorf("%s: %q links to %q", p.name, text, links)
 		}
 		inert(t, p.name+", rendered", text, shown)
-		if n := strings.Count(squeeze(shown), squeeze(visible(text))); visible(text) != "" && n < p.texts {
+		if n := strings.Count(squeeze(shown), squeeze(visible(text, maxText))); visible(text, maxText) != "" && n < p.texts {
 			t.Errorf("%s: %q is not shown as it is, but %q", p.name, text, shown)
 		}
 	}
@@ -214,7 +214,7 @@ func TestFault_M2_Visible(t *testing.T) {
 		strings.Repeat("\u202e", 1<<20):         strings.Repeat("U+202E", maxText/6)[:maxText-1] + "…",
 		strings.Repeat("\u202e", maxText/6):     strings.Repeat("U+202E", maxText/6),
 	} {
-		if diff := cmp.Diff(want, visible(text)); diff != "" {
+		if diff := cmp.Diff(want, visible(text, maxText)); diff != "" {
 			t.Errorf("visible(%.40q) (-want +got):\n%s", text, diff)
 		}
 	}

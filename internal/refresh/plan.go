@@ -44,12 +44,26 @@ type Input struct {
 	Lookup lock.Resolver
 }
 
+// State is what a repository has locked, and what its upstreams have.
+type State struct {
+	Policy config.Repo
+	// Idle says why there is nothing to plan; empty when there is something.
+	Idle string
+	// Behind counts the merges whose ref has newer commits than the lock.
+	Behind int
+
+	before         []byte
+	urls           gitname.Policy
+	locked, newest *lock.File
+}
+
 // Plan is what should be proposed for a repository.
 type Plan struct {
 	Policy    config.Repo
 	Proposals []Proposal
-	// Held names destinations whose merges wait until the lock is in sync.
-	Held []string
+	// Held names destinations whose merges wait until the lock is in sync;
+	// OnHold those with something newer that people hold.
+	Held, OnHold []string
 	// Idle says why there is nothing to plan; empty when there was something.
 	Idle string
 	// Behind counts the merges whose ref has newer commits than the lock.
@@ -66,51 +80,77 @@ type Proposal struct {
 	Group   string // "./odoo", or another group's name
 	Branch  string
 	Changes []lock.Change
-	Old     []byte // the lock as it is
-	New     []byte // the lock as proposed
-	Target  string // digest of the state that is proposed
+	Choices []Choice // what it is restricted to; empty: all of its group
+	Old     []byte   // the lock as it is
+	New     []byte   // the lock as proposed
+	Target  string   // digest of the state that is proposed
+
+	// Commands has the text name the commands that may be given in comments.
+	Commands bool
 
 	locked, newest *lock.File
+	aim            *lock.File // newest, but for what stays or goes elsewhere
 }
 
-// Make computes the plan. It asks every remote that repos.yaml merges from
-// once. Faults in the files are *yamldoc.Error.
+// Make computes the plan that nobody has wishes for: Read and State.Plan.
 func Make(ctx context.Context, in Input) (*Plan, error) {
+	state, err := Read(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return state.Plan(Wishes{})
+}
+
+// Read parses the files and asks every remote that repos.yaml merges from
+// once. Faults in the files are *yamldoc.Error.
+func Read(ctx context.Context, in Input) (*State, error) {
 	policy, err := config.ParseRepo(ConfigFile, in.Files[ConfigFile])
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Policy: policy, Branches: map[string]bool{}, Waiting: map[string]bool{}}
+	s := &State{Policy: policy, before: in.Files[LockFile], urls: in.URLs, locked: &lock.File{}, newest: &lock.File{}}
 	if _, exists := in.Files[ReposFile]; !exists {
-		plan.Idle = "there is no " + ReposFile
-		return plan, nil
+		s.Idle = "there is no " + ReposFile
+		return s, nil
 	}
 	if !policy.Merges.Enabled {
-		plan.Idle = "merges are not enabled in " + ConfigFile
-		return plan, nil
+		s.Idle = "merges are not enabled in " + ConfigFile
+		return s, nil
 	}
 	repos, err := lock.Parse(ReposFile, in.Files[ReposFile], in.URLs)
 	if err != nil {
 		return nil, err
 	}
-	locked, err := lock.ParseLock(LockFile, in.Files[LockFile], in.URLs)
-	if err != nil {
+	if s.locked, err = lock.ParseLock(LockFile, in.Files[LockFile], in.URLs); err != nil {
 		return nil, err
 	}
-	newest, err := lock.Update(ctx, repos, locked, lock.Refresh{All: true}, in.Lookup, in.Jobs)
-	if err != nil {
+	if s.newest, err = lock.Update(ctx, repos, s.locked, lock.Refresh{All: true}, in.Lookup, in.Jobs); err != nil {
 		return nil, err
 	}
-	p := planner{plan: plan, before: in.Files[LockFile], urls: in.URLs, locked: locked, newest: newest}
+	for _, c := range lock.Changes(s.locked, s.newest) {
+		if c.Moved() {
+			s.Behind++
+		}
+	}
+	return s, nil
+}
+
+// Plan computes what should be proposed.
+func (s *State) Plan(w Wishes) (*Plan, error) {
+	plan := &Plan{Policy: s.Policy, Idle: s.Idle, Behind: s.Behind, Branches: map[string]bool{}, Waiting: map[string]bool{}}
+	if s.Idle != "" {
+		return plan, nil
+	}
+	p := planner{State: s, plan: plan, wishes: w, aim: s.aim(w)}
 	return plan, p.propose()
 }
 
 // planner fills in the proposals of a plan.
 type planner struct {
-	plan           *Plan
-	before         []byte
-	urls           gitname.Policy
-	locked, newest *lock.File
+	*State
+	plan   *Plan
+	wishes Wishes
+	aim    *lock.File
 }
 
 func (p *planner) propose() error {
@@ -130,11 +170,24 @@ func (p *planner) propose() error {
 	p.plan.Branches[branch(Sync, string(Sync))] = true
 	for i := range p.newest.Destinations {
 		for _, m := range p.newest.Destinations[i].Merges {
-			group := p.plan.Policy.Merges.Group.Name(p.newest.Destinations[i].Path, m.Remote, m.Ref)
-			p.plan.Branches[branch(Merges, group)] = true
+			p.plan.Branches[p.Branch(p.newest.Destinations[i].Path, m.Remote, m.Ref)] = true
 		}
 	}
+	p.wait()
 	return p.proposeMoves()
+}
+
+// wait notes the branches of what could move but is held.
+func (p *planner) wait() {
+	for _, c := range lock.Changes(p.locked, p.newest) {
+		onHold := p.wishes.holds(c.Dest)
+		if c.Moved() && (onHold || slices.Contains(p.plan.Held, c.Dest)) {
+			p.plan.Waiting[p.Branch(c.Dest, c.Remote, c.Ref)] = true
+		}
+		if c.Moved() && onHold && !slices.Contains(p.plan.OnHold, c.Dest) {
+			p.plan.OnHold = append(p.plan.OnHold, c.Dest)
+		}
+	}
 }
 
 // proposeMoves adds a proposal for each group that has something to move.
@@ -145,16 +198,11 @@ func (p *planner) proposeMoves() error {
 	}
 	var groups []*group
 	byBranch := map[string]*group{}
-	for _, c := range lock.Changes(p.locked, p.newest) {
-		if !c.Moved() {
+	for _, c := range lock.Changes(p.locked, p.aim) {
+		if !c.Moved() || slices.Contains(p.plan.Held, c.Dest) {
 			continue
 		}
-		p.plan.Behind++
-		name := p.plan.Policy.Merges.Group.Name(c.Dest, c.Remote, c.Ref)
-		if slices.Contains(p.plan.Held, c.Dest) {
-			p.plan.Waiting[branch(Merges, name)] = true
-			continue
-		}
+		name := p.Policy.Merges.Group.Name(c.Dest, c.Remote, c.Ref)
 		g := byBranch[branch(Merges, name)]
 		if g == nil {
 			g = &group{name: name}
@@ -189,8 +237,8 @@ func outOfSync(locked, declared *lock.File) []string {
 func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byte) {
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
-		Old: p.before, New: data, Target: target(kind, group, changes),
-		locked: p.locked, newest: p.newest,
+		Old: p.before, New: data, Target: target(kind, group, changes), Choices: p.chosen(kind, changes),
+		locked: p.locked, newest: p.newest, aim: p.aim,
 	})
 }
 

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	binary = sync.OnceValues(func() (string, error) { return world.Build(context.Background(), dir) })
+	binary = sync.OnceValues(func() (string, error) { return world.Build(context.Background(), dir, "failpoint") })
 	code := giteatest.Main(m)
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -71,10 +71,11 @@ func (w *World) restrictBot(ctx context.Context) error {
 	return err
 }
 
-// Build compiles odyssey-bot into dir and returns its path.
-func Build(ctx context.Context, dir string) (string, error) {
+// Build compiles odyssey-bot into dir, with build tags ("failpoint"), and
+// returns its path.
+func Build(ctx context.Context, dir string, tags ...string) (string, error) {
 	binary := filepath.Join(dir, "odyssey-bot")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/nuobit/odyssey/cmd/odyssey-bot")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "-tags", strings.Join(tags, ","), "github.com/nuobit/odyssey/cmd/odyssey-bot")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build odyssey-bot: %w: %s", err, out)
 	}

@@ -43,6 +43,15 @@ func Exercise(t *testing.T, newForge func(t *testing.T) Fixture) {
 		"ManyPullRequests":       exerciseMany,
 		"NothingThere":           exerciseNothing,
 		"PullRequestFollowsHead": exerciseFollow,
+		"PullRequest":            exercisePullRequest,
+		"RepoChanges":            exerciseChanged,
+		"EditedComments":         exerciseEdited,
+		"CommentsSince":          exerciseSince,
+		"Reactions":              exerciseReactions,
+		"Permission":             exercisePermission,
+		"Issues":                 exerciseIssues,
+		"Repositories":           exerciseRepositories,
+		"NothingToTalkAbout":     exerciseSilence,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

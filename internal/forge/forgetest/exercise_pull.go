@@ -162,39 +162,6 @@ func exerciseForks(t *testing.T, b bench) {
 	wantEqual(t, "the branch of the repository", got, own)
 }
 
-func exerciseComments(t *testing.T, b bench) {
-	pr := b.open(t, "talk")
-	comments := func() []forge.Comment {
-		t.Helper()
-		got, err := b.Forge.Comments(t.Context(), b.repo, pr.Number)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
-	wantEqual(t, "number of comments", len(comments()), 0)
-	long := strings.Repeat("é🧭", 10_000)
-	for _, body := range []string{"first\n", long, "<!-- odyssey:x -->\r\nlast"} {
-		if err := b.Forge.AddComment(t.Context(), b.repo, pr.Number, body); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.Human.Comment(t, pr.Number, "/odyssey help")
-	got := comments()
-	for i := range got {
-		if got[i].ID == 0 {
-			t.Error("a comment without an id")
-		}
-		got[i].ID = 0
-	}
-	wantEqual(t, "comments", got, []forge.Comment{
-		{Author: b.Login, Body: "first\n"},
-		{Author: b.Login, Body: long},
-		{Author: b.Login, Body: "<!-- odyssey:x -->\r\nlast"},
-		{Author: b.Human.Login(), Body: "/odyssey help"},
-	})
-}
-
 func exerciseReviews(t *testing.T, b bench) {
 	pr := b.open(t, "review")
 	err := b.Forge.RequestReviews(t.Context(), b.repo, pr.Number, []string{"no-such-user", b.Human.Login()})

@@ -9,7 +9,7 @@ import (
 )
 
 func exerciseRepo(t *testing.T, b bench) {
-	want := forge.Repo{Name: b.Repo, Account: b.Login, DefaultBranch: "main", WebURL: b.repo.WebURL}
+	want := forge.Repo{Name: b.Repo, Account: b.Login, DefaultBranch: "main", WebURL: b.repo.WebURL, Changed: b.repo.Changed}
 	wantEqual(t, "repository", b.repo, want)
 	if !strings.HasSuffix(b.repo.WebURL, "/"+b.Repo.String()) {
 		t.Errorf("web address %q", b.repo.WebURL)

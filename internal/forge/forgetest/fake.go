@@ -7,14 +7,16 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
 // Logins on a Fake.
 const (
-	FakeBot   = "bot"   // whom the driver acts as
-	FakeHuman = "human" // who owns the repositories
+	FakeBot      = "bot"      // whom the driver acts as; it may write to every repository
+	FakeHuman    = "human"    // who owns the repositories
+	FakeStranger = "stranger" // who may only read them
 )
 
 // Call is one call of a Fake's driver methods.
@@ -23,8 +25,9 @@ type Call struct {
 	Repo   forge.Name
 	Write  bool   // of a method that changes something
 	Branch string // of Branch, Push, DeleteBranch, LastPullRequest, CreatePullRequest (head)
-	Number int64  // of the pull request
-	Text   string // commit message, title, comment
+	Number int64  // of the pull request or issue
+	ID     int64  // of the comment
+	Text   string // commit message, title, comment, reaction, login
 	Err    error  // what the call returned
 }
 
@@ -33,13 +36,35 @@ type Call struct {
 type Fake struct {
 	mu     sync.Mutex
 	repos  map[forge.Name]*repository
+	robots map[string]bool // logins that the forge says are no humans
+	now    func() time.Time
 	calls  []Call
 	before func(method string) error
 	after  func(method string) error
 }
 
 // NewFake returns a forge without repositories.
-func NewFake() *Fake { return &Fake{repos: map[forge.Name]*repository{}} }
+func NewFake() *Fake {
+	return &Fake{repos: map[forge.Name]*repository{}, robots: map[string]bool{}, now: time.Now}
+}
+
+// SetClock sets the forge's clock, time.Now by default. Like Gitea, the fake
+// keeps times in whole seconds.
+func (f *Fake) SetClock(now func() time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = now
+}
+
+// SetRobot makes the forge say that an account is no human.
+func (f *Fake) SetRobot(login string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.robots[login] = true
+}
+
+// As returns somebody at work on a repository that AddRepo made.
+func (f *Fake) As(login string, name forge.Name) Human { return fakeHuman{f, name, login} }
 
 // FailBefore sets a function that is asked before each driver method; its
 // error is returned instead of calling the method. It may use the fake, for
@@ -94,13 +119,13 @@ func isLost(err error) bool {
 func (f *Fake) AddRepo(name forge.Name) Human {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := newRepository(name)
+	r := f.newRepository(name)
 	r.branches["main"] = r.add(commit{
 		Message: "Initial commit\n", By: forge.Identity{Name: FakeHuman, Email: FakeHuman + "@example.org"},
 		Files: map[string]File{"README.md": {Mode: plain, Content: "# " + name.Name + "\n"}},
 	})
 	f.repos[name] = r
-	return fakeHuman{f, name}
+	return fakeHuman{f, name, FakeHuman}
 }
 
 // Fixture makes a repository for a test.
@@ -113,6 +138,11 @@ func (f *Fake) Fixture(testing.TB) Fixture {
 
 // do runs a driver method on a repository, with what surrounds each.
 func (f *Fake) do(ctx context.Context, call Call, method func(*repository) error) error {
+	return f.surround(ctx, call, func() error { return f.run(call.Repo, method) })
+}
+
+// surround asks the hooks before and after a driver method, and records it.
+func (f *Fake) surround(ctx context.Context, call Call, method func() error) error {
 	f.mu.Lock()
 	before, after := f.before, f.after
 	f.mu.Unlock()
@@ -121,7 +151,7 @@ func (f *Fake) do(ctx context.Context, call Call, method func(*repository) error
 		err = before(call.Method)
 	}
 	if err == nil {
-		err = f.run(call.Repo, method)
+		err = method()
 		if err == nil && after != nil {
 			if failure := after(call.Method); failure != nil {
 				err = lostError{failure}
@@ -137,6 +167,8 @@ func (f *Fake) do(ctx context.Context, call Call, method func(*repository) error
 	f.calls = append(f.calls, call)
 	return err
 }
+
+var errNoQuery = errors.New("a query for repositories without owner and topic")
 
 func (f *Fake) run(name forge.Name, method func(*repository) error) error {
 	f.mu.Lock()

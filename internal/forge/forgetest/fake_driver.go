@@ -13,10 +13,7 @@ import (
 // Repo describes a repository.
 func (f *Fake) Repo(ctx context.Context, name forge.Name) (got forge.Repo, err error) {
 	err = f.do(ctx, Call{Method: "Repo", Repo: name}, func(r *repository) error {
-		got = forge.Repo{
-			Name: name, Account: FakeBot, DefaultBranch: "main", WebURL: r.url(),
-			Empty: len(r.branches) == 0,
-		}
+		got = r.describe()
 		return nil
 	})
 	return got, err
@@ -95,7 +92,7 @@ func (f *Fake) Push(ctx context.Context, repo forge.Repo, c forge.Change) (sha s
 			return err
 		}
 		sha = r.add(made)
-		r.branches[c.Branch] = sha
+		r.branches[c.Branch], r.changed = sha, r.now()
 		return nil
 	})
 	if err != nil {
@@ -207,32 +204,5 @@ func (f *Fake) RequestReviews(ctx context.Context, repo forge.Repo, number int64
 			}
 		}
 		return errors.Join(failures...)
-	})
-}
-
-// Comments lists comments.
-func (f *Fake) Comments(ctx context.Context, repo forge.Repo, number int64) (got []forge.Comment, err error) {
-	call := Call{Method: "Comments", Repo: repo.Name, Number: number}
-	err = f.do(ctx, call, func(r *repository) error {
-		pr, err := r.pull(number)
-		if err != nil {
-			return err
-		}
-		got = slices.Clone(pr.comments)
-		return nil
-	})
-	return got, err
-}
-
-// AddComment comments as FakeBot.
-func (f *Fake) AddComment(ctx context.Context, repo forge.Repo, number int64, body string) error {
-	call := Call{Method: "AddComment", Repo: repo.Name, Write: true, Number: number, Text: body}
-	return f.do(ctx, call, func(r *repository) error {
-		pr, err := r.pull(number)
-		if err != nil {
-			return err
-		}
-		r.comment(pr, FakeBot, body)
-		return nil
 	})
 }

@@ -2,7 +2,6 @@ package forgetest
 
 import (
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,13 +9,14 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
-// fakeHuman is FakeHuman at work on one repository of a Fake.
+// fakeHuman is somebody at work on one repository of a Fake.
 type fakeHuman struct {
-	fake *Fake
-	repo forge.Name
+	fake  *Fake
+	repo  forge.Name
+	login string
 }
 
-func (fakeHuman) Login() string { return FakeHuman }
+func (h fakeHuman) Login() string { return h.login }
 
 func (h fakeHuman) do(t testing.TB, act func(*repository) error) {
 	t.Helper()
@@ -30,7 +30,7 @@ func (h fakeHuman) Push(t testing.TB, commits ...Commit) []string {
 	var heads []string
 	h.do(t, func(r *repository) error {
 		for _, c := range commits {
-			heads = append(heads, r.push(c, FakeHuman))
+			heads = append(heads, r.push(c, h.login))
 		}
 		return nil
 	})
@@ -63,6 +63,7 @@ func (r *repository) push(c Commit, login string) string {
 		made.Files[name] = file
 	}
 	r.branches[c.Branch] = r.add(made)
+	r.changed = r.now()
 	return r.branches[c.Branch]
 }
 
@@ -102,43 +103,17 @@ func (h fakeHuman) Merge(t testing.TB, number int64) {
 			}
 		}
 		pr.HeadSHA = r.branches[pr.Head]
-		r.push(Commit{Branch: pr.Base, Message: "Merge " + pr.Head, Files: changed}, FakeHuman)
+		r.push(Commit{Branch: pr.Base, Message: "Merge " + pr.Head, Files: changed}, h.login)
 		pr.State = forge.Merged
 		return nil
 	})
-}
-
-func (h fakeHuman) Comment(t testing.TB, number int64, body string) {
-	t.Helper()
-	h.do(t, func(r *repository) error {
-		pr, err := r.pull(number)
-		if err != nil {
-			return err
-		}
-		r.comment(pr, FakeHuman, body)
-		return nil
-	})
-}
-
-func (h fakeHuman) Inspect(t testing.TB, number int64) Inspection {
-	t.Helper()
-	var seen Inspection
-	h.do(t, func(r *repository) error {
-		pr, err := r.pull(number)
-		if err != nil {
-			return err
-		}
-		seen = Inspection{Labels: slices.Clone(pr.labels), Reviewers: slices.Sorted(slices.Values(pr.reviewers))}
-		return nil
-	})
-	return seen
 }
 
 func (h fakeHuman) EmptyRepo(testing.TB) forge.Name {
 	h.fake.mu.Lock()
 	defer h.fake.mu.Unlock()
 	name := forge.Name{Owner: h.repo.Owner, Name: h.repo.Name + "-empty"}
-	h.fake.repos[name] = newRepository(name)
+	h.fake.repos[name] = h.fake.newRepository(name)
 	return name
 }
 
@@ -146,7 +121,7 @@ func (h fakeHuman) ForkPullRequest(t testing.TB, branch string) (number int64) {
 	t.Helper()
 	h.do(t, func(r *repository) error {
 		pr := r.open(forge.PullRequest{
-			Author: FakeHuman, Title: "from outside", Head: branch, Base: "main", FromFork: true,
+			Author: FakeStranger, Title: "from outside", Head: branch, Base: "main", FromFork: true,
 			HeadSHA: strings.Repeat("f0", 20),
 		})
 		number = pr.Number

@@ -28,8 +28,15 @@ type repository struct {
 	name     forge.Name
 	commits  map[string]commit // by object id
 	branches map[string]string // heads by name
-	pulls    []*pull           // by number, from 1
-	comments int64             // made so far, in all pull requests
+	pulls    []*pull           // the oldest first; they share their numbers with issues
+	issues   []*issue
+	comments []*comment // the oldest first
+	ids      int64      // of comments so far
+	topics   []string
+	may      map[string]forge.Permission // by login, of all accounts
+	changed  time.Time
+	now      func() time.Time // in whole seconds
+	robots   map[string]bool
 }
 
 // commit is a commit with the whole tree below it.
@@ -44,11 +51,34 @@ type commit struct {
 type pull struct {
 	forge.PullRequest
 	labels, reviewers []string
-	comments          []forge.Comment
 }
 
-func newRepository(name forge.Name) *repository {
-	return &repository{name: name, commits: map[string]commit{}, branches: map[string]string{}}
+type issue struct {
+	forge.Issue
+	labels []string
+}
+
+type comment struct {
+	forge.Comment
+	reactions []reaction
+}
+
+type reaction struct {
+	login string
+	forge.Reaction
+}
+
+// newRepository is called under the fake's lock, and so are all methods of
+// what it returns.
+func (f *Fake) newRepository(name forge.Name) *repository {
+	now := func() time.Time { return f.now().UTC().Truncate(time.Second) }
+	return &repository{
+		name: name, commits: map[string]commit{}, branches: map[string]string{}, changed: now(), now: now, robots: f.robots,
+		may: map[string]forge.Permission{
+			FakeHuman: forge.MayAdminister, name.Owner: forge.MayAdminister,
+			FakeBot: forge.MayWrite, FakeStranger: forge.MayRead,
+		},
+	}
 }
 
 func (r *repository) url() string { return "https://forge.example.org/" + r.name.String() }
@@ -162,21 +192,27 @@ func (r *repository) deleteBranch(branch string) {
 		}
 	}
 	delete(r.branches, branch)
+	r.changed = r.now()
 }
 
 func (r *repository) open(pr forge.PullRequest) *pull {
-	pr.Number, pr.State = int64(len(r.pulls)+1), forge.Open
+	pr.Number, pr.State = r.number(), forge.Open
 	pr.URL = fmt.Sprintf("%s/pulls/%d", r.url(), pr.Number)
 	made := &pull{PullRequest: pr}
 	r.pulls = append(r.pulls, made)
 	return made
 }
 
+// number is that of the next pull request or issue.
+func (r *repository) number() int64 { return int64(len(r.pulls) + len(r.issues) + 1) }
+
 func (r *repository) pull(number int64) (*pull, error) {
-	if number < 1 || number > int64(len(r.pulls)) {
-		return nil, forge.ErrNotFound
+	for _, pr := range r.pulls {
+		if pr.Number == number {
+			return pr, nil
+		}
 	}
-	return r.pulls[number-1], nil
+	return nil, forge.ErrNotFound
 }
 
 // show returns a pull request with its branch's present head.
@@ -209,9 +245,4 @@ func (r *repository) edit(pr *pull, edit forge.Edit) error {
 		pr.Body = edit.Body
 	}
 	return nil
-}
-
-func (r *repository) comment(pr *pull, author, body string) {
-	r.comments++
-	pr.comments = append(pr.comments, forge.Comment{ID: r.comments, Author: author, Body: body})
 }

@@ -5,6 +5,7 @@ package forgetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
 )
@@ -36,10 +37,38 @@ type PullRequestWriter interface {
 	RequestReviews(ctx context.Context, repo forge.Repo, number int64, reviewers []string) error
 }
 
-// Commenter reads and writes comments on pull requests.
+// Commenter reads and writes comments on pull requests and issues.
 type Commenter interface {
 	Comments(ctx context.Context, repo forge.Repo, number int64) ([]forge.Comment, error)
-	AddComment(ctx context.Context, repo forge.Repo, number int64, body string) error
+	AddComment(ctx context.Context, repo forge.Repo, number int64, body string) (forge.Comment, error)
+	EditComment(ctx context.Context, repo forge.Repo, id int64, body string) error
+}
+
+// Listener finds what was asked of the bot, and who may ask.
+type Listener interface {
+	Comment(ctx context.Context, repo forge.Repo, id int64) (forge.Comment, error)
+	CommentsSince(ctx context.Context, repo forge.Repo, since time.Time) (forge.CommentPage, error)
+	Permission(ctx context.Context, repo forge.Repo, login string) (forge.Permission, error)
+}
+
+// Reacter sets the account's own reactions to a comment.
+type Reacter interface {
+	React(ctx context.Context, repo forge.Repo, comment int64, r forge.Reaction) error
+	Unreact(ctx context.Context, repo forge.Repo, comment int64, r forge.Reaction) error
+	Reactions(ctx context.Context, repo forge.Repo, comment int64) ([]forge.Reaction, error)
+}
+
+// Issuer keeps the account's own issues.
+type Issuer interface {
+	OwnIssues(ctx context.Context, repo forge.Repo) ([]forge.Issue, error)
+	CreateIssue(ctx context.Context, repo forge.Repo, issue forge.NewIssue) (forge.Issue, error)
+	EditIssue(ctx context.Context, repo forge.Repo, number int64, edit forge.Edit) (forge.Issue, error)
+}
+
+// Finder finds repositories, and a pull request by its number.
+type Finder interface {
+	Repositories(ctx context.Context, q forge.RepositoryQuery) ([]forge.Repo, error)
+	PullRequest(ctx context.Context, repo forge.Repo, number int64) (forge.PullRequest, error)
 }
 
 // Forge is a driver.
@@ -49,6 +78,10 @@ type Forge interface {
 	PullRequestReader
 	PullRequestWriter
 	Commenter
+	Listener
+	Reacter
+	Issuer
+	Finder
 }
 
 // Fixture is a driver with a repository to try it on.
@@ -65,6 +98,9 @@ type Fixture struct {
 type Human interface {
 	Pusher
 	Reviewer
+	Talker
+	Reporter
+	Keeper
 	Founder
 }
 
@@ -84,13 +120,47 @@ type Reviewer interface {
 	Login() string
 	// Merge merges a pull request and deletes nothing.
 	Merge(t testing.TB, number int64)
-	// Comment comments on a pull request.
-	Comment(t testing.TB, number int64, body string)
-	// Inspect returns what of a pull request the drivers do not read.
+	// Comment comments on a pull request or an issue.
+	Comment(t testing.TB, number int64, body string) (id int64)
+	// Inspect returns what of a pull request or an issue the drivers do not
+	// read.
 	Inspect(t testing.TB, number int64) Inspection
 }
 
-// Inspection is what the forge's pages show of a pull request.
+// Talker deals with comments that are there.
+type Talker interface {
+	// EditComment changes a comment's text at a later second than it was
+	// written.
+	EditComment(t testing.TB, id int64, body string)
+	// DeleteComment deletes a comment.
+	DeleteComment(t testing.TB, id int64)
+	// React reacts to a comment.
+	React(t testing.TB, id int64, r forge.Reaction)
+	// Reactions returns everybody's reactions to a comment as "LOGIN
+	// REACTION", sorted.
+	Reactions(t testing.TB, id int64) []string
+}
+
+// Reporter works with issues.
+type Reporter interface {
+	// OpenIssue opens an issue.
+	OpenIssue(t testing.TB, title, body string) (number int64)
+	// EditIssue changes what is set in the edit of an issue.
+	EditIssue(t testing.TB, number int64, edit forge.Edit)
+	// Issues returns everybody's issues in all states, by number.
+	Issues(t testing.TB) []forge.Issue
+}
+
+// Keeper decides about the repository.
+type Keeper interface {
+	// SetPermission sets what an account may do in the repository; MayRead
+	// and MayNothing take from it what it was given before.
+	SetPermission(t testing.TB, login string, p forge.Permission)
+	// SetTopics sets the repository's topics.
+	SetTopics(t testing.TB, topics ...string)
+}
+
+// Inspection is what the forge's pages show of a pull request or an issue.
 type Inspection struct {
 	Labels    []string // sorted
 	Reviewers []string // who were asked, sorted
@@ -100,6 +170,8 @@ type Inspection struct {
 type Founder interface {
 	// EmptyRepo makes a repository without any commit.
 	EmptyRepo(t testing.TB) forge.Name
+	// Stranger is an account that was given no permission.
+	Stranger() (login string)
 	// ForkPullRequest has a stranger fork the repository, commit to the
 	// fork's branch, and open a pull request from there onto main.
 	ForkPullRequest(t testing.TB, branch string) (number int64)

@@ -2,7 +2,6 @@ package gitea_test
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -123,6 +123,8 @@ type stage struct {
 	forgetest.Fixture
 	repo   forge.Repo
 	pr     forge.PullRequest
+	issue  int64        // the human's
+	said   int64        // the human's comment on it
 	change forge.Change // makes another branch
 }
 
@@ -131,6 +133,8 @@ func newStage(t *testing.T) stage {
 	w := newWorld(t)
 	s := stage{proxy: newProxy(t, w), Fixture: w.fixture(t)}
 	s.Human.Push(t, forgetest.Commit{Branch: "topic", Message: "m", Files: map[string]forgetest.File{"f": {Content: "c"}}})
+	s.issue = s.Human.OpenIssue(t, "Talk", "x")
+	s.said = s.Human.Comment(t, s.issue, "/help")
 	s.Forge = s.through(t, w)
 	var err error
 	if s.repo, err = s.Forge.Repo(t.Context(), s.Repo); err != nil {
@@ -163,6 +167,16 @@ func (s stage) reads(t *testing.T) map[string]func() error {
 		"OpenPullRequests": func() error { _, err := s.Forge.OpenPullRequests(ctx, s.repo); return err },
 		"LastPullRequest":  func() error { _, err := s.Forge.LastPullRequest(ctx, s.repo, "topic"); return err },
 		"Comments":         func() error { _, err := s.Forge.Comments(ctx, s.repo, s.pr.Number); return err },
+		"Comment":          func() error { _, err := s.Forge.Comment(ctx, s.repo, s.said); return err },
+		"CommentsSince":    func() error { _, err := s.Forge.CommentsSince(ctx, s.repo, time.Time{}); return err },
+		"Reactions":        func() error { _, err := s.Forge.Reactions(ctx, s.repo, s.said); return err },
+		"PullRequest":      func() error { _, err := s.Forge.PullRequest(ctx, s.repo, s.pr.Number); return err },
+		"OwnIssues":        func() error { _, err := s.Forge.OwnIssues(ctx, s.repo); return err },
+		"Permission":       func() error { _, err := s.Forge.Permission(ctx, s.repo, s.Human.Login()); return err },
+		"Repositories": func() error {
+			_, err := s.Forge.Repositories(ctx, forge.RepositoryQuery{Owner: s.Repo.Owner, Topic: "none"})
+			return err
+		},
 	}
 }
 
@@ -217,7 +231,12 @@ func TestFault_F1_PostsAreNotRetried(t *testing.T) {
 					_, err := s.Forge.CreatePullRequest(t.Context(), s.repo, forge.NewPullRequest{Head: "second", Base: "main", Title: "2"})
 					return err
 				},
-				"AddComment": func() error { return s.Forge.AddComment(t.Context(), s.repo, s.pr.Number, "hello") },
+				"AddComment": func() error { _, err := s.Forge.AddComment(t.Context(), s.repo, s.pr.Number, "hello"); return err },
+				"CreateIssue": func() error {
+					_, err := s.Forge.CreateIssue(t.Context(), s.repo, forge.NewIssue{Title: "I"})
+					return err
+				},
+				"React": func() error { return s.Forge.React(t.Context(), s.repo, s.said, forge.Seen) },
 				"RequestReviews": func() error {
 					return s.Forge.RequestReviews(t.Context(), s.repo, s.pr.Number, []string{s.Human.Login()})
 				},
@@ -239,8 +258,8 @@ func TestFault_F1_PostsAreNotRetried(t *testing.T) {
 					t.Errorf("%s: sent %d times", name, sent)
 				}
 			}
-			if diff := cmp.Diff([]int{effects, effects, effects, effects}, s.effects(t)); diff != "" {
-				t.Errorf("pull requests, comments, reviews, branches (-want +got):\n%s", diff)
+			if diff := cmp.Diff([]int{effects, effects, effects, effects, effects, effects}, s.effects(t)); diff != "" {
+				t.Errorf("pull requests, comments, reviews, branches, issues, reactions (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -261,29 +280,12 @@ func (s stage) effects(t *testing.T) []int {
 	if _, err := s.Forge.Branch(t.Context(), s.repo, s.change.Branch); errors.Is(err, forge.ErrNotFound) {
 		branches = 0
 	}
-	return []int{len(open) - 1, len(comments), len(s.Human.Inspect(t, s.pr.Number).Reviewers), branches}
-}
-
-// The same edit twice is the same as once, so edits are retried.
-func TestFault_F1_EditsAreRetried(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	for i, injected := range []fault{status500, status502, resetBefore, resetAfter} {
-		faulty := true
-		s.inject(func(r *http.Request) fault {
-			if r.Method == http.MethodPatch && faulty {
-				faulty = false
-				return injected
-			}
-			return none
-		})
-		title := fmt.Sprintf("title %d", i)
-		got, err := s.Forge.EditPullRequest(t.Context(), s.repo, s.pr.Number, forge.Edit{Title: title})
-		if err != nil || got.Title != title {
-			t.Errorf("%s: %q, %v", injected, got.Title, err)
-		}
-		s.took()
+	own, err := s.Forge.OwnIssues(t.Context(), s.repo)
+	if err != nil {
+		t.Fatal(err)
 	}
+	reactions := s.Human.Reactions(t, s.said)
+	return []int{len(open) - 1, len(comments), len(s.Human.Inspect(t, s.pr.Number).Reviewers), branches, len(own), len(reactions)}
 }
 
 // A human pushes at the worst moment: when the bot's push, whose lease was
@@ -321,32 +323,6 @@ func TestFault_F8_HumanPushesDuringPush(t *testing.T) {
 		got, err := s.Forge.Branch(t.Context(), s.repo, attempt.branch)
 		if err != nil || human == "" || got.Head != human {
 			t.Errorf("%s: the branch is at %q (%v), want the human's %q", name, got.Head, err, human)
-		}
-	}
-}
-
-func TestCallsAreFew(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	for name, read := range s.reads(t) {
-		s.inject(nil)
-		if err := read(); err != nil {
-			t.Error(err)
-		}
-		api, git := 0, 0
-		for _, call := range s.took() {
-			if strings.Contains(call, "/api/v1/") {
-				api++
-			} else {
-				git++
-			}
-		}
-		want := [2]int{1, 0}
-		if name == "Snapshot" {
-			want = [2]int{0, 2}
-		}
-		if got := [2]int{api, git}; got != want {
-			t.Errorf("%s: %v calls of the API and of git, want %v", name, got, want)
 		}
 	}
 }

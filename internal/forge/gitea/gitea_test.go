@@ -168,20 +168,21 @@ func (h human) Merge(t testing.TB, number int64) {
 	}
 }
 
-func (h human) Comment(t testing.TB, number int64, body string) {
-	t.Helper()
-	h.api(t, http.MethodPost, fmt.Sprintf("/issues/%d/comments", number), map[string]any{"body": body}, nil)
-}
-
 func (h human) Inspect(t testing.TB, number int64) forgetest.Inspection {
 	t.Helper()
+	var issue struct {
+		Labels      []struct{ Name string }
+		PullRequest *struct{} `json:"pull_request"`
+	}
 	var pr struct {
-		Labels             []struct{ Name string }
 		RequestedReviewers []struct{ Login string } `json:"requested_reviewers"`
 	}
-	h.api(t, http.MethodGet, fmt.Sprintf("/pulls/%d", number), nil, &pr)
+	h.api(t, http.MethodGet, fmt.Sprintf("/issues/%d", number), nil, &issue)
+	if issue.PullRequest != nil {
+		h.api(t, http.MethodGet, fmt.Sprintf("/pulls/%d", number), nil, &pr)
+	}
 	var seen forgetest.Inspection
-	for _, label := range pr.Labels {
+	for _, label := range issue.Labels {
 		seen.Labels = append(seen.Labels, label.Name)
 	}
 	for _, user := range pr.RequestedReviewers {

@@ -31,6 +31,20 @@ func (f *Forge) OpenPullRequests(ctx context.Context, repo forge.Repo) ([]forge.
 	return open, nil
 }
 
+// PullRequest reads a pull request; of an issue's number the error is
+// forge.ErrNotFound.
+func (f *Forge) PullRequest(ctx context.Context, repo forge.Repo, number int64) (forge.PullRequest, error) {
+	client, err := f.client(ctx, repo.Name)
+	if err != nil {
+		return forge.PullRequest{}, err
+	}
+	got, resp, err := client.GetPullRequest(repo.Owner, repo.Name.Name, number)
+	if err := answer(resp, err); err != nil {
+		return forge.PullRequest{}, f.failed(repo.Name, fmt.Sprintf("read pull request %d", number), err)
+	}
+	return pullRequest(got), nil
+}
+
 // errStop ends a walk early.
 var errStop = errors.New("stop")
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
@@ -37,7 +38,9 @@ func everything(t *testing.T, f forgetest.Forge, name forge.Name) map[string]err
 	errs := map[string]error{
 		"DeleteBranch":   f.DeleteBranch(ctx, repo, "b", sha),
 		"RequestReviews": f.RequestReviews(ctx, repo, 1, []string{"who"}),
-		"AddComment":     f.AddComment(ctx, repo, 1, "hello"),
+		"EditComment":    f.EditComment(ctx, repo, 1, "hello"),
+		"React":          f.React(ctx, repo, 1, forge.Seen),
+		"Unreact":        f.Unreact(ctx, repo, 1, forge.Seen),
 	}
 	_, errs["Repo"] = f.Repo(ctx, name)
 	_, errs["Snapshot"] = f.Snapshot(ctx, repo, []string{"f"})
@@ -52,6 +55,16 @@ func everything(t *testing.T, f forgetest.Forge, name forge.Name) map[string]err
 	_, errs["CreatePullRequest"] = f.CreatePullRequest(ctx, repo, forge.NewPullRequest{Head: "b", Base: "main", Title: "t", Labels: []string{"l"}})
 	_, errs["EditPullRequest"] = f.EditPullRequest(ctx, repo, 1, forge.Edit{Title: "t"})
 	_, errs["Comments"] = f.Comments(ctx, repo, 1)
+	_, errs["AddComment"] = f.AddComment(ctx, repo, 1, "hello")
+	_, errs["Comment"] = f.Comment(ctx, repo, 1)
+	_, errs["CommentsSince"] = f.CommentsSince(ctx, repo, time.Time{})
+	_, errs["Permission"] = f.Permission(ctx, repo, "who")
+	_, errs["Reactions"] = f.Reactions(ctx, repo, 1)
+	_, errs["PullRequest"] = f.PullRequest(ctx, repo, 1)
+	_, errs["OwnIssues"] = f.OwnIssues(ctx, repo)
+	_, errs["CreateIssue"] = f.CreateIssue(ctx, repo, forge.NewIssue{Title: "t", Labels: []string{"l"}})
+	_, errs["EditIssue"] = f.EditIssue(ctx, repo, 1, forge.Edit{Title: "t"})
+	_, errs["Repositories"] = f.Repositories(ctx, forge.RepositoryQuery{Owner: "o", Topic: "t"})
 	return errs
 }
 
@@ -197,7 +210,7 @@ func TestPermissions(t *testing.T) {
 	if repo, err := s.Forge.Repo(t.Context(), s.Repo); err != nil || !repo.Archived {
 		t.Errorf("archived repository: %+v, %v", repo, err)
 	}
-	if err := s.Forge.AddComment(t.Context(), s.repo, s.pr.Number, "x"); !errors.Is(err, forge.ErrConflict) {
+	if _, err := s.Forge.AddComment(t.Context(), s.repo, s.pr.Number, "x"); !errors.Is(err, forge.ErrConflict) {
 		t.Errorf("comment in an archived repository: error %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -27,6 +28,20 @@ func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	if err != nil {
 		return forge.Repo{}, err
 	}
+	described := describe(got, account)
+	described.Name = name // as it was asked for
+	return described, nil
+}
+
+// describe leaves the name empty when it is none that forge.ParseName takes.
+//
+// Gitea's API has no conditional requests for what a sweep asks, repositories
+// and comments: its answers carry neither ETag nor Last-Modified.
+func describe(got *sdk.Repository, account string) forge.Repo {
+	name, err := forge.ParseName(got.FullName)
+	if err != nil {
+		name = forge.Name{}
+	}
 	return forge.Repo{
 		Account:       account,
 		Name:          name,
@@ -34,7 +49,51 @@ func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 		WebURL:        got.HTMLURL,
 		Archived:      got.Archived,
 		Empty:         got.Empty,
-	}, nil
+		Changed:       got.Updated.UTC(),
+	}
+}
+
+// Repositories lists the repositories that the account may read of an owner,
+// with a topic, or both: one API call for each 50, and one for the owner. Those
+// whose names this program cannot use are left out.
+func (f *Forge) Repositories(ctx context.Context, q forge.RepositoryQuery) ([]forge.Repo, error) {
+	asked := forge.Name{Owner: cmp.Or(q.Owner, "repositories"), Name: cmp.Or(q.Topic, "repositories")}
+	if q == (forge.RepositoryQuery{}) {
+		return nil, errors.New("list repositories: neither an owner nor a topic is given")
+	}
+	client, err := f.client(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	account, err := f.account(client, asked)
+	if err != nil {
+		return nil, err
+	}
+	options := sdk.SearchRepoOptions{Keyword: q.Topic, KeywordIsTopic: q.Topic != "", Sort: "id"}
+	if q.Owner != "" {
+		owner, resp, err := client.GetUserInfo(q.Owner)
+		if err := answer(resp, err); err != nil {
+			return nil, f.failed(asked, "find the owner "+q.Owner, err)
+		}
+		if owner.ID <= 0 { // would mean everybody
+			return nil, f.failed(asked, "find the owner "+q.Owner, fmt.Errorf("%w: no id", forge.ErrTransient))
+		}
+		options.OwnerID = owner.ID
+	}
+	got, err := all(func(page sdk.ListOptions) ([]*sdk.Repository, *sdk.Response, error) {
+		options.ListOptions = page
+		return client.SearchRepos(options)
+	})
+	if err != nil {
+		return nil, f.failed(asked, "list repositories", err)
+	}
+	var found []forge.Repo
+	for _, r := range got {
+		if repo := describe(r, account); repo.Name != (forge.Name{}) {
+			found = append(found, repo)
+		}
+	}
+	return found, nil
 }
 
 // account returns the login of the token's account. It is asked for once.

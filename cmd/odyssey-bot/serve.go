@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-cleanhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nuobit/odyssey/internal/bot"
+	"github.com/nuobit/odyssey/internal/cli"
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/forge/gitea"
+	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/watch"
+	"github.com/nuobit/odyssey/internal/web"
+)
+
+func (a *app) serve() *cobra.Command {
+	var file string
+	var jobs int
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take webhooks and comment commands, keep schedules, and do the work",
+		Long: `Run the bot: it takes the forge's webhooks, obeys commands in comments, keeps the
+schedules of the repositories, and opens, updates and closes pull requests. One
+listener is for the forge, the other one for status pages, metrics and health
+checks. What was delivered is kept until it is done, over crashes too.
+
+SIGTERM and Ctrl-C end it when running work has ended, or after the configured
+time; a second one ends it at once.
+
+Exit codes: 0 stopped, 1 failed, 2 wrong usage or invalid configuration.`,
+		Example: `  odyssey-bot config check --server odyssey.yaml
+  odyssey-bot serve --config odyssey.yaml`,
+		Args: cli.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runServe(cmd.Context(), file, jobs) },
+	}
+	cmd.Flags().StringVar(&file, "config", config.ServerFile, "configuration of the bot")
+	cmd.Flags().IntVar(&jobs, "jobs", 16, "remotes asked at once, for each repository")
+	return cmd
+}
+
+func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
+	log, err := a.log.Logger(a.stderr)
+	if err != nil {
+		return err
+	}
+	server, err := config.LoadServing(file)
+	if err != nil {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
+	}
+	for _, warning := range server.Warnings {
+		log.Warn("unwise configuration", "warning", warning)
+	}
+	b, err := a.newBot(&server, file, jobs, log)
+	if err != nil {
+		return err
+	}
+	b.Commands = true
+	public, status, err := listen(ctx, &server)
+	if err != nil {
+		return err
+	}
+	q, err := queue.Open(ctx, queueOptions(&server, log))
+	if err != nil {
+		return errors.Join(err, public.Close(), status.Close())
+	}
+	defer func() { err = errors.Join(err, q.Close()) }()
+	s, err := newService(&server, b, q)
+	if err != nil {
+		return errors.Join(err, public.Close(), status.Close())
+	}
+	log.Info("serving", "webhooks", public.Addr().String(), "status", status.Addr().String())
+	return s.run(ctx, public, status)
+}
+
+func listen(ctx context.Context, server *config.Server) (public, status net.Listener, err error) {
+	var l net.ListenConfig
+	if public, err = l.Listen(ctx, "tcp", server.Listen); err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	if status, err = l.Listen(ctx, "tcp", server.StatusListen); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("statusListen: %w", err), public.Close())
+	}
+	return public, status, nil
+}
+
+func queueOptions(server *config.Server, log *slog.Logger) queue.Options {
+	return queue.Options{
+		Path: server.Store, URL: server.StoreURL, Log: log,
+		Workers: server.Workers, Drain: server.Drain, Keep: server.Keep, JobTimeout: longest,
+	}
+}
+
+// service is what serve consists of.
+type service struct {
+	queue   *queue.Queue
+	watcher *watch.Watcher
+	worker  *bot.Worker
+	web     *web.Server
+	metrics *web.Metrics
+}
+
+func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, error) {
+	s := &service{queue: q, metrics: web.NewMetrics(cli.Version())}
+	forges, err := openForges(server, func(name string) http.RoundTripper {
+		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
+	})
+	if err != nil {
+		return nil, err
+	}
+	drivers := map[string]bot.Forge{}
+	var sources []watch.Source
+	var hooks []web.Hook
+	for _, f := range forges {
+		receiver, err := gitea.NewReceiver(gitea.Flavour(f.Kind), f.WebhookSecret)
+		if err != nil {
+			return nil, fmt.Errorf("forge %s: %w", f.Forge.Name, err)
+		}
+		drivers[f.Forge.Name] = f.driver
+		sources = append(sources, watch.Source{Config: f.Forge, Forge: f.driver})
+		hooks = append(hooks, web.Hook{Forge: f.Forge.Name, Kind: f.Kind, Receiver: receiver})
+	}
+	s.watcher, err = watch.New(watch.Options{Queue: q, Sources: sources, Sweep: server.Sweep, Keep: server.Keep, Log: b.Log})
+	if err != nil {
+		return nil, err
+	}
+	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
+	s.web, err = web.New(web.Options{
+		Hooks: hooks, Accepter: s.watcher, Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
+		Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
+	})
+	return s, err
+}
+
+// learned hands the schedule of a policy that was read to the watcher.
+func (s *service) learned(log *slog.Logger) func(context.Context, string, config.Repo) {
+	return func(ctx context.Context, subject string, policy config.Repo) {
+		if err := s.watcher.Learn(ctx, subject, policy); err != nil {
+			log.Warn("schedule not kept", "repo", subject, "err", err)
+		}
+	}
+}
+
+// repositories lists what is watched for the status pages.
+func (s *service) repositories() []web.Repository {
+	var all []web.Repository
+	for _, w := range s.watcher.Repositories() {
+		all = append(all, web.Repository{Subject: w.Subject, Forge: w.Forge, Name: w.Repo.String(), WebURL: w.WebURL})
+	}
+	return all
+}
+
+// Work does a job of any kind.
+func (s *service) Work(ctx context.Context, job queue.Job) error {
+	start := time.Now()
+	if job.Kind != watch.Sweep {
+		err := s.worker.Work(ctx, job)
+		s.metrics.Job(job.Kind, result(err), time.Since(start))
+		return err
+	}
+	err := s.watcher.Work(ctx, job)
+	s.metrics.Job(job.Kind, result(err), time.Since(start))
+	for _, stats := range s.watcher.Stats() {
+		s.metrics.Sweep(stats.Forge, stats.Took)
+	}
+	return err
+}
+
+func result(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "done"
+}
+
+// run serves until ctx ends. Deliveries are taken for as long as running jobs
+// need to end.
+func (s *service) run(ctx context.Context, public, status net.Listener) error {
+	taking, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.web.Run(taking, public, status) })
+	group.Go(func() error { return s.watcher.Run(ctx) })
+	group.Go(func() error {
+		defer end()
+		return s.queue.Work(ctx, s)
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		s.web.Drain()
+		return nil
+	})
+	s.web.Started()
+	return group.Wait()
+}

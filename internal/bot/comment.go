@@ -1,0 +1,228 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/bot/command"
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// CommentItem is what an item of a job of the kind "commands" holds: a comment
+// as an event told of it.
+type CommentItem struct {
+	Comment int64     `json:"comment"` // its id
+	Number  int64     `json:"number"`  // of the pull request or issue
+	Author  string    `json:"author"`
+	Body    string    `json:"body"`
+	Head    string    `json:"head,omitempty"` // of the pull request when the comment was written; "" when the event did not say
+	Created time.Time `json:"created"`
+}
+
+// commands obeys the comments of a job, one after the other. After a fault
+// that may pass, the next attempt goes on where this one stopped: what is
+// finished has its last reaction.
+func (w *Worker) commands(ctx context.Context, at place, job queue.Job) error {
+	s := &session{Worker: w, at: at, attempt: job.Attempt, started: w.Bot.Now()}
+	err := s.open(ctx)
+	if err == nil && s.obeys() {
+		for _, item := range job.Items {
+			var told CommentItem
+			if json.Unmarshal(item.Data, &told) != nil || told.Comment <= 0 {
+				w.Bot.Log.Error("item is no comment", "forge", at.forgeName, "repo", at.name.String(), "job", job.ID)
+				continue
+			}
+			if err = s.treat(ctx, told); err != nil {
+				break
+			}
+		}
+	}
+	s.close(ctx, err)
+	return err
+}
+
+// session is the work on one job's comments.
+type session struct {
+	*Worker
+	at       place
+	attempt  int
+	started  time.Time
+	repo     forge.Repo
+	snapshot forge.Snapshot
+	policy   config.Repo
+
+	last     result // of the last run
+	ran      bool
+	outcomes []Outcome
+	trigger  []string // logins whose commands were taken
+}
+
+// open reads the repository and its policy.
+func (s *session) open(ctx context.Context) (err error) {
+	s.repo, err = s.at.forge.Repo(ctx, s.at.name)
+	if errors.Is(err, forge.ErrNotFound) {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	if err != nil || s.repo.Archived || s.repo.Empty {
+		return err
+	}
+	s.snapshot, err = s.at.forge.Snapshot(ctx, s.repo, refresh.Files())
+	if faults, others := faultsOf(err); len(faults) > 0 && !others {
+		err = nil // a run says so
+	}
+	if err != nil {
+		return err
+	}
+	// With a broken policy the default one decides who may ask, and the run
+	// says what is broken.
+	if s.policy, err = config.ParseRepo(refresh.ConfigFile, s.snapshot.Files[refresh.ConfigFile]); err != nil {
+		s.policy = config.DefaultRepo()
+	}
+	return nil
+}
+
+func (s *session) obeys() bool {
+	return !s.repo.Archived && !s.repo.Empty && s.policy.Commands.Enabled
+}
+
+// close reports on the session.
+func (s *session) close(ctx context.Context, err error) {
+	report := s.report(s.at, kindCommands, s.started, s.repo)
+	report.Outcomes, report.Error = s.outcomes, publicly(err)
+	if len(s.trigger) > 0 {
+		report.Trigger = "comment by " + strings.Join(slices.Compact(s.trigger), ", ")
+	}
+	before, known := s.Worker.last(ctx, s.at.subject)
+	report.Destinations = s.last.destinations(before.Destinations, report.Finished)
+	s.put(ctx, report)
+	if known && s.ran {
+		before.Destinations = report.Destinations
+		s.put(ctx, before)
+	}
+}
+
+// talk is one comment that is being treated.
+type talk struct {
+	forge.Comment
+	head   string // of the pull request when it was written; "" when not known
+	taken  bool   // an earlier attempt has begun with it
+	pull   *forge.PullRequest
+	branch forge.Branch // the pull request's; zero of a fork's, and when it is gone
+}
+
+// treat obeys one comment. It asks again for all that an event may have told
+// wrongly or too early.
+func (s *session) treat(ctx context.Context, told CommentItem) error {
+	done, err := s.at.forge.Reactions(ctx, s.repo, told.Comment)
+	if errors.Is(err, forge.ErrNotFound) || slices.Contains(done, forge.Done) || slices.Contains(done, forge.Confused) {
+		return nil // deleted, or treated
+	}
+	if err != nil {
+		return err
+	}
+	comment, err := s.at.forge.Comment(ctx, s.repo, told.Comment)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	all := command.Parse(comment.Body)
+	if len(all) == 0 || comment.Bot || strings.EqualFold(comment.Author, s.repo.Account) {
+		return nil
+	}
+	t := &talk{Comment: comment, head: told.Head, taken: slices.Contains(done, forge.Seen)}
+	if t.taken {
+		if finished, err := s.finish(ctx, t); finished || err != nil {
+			return err
+		}
+	}
+	reason, err := s.forbids(ctx, t, told)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return s.reply(ctx, t, []answer{{text: reason, refused: true}})
+	}
+	if !t.taken {
+		if err := s.at.forge.React(ctx, s.repo, t.ID, forge.Seen); err != nil {
+			return err
+		}
+	}
+	s.trigger = append(s.trigger, t.Author)
+	if t.OnPull {
+		if err := s.look(ctx, t); err != nil {
+			return err
+		}
+	}
+	return s.obey(ctx, t, all)
+}
+
+// forbids says why a comment is not obeyed, "" when it is.
+func (s *session) forbids(ctx context.Context, t *talk, told CommentItem) (string, error) {
+	may, err := s.at.forge.Permission(ctx, s.repo, t.Author)
+	switch {
+	case errors.Is(err, forge.ErrUnauthorized):
+		s.Bot.Log.Error("permission not told", "forge", s.at.forgeName, "repo", s.repo.String(), "err", err)
+		return "The forge does not tell me who may write here. That is for the operator of this bot to mend: its account must be allowed to ask.", nil
+	case err != nil:
+		return "", err
+	case !s.policy.Commands.Allow.May(t.Author, may >= forge.MayWrite, may >= forge.MayAdminister):
+		return "I take commands only from " + refresh.Inline(s.policy.Commands.Allow.String()) + ".", nil
+	case t.Edited() || told.Body != "" && normal(told.Body) != normal(t.Body):
+		return "This comment was edited, and I obey none that was. Write a new one.", nil
+	}
+	return "", nil
+}
+
+// normal is a text without the differences that forges make between what they
+// send and what they keep.
+func normal(text string) string {
+	return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+}
+
+// look reads the pull request that was commented on.
+func (s *session) look(ctx context.Context, t *talk) error {
+	pr, err := s.at.forge.PullRequest(ctx, s.repo, t.Number)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.pull = &pr
+	if pr.FromFork || pr.State != forge.Open {
+		return nil
+	}
+	t.branch, err = s.at.forge.Branch(ctx, s.repo, pr.Head)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// moved reports whether somebody pushed to the pull request after the comment
+// was written. The bot's own commits do not count: they replace nothing of
+// anybody's.
+func (s *session) moved(t *talk) bool {
+	if t.pull == nil || t.head == "" || t.pull.State != forge.Open {
+		return false
+	}
+	if t.branch.Head == "" {
+		return t.pull.HeadSHA != t.head
+	}
+	return t.branch.Head != t.head && !(s.ownPull(t) && s.Bot.own(t.branch))
+}
+
+// ownPull reports whether the comment is on a pull request that the bot made.
+func (s *session) ownPull(t *talk) bool {
+	return t.pull != nil && !t.pull.FromFork && t.pull.Author == s.repo.Account && strings.HasPrefix(t.pull.Head, refresh.BranchPrefix)
+}

@@ -1,0 +1,132 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// Reports keeps what may be forgotten. Get returns nil when there is nothing.
+type Reports interface {
+	Put(ctx context.Context, bucket, key string, value []byte) error
+	Get(ctx context.Context, bucket, key string) ([]byte, error)
+}
+
+// ReportBucket is where reports are kept, by ReportKey, as JSON.
+const ReportBucket = "report"
+
+// ReportKey is the key of the newest report on a subject and kind.
+func ReportKey(subject, kind string) string { return subject + " " + kind }
+
+// Report says what a job did, and where the repository stands since. It is for
+// everybody who may see the status pages: it holds no secret.
+type Report struct {
+	Subject  string    `json:"subject"` // "gitea:acme/odoo-image"
+	Forge    string    `json:"forge"`   // its name in the configuration
+	Repo     string    `json:"repo"`    // OWNER/NAME
+	WebURL   string    `json:"webURL,omitempty"`
+	Kind     string    `json:"kind"`
+	Trigger  string    `json:"trigger,omitempty"` // who or what asked, when that is known
+	Started  time.Time `json:"started"`
+	Finished time.Time `json:"finished"`
+
+	Outcomes []Outcome `json:"outcomes,omitempty"`
+	Idle     string    `json:"idle,omitempty"`  // why nothing was done
+	Error    string    `json:"error,omitempty"` // why the job failed
+
+	// Destinations are those of repos.yaml in its order; after a job that
+	// could not read them, those of the report before.
+	Destinations []DestinationReport `json:"destinations,omitempty"`
+}
+
+// DestinationReport is where one destination stands.
+type DestinationReport struct {
+	Path   string        `json:"path"`
+	Merges []MergeReport `json:"merges,omitempty"`
+	Held   string        `json:"held,omitempty"` // why nothing is proposed for it
+}
+
+// MergeReport is where one merge stands.
+type MergeReport struct {
+	Remote string    `json:"remote"`
+	Ref    string    `json:"ref"`
+	Locked string    `json:"locked"` // full object id; "" when the lock lacks the merge
+	Newest string    `json:"newest"`
+	Behind int       `json:"behind"`         // commits, at least; -1: not known
+	Since  time.Time `json:"since,omitzero"` // when it was first seen behind; zero: it is current
+}
+
+// put keeps a report. That it cannot be kept is logged, and no reason to do the
+// job again.
+func (w *Worker) put(ctx context.Context, r Report) {
+	if w.Reports == nil {
+		return
+	}
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = w.Reports.Put(ctx, ReportBucket, ReportKey(r.Subject, r.Kind), data)
+	}
+	if err != nil {
+		w.Bot.Log.Warn("report not kept", "repo", r.Repo, "err", err)
+	}
+}
+
+// last returns the newest report on a subject's merges, if there is one.
+func (w *Worker) last(ctx context.Context, subject string) (r Report, known bool) {
+	if w.Reports == nil {
+		return r, false
+	}
+	data, err := w.Reports.Get(ctx, ReportBucket, ReportKey(subject, kindMerges))
+	if err != nil || data == nil {
+		return r, false
+	}
+	return r, json.Unmarshal(data, &r) == nil
+}
+
+// destinations tells where each destination stands after an attempt.
+func (done result) destinations(before []DestinationReport, now time.Time) []DestinationReport {
+	if done.state == nil || done.state.Idle != "" {
+		return before
+	}
+	type place struct{ dest, remote, ref string }
+	old := map[place]MergeReport{}
+	for _, d := range before {
+		for _, m := range d.Merges {
+			old[place{d.Path, m.Remote, m.Ref}] = m
+		}
+	}
+	held := readHolds(done.issues)
+	var all []DestinationReport
+	for _, s := range done.state.Standings() {
+		if len(all) == 0 || all[len(all)-1].Path != s.Dest {
+			d := DestinationReport{Path: s.Dest}
+			if h, is := held.find(s.Dest); is {
+				d.Held = h.String()
+			}
+			all = append(all, d)
+		}
+		d := &all[len(all)-1]
+		d.Merges = append(d.Merges, done.merge(s, old[place{s.Dest, s.Remote, s.Ref}], now))
+	}
+	return all
+}
+
+func (done result) merge(s refresh.Standing, old MergeReport, now time.Time) MergeReport {
+	m := MergeReport{Remote: s.Remote, Ref: s.Ref, Locked: s.Locked, Newest: s.Newest}
+	if s.Locked == s.Newest || s.Locked == "" {
+		return m
+	}
+	m.Since = now
+	if !old.Since.IsZero() {
+		m.Since = old.Since
+	}
+	m.Behind = -1
+	if n, known := done.ahead[merge{s.Dest, s.Remote, s.Ref, s.Locked, s.Newest}]; known {
+		m.Behind = n
+	} else if old.Locked == s.Locked && old.Newest == s.Newest && !old.Since.IsZero() {
+		m.Behind = old.Behind
+	}
+	return m
+}

@@ -1,0 +1,124 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/queue"
+)
+
+// The kinds of jobs that a Worker does.
+const (
+	kindMerges   = "merges"
+	kindCommands = "commands"
+)
+
+// Worker does the queue's jobs on repositories. Its fields are set once,
+// before use; several jobs may run at the same time.
+type Worker struct {
+	Bot    *Bot
+	Forges map[string]Forge // by their names in the configuration
+	// Reports keeps a Report of each job; nil keeps none.
+	Reports Reports
+	// Learned is told of every valid policy that a job has read; may be nil.
+	Learned func(ctx context.Context, subject string, policy config.Repo)
+	// Crash is called after each write to a forge with its method's name, for
+	// tests that end the process there; may be nil.
+	Crash func(point string)
+}
+
+// place is the repository that a job is about.
+type place struct {
+	subject, forgeName string
+	name               forge.Name
+	forge              Forge // that asks the job's fence before each write
+}
+
+// place finds a job's repository. A subject that means none is parked: no
+// attempt will find it.
+func (w *Worker) place(job queue.Job) (place, error) {
+	forgeName, repo, _ := strings.Cut(job.Subject, ":")
+	driver, known := w.Forges[forgeName]
+	if !known {
+		return place{}, queue.Park(fmt.Errorf("job %d: the configuration has no forge %q", job.ID, forgeName))
+	}
+	name, err := forge.ParseName(repo)
+	if err != nil {
+		return place{}, queue.Park(fmt.Errorf("job %d: %w", job.ID, err))
+	}
+	return place{job.Subject, forgeName, name, guard(driver, job.Fence, w.Crash)}, nil
+}
+
+// Work does one job. Its error tells the queue what to do next.
+func (w *Worker) Work(ctx context.Context, job queue.Job) error {
+	at, err := w.place(job)
+	if err != nil {
+		return err
+	}
+	switch job.Kind {
+	case kindMerges:
+		err = w.merges(ctx, at)
+	case kindCommands:
+		err = w.commands(ctx, at, job)
+	default:
+		return queue.Park(fmt.Errorf("job %d: there is no kind of job %q", job.ID, job.Kind))
+	}
+	if class := classify(err); class == unexpected || class == refused || class == gone {
+		w.Bot.Log.Error("job failed", "forge", at.forgeName, "repo", at.name.String(), "job", job.ID, "attempt", job.Attempt, "err", err)
+	}
+	return verdict(err, job.Attempt)
+}
+
+// merges does what is due in a repository.
+func (w *Worker) merges(ctx context.Context, at place) error {
+	started := w.Bot.Now()
+	done, err := w.run(ctx, at, Demand{})
+	if _, told := w.tell(ctx, at, &done, err); told != nil {
+		err = errors.Join(err, told)
+	}
+	report := w.report(at, kindMerges, started, done.repo)
+	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
+	before, _ := w.last(ctx, at.subject)
+	report.Destinations = done.destinations(before.Destinations, report.Finished)
+	w.put(ctx, report)
+	return err
+}
+
+// run is one run for a job: what may pass is left to the queue.
+func (w *Worker) run(ctx context.Context, at place, d Demand) (result, error) {
+	done, err := w.Bot.attempt(ctx, at.forge, at.name, d, retryLost)
+	if done.state != nil && w.Learned != nil {
+		w.Learned(ctx, at.subject, done.state.Policy)
+	}
+	if done.repo.Name == (forge.Name{}) && errors.Is(err, forge.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", errGone, err)
+	}
+	return done, err
+}
+
+// tell keeps the issue about the repository's faults. A run that failed for
+// another reason says nothing about the files.
+func (w *Worker) tell(ctx context.Context, at place, done *result, failure error) (url string, err error) {
+	faults, others := faultsOf(failure)
+	if others || done.repo.Name == (forge.Name{}) || done.repo.Archived || done.repo.Empty {
+		return "", nil
+	}
+	if done.issues == nil {
+		if done.issues, err = ownIssues(ctx, at.forge, done.repo); err != nil {
+			return "", err
+		}
+	}
+	return tellFaults(ctx, at.forge, done.repo, done.issues, faults)
+}
+
+func (w *Worker) report(at place, kind string, started time.Time, repo forge.Repo) Report {
+	return Report{
+		Subject: at.subject, Forge: at.forgeName, Repo: at.name.String(), WebURL: repo.WebURL,
+		Kind: kind, Started: started, Finished: w.Bot.Now(),
+	}
+}

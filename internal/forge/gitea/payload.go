@@ -1,0 +1,250 @@
+package gitea
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehttp"
+)
+
+// payload is what is read of a delivery's body (Gitea 1.26,
+// modules/structs/hook.go; Forgejo's is the same).
+type payload struct {
+	Action      string       `json:"action"`
+	Ref         string       `json:"ref"`
+	Before      string       `json:"before"`
+	After       string       `json:"after"`
+	Number      int64        `json:"number"`
+	IsPull      bool         `json:"is_pull"`
+	Repository  *payloadRepo `json:"repository"`
+	Sender      *payloadUser `json:"sender"`
+	PullRequest *payloadPull `json:"pull_request"`
+	Issue       *struct {
+		Number int64 `json:"number"`
+	} `json:"issue"`
+	Comment *payloadComment `json:"comment"`
+}
+
+type payloadRepo struct {
+	FullName string `json:"full_name"`
+}
+
+type payloadUser struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+}
+
+type payloadPull struct {
+	Head *payloadBranch `json:"head"`
+	Base *payloadBranch `json:"base"`
+}
+
+type payloadBranch struct {
+	Label  string `json:"label"` // the branch's name, also once it is gone
+	SHA    string `json:"sha"`
+	RepoID int64  `json:"repo_id"`
+}
+
+type payloadComment struct {
+	ID      int64        `json:"id"`
+	User    *payloadUser `json:"user"`
+	Body    string       `json:"body"`
+	URL     string       `json:"html_url"`
+	Created time.Time    `json:"created_at"`
+	Updated time.Time    `json:"updated_at"`
+}
+
+// fill reads the body of an event whose type is one that the bot acts on.
+//
+// Gitea has no ping: its button "test delivery" sends a push that moves
+// nothing. "pull_request_comment" is a review, whose comments are no commands.
+func fill(event *forge.Event, body []byte) error {
+	read := map[string]func(*forge.Event, payload) error{
+		"push": push, "pull_request": pulled, "issue_comment": commented, "repository": founded,
+	}[event.Type]
+	if read == nil {
+		return nil
+	}
+	var p payload
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fmt.Errorf("the body is no such payload: %s", forgehttp.Excerpt(err.Error()))
+	}
+	var err error
+	if event.Repo, err = p.repo(); err != nil {
+		return err
+	}
+	if event.Sender, err = p.Sender.name(); err != nil {
+		return fmt.Errorf("sender: %w", err)
+	}
+	return read(event, p)
+}
+
+func push(event *forge.Event, p payload) error {
+	branch, ok := strings.CutPrefix(p.Ref, "refs/heads/")
+	if !ok && strings.HasPrefix(p.Ref, "refs/") {
+		return nil
+	}
+	if err := cmp.Or(isBranch("ref", branch), isCommit("before", p.Before), isCommit("after", p.After)); err != nil {
+		return err
+	}
+	switch {
+	case strings.Trim(p.After, "0") == "": // deleted
+		return nil
+	case p.After == p.Before:
+		event.Kind = forge.EventPing
+		return nil
+	}
+	event.Kind, event.Branch, event.Head = forge.EventPush, branch, p.After
+	return nil
+}
+
+func pulled(event *forge.Event, p payload) error {
+	if p.PullRequest == nil {
+		return errors.New("pull_request is missing")
+	}
+	if err := cmp.Or(isID("number", p.Number), p.PullRequest.check()); err != nil {
+		return err
+	}
+	event.Kind, event.Number = forge.EventPullRequest, p.Number
+	if pr := p.PullRequest; pr.Head != nil {
+		event.Head = pr.Head.SHA
+		if pr.Base != nil && pr.Head.RepoID > 0 && pr.Head.RepoID == pr.Base.RepoID {
+			event.Branch = pr.Head.Label
+		}
+	}
+	return nil
+}
+
+// commented reads a new comment. What was edited or deleted is no news.
+func commented(event *forge.Event, p payload) error {
+	switch {
+	case p.Action == "":
+		return errors.New("action is missing")
+	case p.Action != "created":
+		return nil
+	case p.Comment == nil, p.Issue == nil:
+		return errors.New("comment or issue is missing")
+	}
+	author, err := p.Comment.User.name()
+	if err != nil {
+		return fmt.Errorf("comment.user: %w", err)
+	}
+	c := p.Comment
+	if err := cmp.Or(isID("comment.id", c.ID), isID("issue.number", p.Issue.Number), isTime("comment.created_at", c.Created)); err != nil {
+		return err
+	}
+	if p.PullRequest != nil {
+		if err := p.PullRequest.check(); err != nil {
+			return err
+		}
+		if p.PullRequest.Head != nil {
+			event.Head = p.PullRequest.Head.SHA
+		}
+	}
+	event.Kind, event.Number = forge.EventComment, p.Issue.Number
+	event.Comment = forge.Comment{
+		ID: c.ID, Number: p.Issue.Number, OnPull: p.IsPull || p.PullRequest != nil,
+		Author: author, Bot: c.User.ID <= 0, Body: c.Body, URL: webAddress(c.URL),
+		Created: c.Created.UTC(), Updated: c.Updated.UTC(),
+	}
+	return nil
+}
+
+func founded(event *forge.Event, p payload) error {
+	switch p.Action {
+	case "":
+		return errors.New("action is missing")
+	case "deleted":
+		return nil
+	}
+	event.Kind = forge.EventRepository
+	return nil
+}
+
+func (p payload) repo() (forge.Name, error) {
+	if p.Repository == nil {
+		return forge.Name{}, errors.New("repository is missing")
+	}
+	name, err := forge.ParseName(p.Repository.FullName)
+	if err != nil {
+		return forge.Name{}, fmt.Errorf("repository.full_name: %s", forgehttp.Excerpt(err.Error()))
+	}
+	return name, nil
+}
+
+// check leaves the head unchecked where the payload has none.
+func (pr *payloadPull) check() error {
+	if pr.Head == nil {
+		return nil
+	}
+	var errs []error
+	if pr.Head.SHA != "" {
+		errs = append(errs, isCommit("pull_request.head.sha", pr.Head.SHA))
+	}
+	if pr.Head.Label != "" {
+		errs = append(errs, isBranch("pull_request.head.label", pr.Head.Label))
+	}
+	return cmp.Or(errs...)
+}
+
+const maxText = 255 // bytes of a login or a branch's name
+
+// name returns a login. Forgejo has some of other servers ("@a@b.example").
+func (u *payloadUser) name() (string, error) {
+	if u == nil || !isLine(u.Login) {
+		return "", errors.New("it has no login")
+	}
+	return u.Login, nil
+}
+
+var commitRE = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+func isCommit(field, s string) error {
+	if !commitRE.MatchString(s) {
+		return fmt.Errorf("%s is no commit", field)
+	}
+	return nil
+}
+
+func isBranch(field, s string) error {
+	if !isLine(s) || strings.Contains(s, "..") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, "/") {
+		return fmt.Errorf("%s is no branch", field)
+	}
+	return nil
+}
+
+func isID(field string, id int64) error {
+	if id <= 0 {
+		return fmt.Errorf("%s %d is no number of one", field, id)
+	}
+	return nil
+}
+
+func isTime(field string, at time.Time) error {
+	if at.Year() < 2000 || at.Year() > 9999 {
+		return fmt.Errorf("%s is missing or no time", field)
+	}
+	return nil
+}
+
+// isLine reports whether text is a short word of characters that can be seen.
+func isLine(s string) bool {
+	return s != "" && len(s) <= maxText && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+}
+
+// webAddress keeps out what a page must not link to.
+func webAddress(s string) string {
+	if (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && len(s) <= 2048 && !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	return ""
+}

@@ -1,0 +1,5 @@
+package queue_test
+
+const childRole = "ODYSSEY_QUEUE_TEST_ROLE"
+
+func child(string) int { return 0 }

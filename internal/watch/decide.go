@@ -1,0 +1,151 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nuobit/odyssey/internal/bot/command"
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// How long to wait for more of the same. What a person waits for does not.
+const (
+	pushDelay  = 5 * time.Second  // a merge is a push, and a pull request merged
+	sweepDelay = 15 * time.Second // whoever makes one repository may make fifty
+)
+
+// situation is what an event is judged by.
+type situation struct {
+	forge    string
+	account  string   // the bot's login; "" when it is not known yet
+	watched  *Watched // nil: the repository is not
+	discover bool     // it might be: repositories are discovered, and this one was not asked about lately
+}
+
+// decide says what an event asks for. It looks at nothing else.
+func decide(e forge.Event, s situation) []queue.Request {
+	own := s.account != "" && strings.EqualFold(e.Sender, s.account)
+	sweep := []queue.Request{{Subject: sweepSubject(s.forge), Kind: Sweep, Delay: sweepDelay}}
+	if s.watched == nil {
+		if s.discover && (e.Kind == forge.EventRepository || e.Kind == forge.EventPush || e.Kind == forge.EventComment || e.Kind == forge.EventPullRequest) {
+			return sweep
+		}
+		return nil
+	}
+	merges := []queue.Request{{Subject: s.watched.Subject, Kind: Merges, Delay: pushDelay}}
+	switch e.Kind {
+	case forge.EventPush:
+		// Who pushed does not matter: when the bot is told to merge its own pull
+		// requests, the others have to follow.
+		if onDefault(e.Branch, s.watched.DefaultBranch) {
+			return merges
+		}
+	case forge.EventPullRequest:
+		if !own && strings.HasPrefix(e.Branch, refresh.BranchPrefix) {
+			return merges
+		}
+	case forge.EventComment:
+		if !own {
+			return commands(s.watched.Subject, s.account, e.Comment, e.Head)
+		}
+	case forge.EventRepository:
+		return sweep
+	case forge.EventIgnored, forge.EventPing:
+	}
+	return nil
+}
+
+// onDefault reports whether a branch is, or may be, the default one.
+func onDefault(branch, byDefault string) bool {
+	if byDefault == "" {
+		return branch != "" && !strings.HasPrefix(branch, refresh.BranchPrefix)
+	}
+	return branch == byDefault
+}
+
+// commands asks for a comment's commands to be obeyed if it has any, and was
+// written by a person and not changed since. head is the pull request's at the
+// time, if known.
+func commands(subject, account string, c forge.Comment, head string) []queue.Request {
+	if c.Bot || c.Edited() || account != "" && strings.EqualFold(c.Author, account) || len(command.Parse(c.Body)) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(commentItem{
+		Comment: c.ID, Number: c.Number, Author: c.Author, Body: c.Body, Head: head, Created: c.Created,
+	})
+	if err != nil {
+		return nil // of text and numbers: cannot be
+	}
+	item := &queue.Item{ID: strconv.FormatInt(c.ID, 10), Data: data}
+	return []queue.Request{{Subject: subject, Kind: Commands, Item: item}}
+}
+
+// Accept records what an event asks for, in one transaction with its delivery.
+// It is not fresh when the delivery was known already. An event that asks for
+// nothing is recorded nowhere, and is fresh.
+func (w *Watcher) Accept(ctx context.Context, forgeName string, e forge.Event) (fresh bool, err error) {
+	s, ok := w.situation(forgeName, e)
+	if !ok {
+		return false, fmt.Errorf("there is no forge %q in the configuration", forgeName)
+	}
+	requests := decide(e, s)
+	switch {
+	case len(requests) == 0:
+		return true, nil
+	case e.Delivery == "": // nothing to tell it by from the next
+		return true, w.Queue.Want(ctx, requests...)
+	}
+	d := queue.Delivery{Source: forgeName, ID: e.Delivery, Event: e.Type}
+	if fresh, err = w.Queue.Accept(ctx, d, requests...); err != nil {
+		return false, err
+	}
+	w.accepted(forgeName, e, s)
+	return fresh, nil
+}
+
+func (w *Watcher) situation(forgeName string, e forge.Event) (s situation, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	site := w.sites[forgeName]
+	if site == nil {
+		return situation{}, false
+	}
+	s = situation{forge: forgeName, account: site.account}
+	if known := w.repos[key(forgeName, e.Repo)]; known != nil {
+		watched := known.Watched
+		s.watched = &watched
+		return s, true
+	}
+	asked, again := site.strangers[key(forgeName, e.Repo)]
+	s.discover = len(site.Config.Discover) > 0 && (!again || e.Kind == forge.EventRepository || w.Now().Sub(asked).Abs() > strangeness)
+	return s, true
+}
+
+const (
+	strangeness   = time.Hour // after which an event of a repository that was not discovered asks again
+	mostStrangers = 10_000
+)
+
+// accepted remembers what spares a sweep something.
+func (w *Watcher) accepted(forgeName string, e forge.Event, s situation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := key(forgeName, e.Repo)
+	if s.watched == nil {
+		strangers := w.sites[forgeName].strangers
+		if len(strangers) >= mostStrangers {
+			clear(strangers)
+		}
+		strangers[k] = w.Now()
+		return
+	}
+	if known := w.repos[k]; known != nil && e.Kind == forge.EventPush && e.Head != "" && e.Branch == known.DefaultBranch {
+		known.pushed = e.Head
+	}
+}

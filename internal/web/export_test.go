@@ -1,0 +1,7 @@
+package web
+
+type (
+	Report            = runReport
+	DestinationReport = destinationReport
+	MergeReport       = mergeReport
+)
