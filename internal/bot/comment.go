@@ -61,6 +61,7 @@ type session struct {
 
 	last     result // of the last run
 	ran      bool
+	now      *holds // what is held since a command changed it; nil when none did
 	outcomes []Outcome
 	trigger  []string // logins whose commands were taken
 }
@@ -102,8 +103,11 @@ func (s *session) close(ctx context.Context, err error) {
 	}
 	before, known := s.Worker.last(ctx, s.at.subject)
 	report.Destinations = s.last.destinations(before.Destinations, report.Finished)
+	if s.now != nil {
+		noteHolds(report.Destinations, *s.now)
+	}
 	s.put(ctx, report)
-	if known && s.ran {
+	if known && (s.ran || s.now != nil) {
 		before.Destinations = report.Destinations
 		s.put(ctx, before)
 	}
@@ -121,6 +125,9 @@ type talk struct {
 // treat obeys one comment. It asks again for all that an event may have told
 // wrongly or too early.
 func (s *session) treat(ctx context.Context, told CommentItem) error {
+	if told.Body != "" && len(command.Parse(told.Body)) == 0 {
+		return nil
+	}
 	done, err := s.at.forge.Reactions(ctx, s.repo, told.Comment)
 	if errors.Is(err, forge.ErrNotFound) || slices.Contains(done, forge.Done) || slices.Contains(done, forge.Confused) {
 		return nil // deleted, or treated

@@ -127,7 +127,7 @@ func (r *reconciler) outside(ctx context.Context, c refresh.Choice) (bool, error
 	failed := (*git.Error)(nil)
 	switch {
 	case errors.As(err, &failed) && !errors.Is(err, git.ErrTransient):
-		return false, &RefusedError{fmt.Sprintf("the server of %s does not give me the commit `%s`: %s.", refresh.Code(c.Remote), c.To, refresh.Inline(failed.Error()))}
+		return false, &RefusedError{fmt.Sprintf("the server of %s does not give me the commit %s: %s.", refresh.Code(c.Remote), refresh.Code(c.To), refresh.Inline(failed.Error()))}
 	case err != nil:
 		return false, fmt.Errorf("look for %s on %s: %w", c.To, merge.URL, err)
 	case found[0].OldGone:

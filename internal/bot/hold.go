@@ -83,6 +83,9 @@ var errNoIssues error = &RefusedError{"I keep what is held in an issue of this r
 // in place, and closed after the last. Writing what is there already changes
 // nothing.
 func (h holds) write(ctx context.Context, f Forge, repo forge.Repo, all []hold) error {
+	if len(all) > maxHolds {
+		return &RefusedError{fmt.Sprintf("%d destinations are held already; that is the most I keep.", maxHolds)}
+	}
 	if len(h.issues) == 0 {
 		if len(all) == 0 {
 			return nil
@@ -139,15 +142,7 @@ func holdsBody(repo forge.Repo, all []hold) string {
 	return b.String() + "\n" + holdsMark + string(data) + " -->\n"
 }
 
-// hold holds a destination.
-func (h holds) hold(ctx context.Context, f Forge, repo forge.Repo, one hold) error {
-	if len(h.all) >= maxHolds {
-		return &RefusedError{fmt.Sprintf("%d destinations are held already; that is the most I keep.", maxHolds)}
-	}
-	return h.write(ctx, f, repo, append(slices.Clone(h.all), one))
-}
-
-// unhold lifts the hold of a destination.
-func (h holds) unhold(ctx context.Context, f Forge, repo forge.Repo, dest string) error {
-	return h.write(ctx, f, repo, slices.DeleteFunc(slices.Clone(h.all), func(one hold) bool { return path.Clean(one.Dest) == path.Clean(dest) }))
+// without lists all but the hold of one destination.
+func (h holds) without(dest string) []hold {
+	return slices.DeleteFunc(slices.Clone(h.all), func(one hold) bool { return path.Clean(one.Dest) == path.Clean(dest) })
 }

@@ -58,6 +58,9 @@ func (s *session) failure(err error) (answer, error) {
 			return answer{}, err
 		}
 		return answer{"an upstream does not answer; say it again later. " + refresh.Inline(publicly(err)), true}, nil
+	case refused:
+		s.Bot.Log.Error("command refused by the forge", "forge", s.at.forgeName, "repo", s.repo.String(), "err", err)
+		return answer{"the forge does not let me; that is for the operator of this bot to mend.", true}, nil
 	case unexpected:
 		if s.attempt < doubt {
 			return answer{}, err
@@ -84,7 +87,7 @@ func (s *session) do(ctx context.Context, t *talk, c command.Command) (answer, e
 	case command.Hold:
 		return s.hold(ctx, t, c)
 	case command.Unhold:
-		return s.unhold(ctx, c)
+		return s.unhold(ctx, t, c)
 	}
 	return s.help(), nil
 }
@@ -199,24 +202,39 @@ func (s *session) hold(ctx context.Context, t *talk, c command.Command) (answer,
 		return answer{}, &lock.NameError{Kind: "destination", Name: c.Dest, Near: near.Names(c.Dest, repos.Paths()), All: repos.Paths()}
 	}
 	if one, is := held.find(dest.Path); is {
+		if one.URL == t.URL { // an earlier attempt
+			return answer{}, nil
+		}
 		return answer{"it is " + refresh.Inline(one.String()) + ".", false}, nil
 	}
-	return answer{}, held.hold(ctx, s.at.forge, s.repo, hold{Dest: dest.Path, By: t.Author, URL: t.URL, Since: s.Bot.Now().UTC()})
+	return answer{}, s.write(ctx, held, append(held.all, hold{Dest: dest.Path, By: t.Author, URL: t.URL, Since: s.Bot.Now().UTC()}))
 }
 
-func (s *session) unhold(ctx context.Context, c command.Command) (answer, error) {
+func (s *session) unhold(ctx context.Context, t *talk, c command.Command) (answer, error) {
 	held, err := s.held(ctx)
 	if err != nil {
 		return answer{}, err
 	}
 	if _, is := held.find(c.Dest); !is {
+		if repos, err := s.declared(); t.taken && err == nil && repos.Find(c.Dest) != nil { // by an earlier attempt
+			return answer{}, nil
+		}
 		all := held.destinations()
 		if len(all) == 0 {
 			return answer{"nothing is held here.", true}, nil
 		}
 		return answer{"it is not held." + nearAndAll(near.Names(c.Dest, all), all), true}, nil
 	}
-	return answer{}, held.unhold(ctx, s.at.forge, s.repo, c.Dest)
+	return answer{}, s.write(ctx, held, held.without(c.Dest))
+}
+
+// write writes what is held from now on.
+func (s *session) write(ctx context.Context, before holds, all []hold) error {
+	if err := before.write(ctx, s.at.forge, s.repo, all); err != nil {
+		return err
+	}
+	s.now = &holds{all: all}
+	return nil
 }
 
 // held reads what is held now: another comment may just have changed it.
@@ -242,10 +260,10 @@ func unknownName(e *lock.NameError) string {
 	return "there is no " + refresh.Code(e.Name) + " here." + nearAndAll(e.Near, e.All)
 }
 
-func nearAndAll(near, all []string) string {
+func nearAndAll(nearest, all []string) string {
 	text := ""
-	if len(near) > 0 {
-		text = " Near: " + codes(near) + "."
+	if len(nearest) > 0 {
+		text = " Near: " + codes(nearest) + "."
 	}
 	if len(all) > 0 {
 		text += " All: " + codes(all) + "."

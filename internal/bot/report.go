@@ -97,20 +97,26 @@ func (done result) destinations(before []DestinationReport, now time.Time) []Des
 			old[place{d.Path, m.Remote, m.Ref}] = m
 		}
 	}
-	held := readHolds(done.issues)
 	var all []DestinationReport
 	for _, s := range done.state.Standings() {
 		if len(all) == 0 || all[len(all)-1].Path != s.Dest {
-			d := DestinationReport{Path: s.Dest}
-			if h, is := held.find(s.Dest); is {
-				d.Held = h.String()
-			}
-			all = append(all, d)
+			all = append(all, DestinationReport{Path: s.Dest})
 		}
 		d := &all[len(all)-1]
 		d.Merges = append(d.Merges, done.merge(s, old[place{s.Dest, s.Remote, s.Ref}], now))
 	}
+	noteHolds(all, readHolds(done.issues))
 	return all
+}
+
+// noteHolds notes what is held.
+func noteHolds(all []DestinationReport, held holds) {
+	for i := range all {
+		all[i].Held = ""
+		if h, is := held.find(all[i].Path); is {
+			all[i].Held = h.String()
+		}
+	}
 }
 
 func (done result) merge(s refresh.Standing, old MergeReport, now time.Time) MergeReport {

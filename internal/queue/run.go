@@ -80,10 +80,17 @@ func (w *worker) call(ctx context.Context, job Job) (err error) {
 		if e, ok := p.(runtime.Error); ok {
 			text = e.Error()
 		}
-		w.q.log.ErrorContext(ctx, "job panicked", "job", job.ID, "kind", job.Kind, "err", text, "stack", string(debug.Stack()))
+		w.q.log.ErrorContext(ctx, "job panicked", "job", job.ID, "kind", job.Kind, "err", text, "stack", stack())
 		err = errors.New("the job panicked: " + text)
 	}()
 	return w.inner.Work(ctx, job)
+}
+
+// stack is where a panic came from: the head of the stack, which is enough.
+func stack() string {
+	const most = 4 << 10
+	s := debug.Stack()
+	return string(s[:min(len(s), most)])
 }
 
 // conclude records how an attempt ended and tells River what is to follow.

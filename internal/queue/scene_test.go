@@ -173,3 +173,17 @@ func itemIDs(job queue.Job) (ids []string) {
 	}
 	return ids
 }
+
+func benchScene(b *testing.B, kind string) *scene {
+	b.Helper()
+	if kind == "sqlite" {
+		return &scene{kind: kind, path: filepath.Join(b.TempDir(), "queue.db")}
+	}
+	return &scene{kind: kind, url: postgrestest.URL(b)}
+}
+
+// postgresScene is for what only a shared store can do.
+func postgresScene(t *testing.T) *scene {
+	t.Helper()
+	return &scene{kind: "postgres", url: postgrestest.URL(t)}
+}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	fetchPoll     = time.Second
+	fetchPoll     = 500 * time.Millisecond
 	fetchCooldown = 50 * time.Millisecond
 	doneKept      = 24 * time.Hour
 	// stopGrace is how long cancelled jobs have until Work returns without them.

@@ -190,7 +190,7 @@ func (p *Proposal) warnings(moves []move) (lines []string) {
 	}
 	for _, c := range p.Choices {
 		if c.Outside {
-			lines = append(lines, fmt.Sprintf("⚠️ **`%s` is not part of %s**: the server has the commit, but the ref does not lead to it. It may be anybody's.\n\n", short(c.To), inline(c.Remote+" "+c.Ref)))
+			lines = append(lines, fmt.Sprintf("⚠️ **%s is not part of %s**: the server has the commit, but the ref does not lead to it. It may be anybody's.\n\n", Code(short(c.To)), inline(c.Remote+" "+c.Ref)))
 		}
 	}
 	return lines

@@ -77,6 +77,7 @@ func places() []place {
 		{"list item", "<details><summary>x</summary>\n\n- " + link + " %s · %s\n- last\n\n</details>\n", "details summary ul li a code li", 2, inline},
 		{"warning", "⚠️ **%s was set back**: x\n\nNext.\n", "p strong p", 1, inline},
 		{"quote", "> x\n>\n> - %s → `abc`\n", "blockquote p ul li code", 1, inline},
+		{"code span", "- %s — there is no %s here.\n", "ul li code code", 2, Code},
 		{"summary", "<details><summary>x of %s</summary>\n\n- y\n\n</details>\n", "details summary ul li", 1, htmlText},
 	}
 }
@@ -188,6 +189,11 @@ func TestPlain(t *testing.T) {
 func TestFault_M1_Plain(t *testing.T) {
 	t.Parallel()
 	for _, text := range hostile() {
+		if prose := Inline(text); utf8.RuneCountInString(visible(text, maxText)) < maxText && prose != inline(text) {
+			t.Errorf("%q is %q, and in prose %q", text, inline(text), prose)
+		} else {
+			inert(t, "prose", text, strings.ReplaceAll(prose, "&#8203;", gap))
+		}
 		got := plain(text)
 		inert(t, "plain", text, got)
 		if strings.ContainsAny(got, "\n\r") {

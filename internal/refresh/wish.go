@@ -38,8 +38,8 @@ func (c Choice) is(dest, remote, ref string) bool {
 	return path.Clean(c.Dest) == path.Clean(dest) && c.Remote == remote && c.Ref == ref
 }
 
-// ErrPinned: repos.yaml names a commit for the merge, which only an edit of
-// repos.yaml moves.
+// ErrPinned says that repos.yaml names a commit for the merge, which only an
+// edit of that file moves.
 var ErrPinned = errors.New("is a commit in " + ReposFile)
 
 // Destination returns the declared spelling of a destination, or a

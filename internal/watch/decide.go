@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/bot/command"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
@@ -19,6 +21,9 @@ const (
 	pushDelay  = 5 * time.Second  // a merge is a push, and a pull request merged
 	sweepDelay = 15 * time.Second // whoever makes one repository may make fifty
 )
+
+// mostData is how much of a comment the queue is given, in bytes of JSON.
+const mostData = 32 << 10
 
 // situation is what an event is judged by.
 type situation struct {
@@ -76,9 +81,12 @@ func commands(subject, account string, c forge.Comment, head string) []queue.Req
 	if c.Bot || c.Edited() || account != "" && strings.EqualFold(c.Author, account) || len(command.Parse(c.Body)) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(commentItem{
-		Comment: c.ID, Number: c.Number, Author: c.Author, Body: c.Body, Head: head, Created: c.Created,
-	})
+	told := bot.CommentItem{Comment: c.ID, Number: c.Number, Author: c.Author, Body: c.Body, Head: head, Created: c.Created}
+	data, err := json.Marshal(told)
+	if err == nil && len(data) > mostData {
+		told.Body = "" // the bot reads it anew
+		data, err = json.Marshal(told)
+	}
 	if err != nil {
 		return nil // of text and numbers: cannot be
 	}
@@ -101,7 +109,7 @@ func (w *Watcher) Accept(ctx context.Context, forgeName string, e forge.Event) (
 	case e.Delivery == "": // nothing to tell it by from the next
 		return true, w.Queue.Want(ctx, requests...)
 	}
-	d := queue.Delivery{Source: forgeName, ID: e.Delivery, Event: e.Type}
+	d := queue.Delivery{Source: forgeName, ID: e.Delivery, Event: cmp.Or(e.Type, string(e.Kind))}
 	if fresh, err = w.Queue.Accept(ctx, d, requests...); err != nil {
 		return false, err
 	}

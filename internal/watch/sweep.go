@@ -21,8 +21,8 @@ const (
 	// enoughFailures in a row, with no success, and the forge is at fault and not
 	// its repositories.
 	enoughFailures = 5
-	mostDiscovered = 10_000
-	mostRefusals   = 6 // doublings of the time between sweeps
+	mostDiscovered = 5_000 // their names have to fit in one value of the queue's memory
+	mostRefusals   = 6     // doublings of the time between sweeps
 )
 
 // sweep is one look at all repositories of a forge.

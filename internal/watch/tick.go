@@ -84,11 +84,12 @@ func (w *Watcher) Next(subject, kind string) time.Time {
 	return t.due(after)
 }
 
-// rests reports whether a timer's repository has nothing to do. The caller
-// holds mu.
+// rests reports whether there is nothing to be done for a timer's repository,
+// or nothing can be: while a forge refuses the token, its sweeps alone try. The
+// caller holds mu.
 func (w *Watcher) rests(t *timer) bool {
 	e := w.repos[strings.ToLower(t.request.Subject)]
-	return e != nil && (e.Archived || e.Empty)
+	return e != nil && (e.Archived || e.Empty || w.sites[e.Forge].refusals > 0)
 }
 
 // Run asks for what schedules ask for, and for a sweep of each forge now and

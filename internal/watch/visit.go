@@ -31,6 +31,9 @@ const (
 
 // visit looks at one repository.
 func (s *sweep) visit(ctx context.Context, e *entry) {
+	if s.halted() {
+		return
+	}
 	defer func() {
 		s.Watcher.mu.Lock()
 		defer s.Watcher.mu.Unlock()

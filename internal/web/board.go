@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/queue"
 )
 
@@ -33,7 +34,6 @@ type Repository struct {
 }
 
 const (
-	reportBucket = "report"
 	mergesKind   = "merges"
 	commandsKind = "commands"
 
@@ -111,7 +111,7 @@ func (b *board) read(ctx context.Context) (*picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := b.reports.All(ctx, reportBucket)
+	stored, err := b.reports.All(ctx, bot.ReportBucket)
 	if err != nil {
 		return nil, err
 	}
@@ -149,10 +149,10 @@ func (b *board) read(ctx context.Context) (*picture, error) {
 }
 
 // decode sorts reports by subject, each subject's by kind, merges first.
-func (b *board) decode(stored map[string][]byte) map[string][]runReport {
-	bySubject := make(map[string][]runReport, len(stored))
+func (b *board) decode(stored map[string][]byte) map[string][]bot.Report {
+	bySubject := make(map[string][]bot.Report, len(stored))
 	for key, data := range stored {
-		var r runReport
+		var r bot.Report
 		if err := json.Unmarshal(data, &r); err != nil {
 			b.log.Warn("report not understood", "repo", clip(key, 200), "err", err)
 			continue
@@ -163,7 +163,7 @@ func (b *board) decode(stored map[string][]byte) map[string][]runReport {
 		bySubject[subject] = append(bySubject[subject], r)
 	}
 	for _, reports := range bySubject {
-		slices.SortFunc(reports, func(x, y runReport) int {
+		slices.SortFunc(reports, func(x, y bot.Report) int {
 			return cmp.Or(order(x.Kind == mergesKind, y.Kind == mergesKind), cmp.Compare(x.Kind, y.Kind))
 		})
 	}

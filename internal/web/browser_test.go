@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/web"
 	"github.com/nuobit/odyssey/test/browser"
@@ -88,7 +89,7 @@ func populate(t testing.TB, o *web.Options) {
 		return noon.Add(17 * time.Hour)
 	}
 	repos := []web.Repository{}
-	add := func(forgeName, name string, r *web.Report) {
+	add := func(forgeName, name string, r *bot.Report) {
 		subject := forgeName + ":" + name
 		repos = append(repos, web.Repository{Subject: subject, Forge: forgeName, Name: name, WebURL: "https://git.example.com/" + name})
 		if r != nil {

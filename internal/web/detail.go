@@ -15,7 +15,7 @@ type detail struct {
 
 // section is one kind of run.
 type section struct {
-	runReport
+	Report bot.Report
 	Next   time.Time
 	Open   []bot.Outcome // pull requests that are open
 	Others []bot.Outcome // what else was done or left
@@ -24,7 +24,13 @@ type section struct {
 func (p *pages) makeDetail(picture *picture, r row) detail {
 	d := detail{row: r}
 	for _, report := range r.Reports {
-		s := section{runReport: report, Next: p.board.next(r.Subject, report.Kind)}
+		s := section{Report: report, Next: p.board.next(r.Subject, report.Kind)}
+		if report.Error == r.Why { // it is said above
+			s.Report.Error = ""
+		}
+		if report.Idle == r.Why {
+			s.Report.Idle = ""
+		}
 		for _, o := range report.Outcomes {
 			if openPull(o) {
 				s.Open = append(s.Open, o)

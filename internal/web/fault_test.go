@@ -22,8 +22,9 @@ import (
 	"github.com/nuobit/odyssey/internal/web"
 )
 
-// start serves both listeners on loopback until the test ends.
-func start(t *testing.T, o web.Options) (public, status string) {
+// start serves both listeners on loopback until the test ends, and returns the
+// public one's address.
+func start(t *testing.T, o web.Options) (public string) {
 	t.Helper()
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,7 +44,7 @@ func start(t *testing.T, o web.Options) (public, status string) {
 			t.Error(err)
 		}
 	})
-	return p.Addr().String(), s.Addr().String()
+	return p.Addr().String()
 }
 
 // endless is a body of so many bytes that counts what was taken of it.
@@ -62,8 +63,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// send posts a body with a client of its own. The error of one that was cut
-// off while it still sent is "".
+// send posts a body with a client of its own and returns the answer's status.
 func send(t *testing.T, address string, body io.Reader, length int64, header ...string) int {
 	t.Helper()
 	transport := &http.Transport{}
@@ -87,11 +87,12 @@ func send(t *testing.T, address string, body io.Reader, length int64, header ...
 }
 
 // Strangers send 1 GiB, announced, in chunks, or compressed: refused after the
-// limit at the latest, and the memory stays flat. No t.Parallel: it counts all
-// memory of the process.
+// limit at the latest, and the memory stays flat.
+//
+//nolint:paralleltest // it counts all memory of the process
 func TestFault_S2_HugeBodies(t *testing.T) {
 	const gib = 1 << 30
-	public, _ := start(t, options(io.Discard))
+	public := start(t, options(io.Discard))
 	for _, test := range []struct {
 		name   string
 		length int64
@@ -129,7 +130,7 @@ func TestFault_S2_Bomb(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	public, _ := start(t, options(io.Discard))
+	public := start(t, options(io.Discard))
 	if status := send(t, public, &bomb, int64(bomb.Len()), "Content-Encoding", "gzip", "X-Signature", "good"); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d; want 413", status)
 	}
@@ -137,10 +138,12 @@ func TestFault_S2_Bomb(t *testing.T) {
 
 // A hundred strangers send 20 MiB each at once: together they get no more than
 // the budget, and small deliveries go on.
+//
+//nolint:paralleltest // it counts all memory of the process
 func TestFault_S2_ManyLargeBodies(t *testing.T) {
 	o := options(io.Discard)
 	o.Limits.Read = 30 * time.Second
-	public, _ := start(t, o)
+	public := start(t, o)
 
 	var highest atomic.Uint64
 	watch, stop := context.WithCancel(t.Context())
@@ -206,7 +209,7 @@ func TestFault_F5_DrippingSenders(t *testing.T) {
 	t.Parallel()
 	o := options(io.Discard)
 	o.Limits.Header, o.Limits.Read = 700*time.Millisecond, 700*time.Millisecond
-	public, _ := start(t, o)
+	public := start(t, o)
 	var wg sync.WaitGroup
 	var slow, cut atomic.Int64
 	for i := range 100 {

@@ -93,10 +93,10 @@ func (in *ingest) hook(h Hook) http.Handler {
 		event, a := in.deliver(h, r)
 		in.metrics.delivery(h.Forge, event, a.result)
 		header := w.Header()
-		switch {
-		case a.status == http.StatusMethodNotAllowed:
+		switch a.status {
+		case http.StatusMethodNotAllowed:
 			header.Set("Allow", http.MethodPost)
-		case a.status == http.StatusServiceUnavailable:
+		case http.StatusServiceUnavailable:
 			header.Set("Retry-After", retryAfter)
 		}
 		if a.result == resultRefused || a.result == resultFailed {

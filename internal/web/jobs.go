@@ -114,13 +114,10 @@ func groups(p *picture) []group {
 	return gs
 }
 
-// When is the time that matters of a job: its end, its start, or when it is due.
+// When is the time that matters of a job: its end, or when it was or is due.
 func (j job) When() time.Time {
-	switch {
-	case j.State == queue.Dead && j.Finished != nil:
+	if j.State == queue.Dead && j.Finished != nil {
 		return *j.Finished
-	case j.State == queue.Running:
-		return j.Created
 	}
 	return j.Scheduled
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/queue"
 )
 
@@ -19,17 +20,17 @@ type statusAnswer struct {
 // repositoryAnswer is a repository in /api/status.json.
 type repositoryAnswer struct {
 	Repository
-	State      state       `json:"state"`
-	Reason     string      `json:"reason,omitempty"`
-	Merges     int         `json:"merges"`
-	Behind     int         `json:"behind"`
-	LagSeconds int64       `json:"lagSeconds"`
-	LagCommits *int        `json:"lagCommits,omitempty"` // absent when not known
-	Held       []string    `json:"held,omitempty"`
-	Pulls      []pull      `json:"pullRequests,omitempty"`
-	Last       *time.Time  `json:"lastRun,omitempty"`
-	Next       *time.Time  `json:"nextRun,omitempty"`
-	Runs       []runReport `json:"runs,omitempty"`
+	State      state        `json:"state"`
+	Reason     string       `json:"reason,omitempty"`
+	Merges     int          `json:"merges"`
+	Behind     int          `json:"behind"`
+	LagSeconds int64        `json:"lagSeconds"`
+	LagCommits *int         `json:"lagCommits,omitempty"` // absent when not known
+	Held       []string     `json:"held,omitempty"`
+	Pulls      []pull       `json:"pullRequests,omitempty"`
+	Last       *time.Time   `json:"lastRun,omitempty"`
+	Next       *time.Time   `json:"nextRun,omitempty"`
+	Runs       []bot.Report `json:"runs,omitempty"`
 }
 
 // jobsAnswer is /api/jobs.json.

@@ -62,7 +62,7 @@ func measured(t *testing.T) http.Handler {
 		if r.URL.Path == "/down" {
 			return nil, errors.New("down")
 		}
-		return &http.Response{StatusCode: 200, Header: http.Header{"X-Ratelimit-Remaining": {r.URL.Path[1:]}}, Body: http.NoBody}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"X-Ratelimit-Remaining": {r.URL.Path[1:]}}, Body: http.NoBody}, nil
 	}))
 	for _, call := range []string{"GET /4999", "GET /4998", "POST /nonsense", "BREW /4997", "GET /down"} {
 		method, path, _ := strings.Cut(call, " ")

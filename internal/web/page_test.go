@@ -293,7 +293,10 @@ func TestStoreGone(t *testing.T) {
 	populate(t, &o)
 	now := noon
 	o.Now = func() time.Time { return now }
-	s := o.Reports.(*store)
+	s, ok := o.Reports.(*store)
+	if !ok {
+		t.Fatal("not the store of the tests")
+	}
 	server := newServer(t, o)
 	server.Started()
 	h := server.Status()

@@ -21,10 +21,11 @@ const (
 	stateHeld    state = "held"
 	stateReview  state = "review" // a pull request waits for somebody
 	stateCurrent state = "current"
-	stateNew     state = "new" // not run yet
+	stateIdle    state = "idle" // there are no merges; Why says why
+	stateNew     state = "new"  // not run yet
 )
 
-var states = [...]state{stateFailing, stateBehind, stateHeld, stateReview, stateCurrent, stateNew} //nolint:gochecknoglobals // constant
+var states = [...]state{stateFailing, stateBehind, stateHeld, stateReview, stateCurrent, stateIdle, stateNew} //nolint:gochecknoglobals // constant
 
 // Label is the state in words.
 func (s state) Label() string {
@@ -39,6 +40,8 @@ func (s state) Label() string {
 		return "In review"
 	case stateCurrent:
 		return "Current"
+	case stateIdle:
+		return "Idle"
 	}
 	return "Not run yet"
 }
@@ -63,7 +66,7 @@ type row struct {
 	Held    []string // destinations
 	Last    time.Time
 	Next    time.Time
-	Reports []runReport
+	Reports []bot.Report
 	Dead    []job
 }
 
@@ -84,7 +87,7 @@ func (r row) Lag() string {
 	return fmt.Sprintf("%d of %s", r.Behind, count(r.Merges, "merge"))
 }
 
-func makeRow(now time.Time, repo Repository, reports []runReport, dead []job, next time.Time) row {
+func makeRow(now time.Time, repo Repository, reports []bot.Report, dead []job, next time.Time) row {
 	r := row{Repository: repo, Commits: -1, Next: next, Reports: reports}
 	for _, report := range reports {
 		if r.WebURL == "" {
@@ -112,7 +115,7 @@ func makeRow(now time.Time, repo Repository, reports []runReport, dead []job, ne
 	return r
 }
 
-func (r *row) addDestination(d destinationReport) {
+func (r *row) addDestination(d bot.DestinationReport) {
 	if d.Held != "" {
 		r.Held = append(r.Held, d.Path)
 	}
@@ -132,18 +135,22 @@ func (r *row) addDestination(d destinationReport) {
 
 // late reports whether a merge is behind. Of one whose commits could not be
 // counted, only the time says so.
-func late(m mergeReport) bool { return m.Behind > 0 || !m.Since.IsZero() }
+func late(m bot.MergeReport) bool { return m.Behind > 0 || !m.Since.IsZero() }
 
 func (r *row) addPulls(outcomes []bot.Outcome) {
 	for _, o := range outcomes {
 		if openPull(o) {
-			label := "pull request"
-			if n := path.Base(o.URL); n != "" && strings.Trim(n, "0123456789") == "" {
-				label = "#" + n
-			}
-			r.Pulls = append(r.Pulls, pull{URL: o.URL, Label: label, Title: o.Title})
+			r.Pulls = append(r.Pulls, pull{URL: o.URL, Label: pullLabel(o.URL), Title: o.Title})
 		}
 	}
+}
+
+// pullLabel is the short name of the pull request at an address.
+func pullLabel(address string) string {
+	if n := path.Base(address); strings.Trim(n, "0123456789") == "" && n != "" {
+		return "#" + n
+	}
+	return "pull request"
 }
 
 // openPull reports whether a pull request is open after an outcome.
@@ -156,7 +163,7 @@ func openPull(o bot.Outcome) bool {
 }
 
 // outlived reports whether a later run of a dead job's kind went well.
-func outlived(j job, reports []runReport) bool {
+func outlived(j job, reports []bot.Report) bool {
 	for _, report := range reports {
 		if report.Kind == j.Kind && report.Error == "" && report.Finished.After(j.When()) {
 			return true
@@ -192,6 +199,8 @@ func (r *row) judge() (state, string) {
 		return stateHeld, r.idle()
 	case r.Behind > 0:
 		return stateBehind, r.idle()
+	case r.Merges == 0:
+		return stateIdle, r.idle()
 	}
 	return stateCurrent, r.idle()
 }
@@ -221,8 +230,8 @@ func compareRows(x, y row) int {
 		order(x.State == stateFailing, y.State == stateFailing),
 		order(x.Behind > 0, y.Behind > 0),
 		lagTime(x).Compare(lagTime(y)),
-		cmp.Compare(y.Commits, x.Commits),
 		order(x.State == stateNew, y.State == stateNew),
+		cmp.Compare(y.Commits, x.Commits),
 		cmp.Compare(x.Forge, y.Forge),
 		cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)),
 		cmp.Compare(x.Name, y.Name),

@@ -52,6 +52,7 @@ func (s *Server) statusRoutes(o Options, b *board) (http.Handler, error) {
 		"count":   count,
 		"label":   kindLabel,
 		"late":    late,
+		"pull":    pullLabel,
 		"moment":  func(p *picture, at time.Time) moment { return moment{At: at, Now: p.At} },
 		"jobrows": func(p *picture, jobs []job) jobRows { return jobRows{p, jobs} },
 	}).ParseFS(files, "page/*.html")
@@ -95,24 +96,13 @@ func (p *pages) styleSheet(w http.ResponseWriter, _ *http.Request) {
 }
 
 func icon(w http.ResponseWriter, r *http.Request) {
-	var data []byte
-	err := error(nil)
-	switch r.PathValue("file") {
-	case "good.svg":
-		data, err = files.ReadFile("page/good.svg")
-	case "bad.svg":
-		data, err = files.ReadFile("page/bad.svg")
-	default:
+	file := r.PathValue("file")
+	if file != "good.svg" && file != "bad.svg" {
 		http.NotFound(w, r)
 		return
 	}
-	if err != nil {
-		http.Error(w, "no icon", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "image/svg+xml")
 	w.Header().Set("Cache-Control", "max-age=86400")
-	_, _ = w.Write(data)
+	http.ServeFileFS(w, r, files, "page/"+file)
 }
 
 // render answers with a page. It is made in memory first, so that a page is

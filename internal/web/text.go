@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/gitname"
 )
 
@@ -32,7 +33,7 @@ func public(s string) string {
 }
 
 // cleanReport makes every text of a report public.
-func cleanReport(r *runReport) {
+func cleanReport(r *bot.Report) {
 	clean := func(texts ...*string) {
 		for _, t := range texts {
 			*t = public(*t)

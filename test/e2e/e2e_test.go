@@ -14,6 +14,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/test/giteatest"
+	"github.com/nuobit/odyssey/test/postgrestest"
 	"github.com/nuobit/odyssey/test/world"
 )
 
@@ -23,13 +24,25 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary = sync.OnceValues(func() (string, error) { return world.Build(context.Background(), dir, "failpoint") })
+	var database *postgrestest.Server
+	postgres = sync.OnceValues(func() (*postgrestest.Server, error) {
+		var err error
+		database, err = postgrestest.Start(context.Background(), os.TempDir())
+		return database, err
+	})
 	code := giteatest.Main(m)
+	if database != nil {
+		database.Stop()
+	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
 // binary builds odyssey-bot once for all tests.
 var binary func() (string, error)
+
+// postgres starts a PostgreSQL once for all tests.
+var postgres func() (*postgrestest.Server, error)
 
 var worlds struct {
 	sync.Mutex

@@ -140,8 +140,8 @@ func TestFault_S3_CommandByReader(t *testing.T) {
 	quoted := k.say(s.Owner, "> /refresh ./odoo\n\n```\n/refresh ./odoo\n```\n")
 	said := k.say(s.Upstream, "/refresh ./odoo")
 	k.ends(said, "confused")
-	replies := k.replies()
-	if len(replies) != 1 || !strings.Contains(replies[0].Body, "permission") {
+	replies := k.replies() // the reaction comes after the reply
+	if len(replies) != 1 || !strings.Contains(replies[0].Body, "who may write") {
 		t.Errorf("the bot says %+v", replies)
 	}
 	if prs := s.pullRequests("all"); len(prs) != 0 {
@@ -168,7 +168,7 @@ func TestServe_holdSurvivesRestart(t *testing.T) {
 	server.Kill()
 	s.Serve(t, world.ServeOptions{Listen: strings.TrimPrefix(server.Webhooks, "http://"), Store: s.path("another.db")})
 	s.grow("odoo", hotfix, "[FIX] stock: one")
-	k.ends(k.say(s.Owner, "/refresh"), "rocket")
+	k.ends(k.say(s.Owner, "/refresh ./odoo"), "confused")
 	if prs := s.pullRequests("all"); len(prs) != 0 {
 		t.Fatalf("a held destination moves: %+v", prs)
 	}

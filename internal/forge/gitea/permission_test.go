@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/gitea"
 	"github.com/nuobit/odyssey/internal/secret"
 	"github.com/nuobit/odyssey/test/giteatest"
 )
@@ -63,47 +64,76 @@ func (o organisation) api(method, path string, in, out any) {
 	}
 }
 
-// team makes a team for all repositories with a user.
-func (o organisation) team(name, code, pulls string, user giteatest.User) {
+// team makes a team for all repositories.
+func (o organisation) team(name, code, pulls string) int64 {
 	o.Helper()
 	var team struct{ ID int64 }
 	o.api(http.MethodPost, "/orgs/"+o.repo.Owner+"/teams", map[string]any{
 		"name": name, "includes_all_repositories": true, "permission": "read",
-		"units_map": map[string]string{"repo.code": code, "repo.pulls": pulls},
+		"units_map": map[string]string{"repo.code": code, "repo.pulls": pulls, "repo.issues": pulls},
 	}, &team)
-	o.api(http.MethodPut, "/teams/"+decimal(team.ID)+"/members/"+user.Login, nil, nil)
+	return team.ID
 }
 
-// Where members of teams may do less than write, an account that is no
-// administrator cannot tell who may write, and nobody is taken for a writer.
+func (o organisation) member(team int64, user giteatest.User) {
+	o.Helper()
+	o.api(http.MethodPut, "/teams/"+decimal(team)+"/members/"+user.Login, nil, nil)
+}
+
+func (o organisation) collaborator(user giteatest.User, permission string) {
+	o.Helper()
+	o.api(http.MethodPut, "/repos/"+o.repo.Name.String()+"/collaborators/"+user.Login, map[string]any{"permission": permission}, nil)
+}
+
+// Members of teams write without having been given anything personally, and
+// teams that only read have members too. Who cannot be told is not guessed.
 func TestPermissionInAnOrganisation(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
-	f := driver(t, o.srv.URL, tokenOf(o.bot))
-	o.team("writers", "write", "write", o.bot)
-	for login, want := range map[string]forge.Permission{
-		o.bot.Login: forge.MayWrite, o.owner.Login: forge.MayWrite, o.stranger.Login: forge.MayNothing, "nobody-of-this-name": forge.MayNothing,
-	} {
+	made := func(login string) giteatest.User {
+		u, err := o.srv.NewUser(t.Context(), login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	writer, reader, outside, helper := made("team-writer"), made("team-reader"), made("outside-writer"), made("team-bot")
+	bot, admin := driver(t, o.srv.URL, tokenOf(helper)), driver(t, o.srv.URL, tokenOf(o.owner))
+	check := func(f *gitea.Forge, who string, login string, want forge.Permission, target error) {
+		t.Helper()
 		got, err := f.Permission(t.Context(), o.repo, login)
-		if login == o.bot.Login {
-			got, err = f.Permission(t.Context(), o.repo, login) // everybody is told about oneself
-		}
-		if err != nil || got < want || want == forge.MayNothing && got != want {
-			t.Errorf("%s may %d, %v; want %d", login, got, err, want)
+		if !errors.Is(err, target) || got != want {
+			t.Errorf("%s is told that %s may %d, %v; want %d, %v", who, login, got, err, want, target)
 		}
 	}
-	o.team("readers", "read", "read", o.stranger)
-	for _, login := range []string{o.stranger.Login, o.owner.Login} {
-		if got, err := f.Permission(t.Context(), o.repo, login); !errors.Is(err, forge.ErrUnauthorized) || got != forge.MayNothing {
-			t.Errorf("%s may %d, %v; want that it cannot be told", login, got, err)
-		}
+	o.collaborator(outside, "write")
+	writers := o.team("writers", "write", "write")
+	o.member(writers, writer)
+	o.member(o.team("bots", "write", "write"), helper)
+	for who, f := range map[string]*gitea.Forge{"the bot": bot, "the owner": admin} {
+		check(f, who, writer.Login, forge.MayWrite, nil)
+		check(f, who, helper.Login, forge.MayWrite, nil)
+		check(f, who, outside.Login, forge.MayWrite, nil)
+		check(f, who, reader.Login, forge.MayNothing, nil)
 	}
-	admin := driver(t, o.srv.URL, tokenOf(o.owner))
-	for login, want := range map[string]forge.Permission{o.stranger.Login: forge.MayRead, o.owner.Login: forge.MayAdminister} {
-		if got, err := admin.Permission(t.Context(), o.repo, login); err != nil || got != want {
-			t.Errorf("%s may %d, %v; want %d", login, got, err, want)
-		}
+	check(admin, "the owner", o.owner.Login, forge.MayAdminister, nil)
+	check(bot, "the bot", o.owner.Login, forge.MayWrite, nil)
+
+	// The issues of members of readers can be assigned to them.
+	o.member(o.team("readers", "read", "read"), reader)
+	o.member(o.team("reporters", "read", "write"), o.stranger)
+	check(admin, "the owner", writer.Login, forge.MayWrite, nil)
+	check(admin, "the owner", outside.Login, forge.MayWrite, nil)
+	check(admin, "the owner", reader.Login, forge.MayNothing, nil)
+	check(admin, "the owner", o.stranger.Login, forge.MayNothing, nil)
+	check(bot, "the bot", helper.Login, forge.MayWrite, nil)
+	check(bot, "the bot", o.bot.Login, forge.MayNothing, nil)
+	for _, login := range []string{writer.Login, reader.Login, outside.Login, o.stranger.Login} {
+		check(bot, "the bot", login, forge.MayNothing, forge.ErrUnauthorized)
 	}
+	o.member(writers, helper)
+	check(bot, "the bot", writer.Login, forge.MayWrite, nil)
+	check(bot, "the bot", reader.Login, forge.MayNothing, forge.ErrUnauthorized) // Owners are not told
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

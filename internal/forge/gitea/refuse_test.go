@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -87,8 +88,8 @@ func TestFault_T1_NoErrorHoldsTheToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for method, err := range everything(t, driver(t, at.url, secret.New(canary)), forge.Name{Owner: "o", Name: "n"}) {
-				if err == nil && method == "RequestReviews" {
-					continue // its answer has no body
+				if err == nil && slices.Contains([]string{"RequestReviews", "React", "Unreact"}, method) {
+					continue // nothing of its answer is needed
 				}
 				if err == nil {
 					t.Errorf("%s: no error", method)
@@ -276,13 +277,14 @@ func TestFault_F3_RateLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for method, err := range everything(t, f, forge.Name{Owner: "o", Name: "n"}) {
+	errs := everything(t, f, forge.Name{Owner: "o", Name: "n"})
+	if calls.Load() != int64(len(errs)) {
+		t.Errorf("%d calls for %d methods", calls.Load(), len(errs))
+	}
+	for method, err := range errs {
 		var limit *forge.RateLimitError
 		if !errors.As(err, &limit) || limit.RetryAfter.Hours() != 1 || !errors.Is(err, forge.ErrTransient) {
 			t.Errorf("%s: error %v, want a wait of an hour", method, err)
-		}
-		if n := calls.Swap(0); n > 13 {
-			t.Errorf("%s: %d calls", method, n)
 		}
 	}
 }

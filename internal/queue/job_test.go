@@ -1,0 +1,249 @@
+package queue_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nuobit/odyssey/internal/queue"
+)
+
+func TestJobs_filterAndForm(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *scene) {
+		q := s.open(t, nil)
+		want(t, q, merges("a/b"), merges("a/c"), command("a/b", "1"))
+		for _, c := range []struct {
+			f    queue.Filter
+			want int
+		}{
+			{queue.Filter{}, 3},
+			{queue.Filter{Subject: "gitea:a/b"}, 2},
+			{queue.Filter{Subject: "gitea:a/b", Kind: "merges"}, 1},
+			{queue.Filter{Subject: "gitea:a/b' OR 1=1 --"}, 0},
+			{queue.Filter{Limit: 2}, 2},
+			{queue.Filter{States: []string{queue.Dead, queue.Waiting}}, 3},
+			{queue.Filter{States: []string{queue.Dead}}, 0},
+		} {
+			got, err := q.Jobs(t.Context(), c.f)
+			if err != nil || len(got) != c.want {
+				t.Errorf("%+v: %d jobs, %v; want %d", c.f, len(got), err, c.want)
+			}
+		}
+		if _, err := q.Jobs(t.Context(), queue.Filter{States: []string{"available"}}); err == nil {
+			t.Error("took a state that is not ours")
+		}
+		got := jobs(t, q)
+		if got[0].ID < got[2].ID {
+			t.Error("the newest is not the first")
+		}
+		text, err := json.Marshal(got[0])
+		if err != nil || strings.Contains(string(text), "finished") || time.Since(got[0].Created) > time.Minute {
+			t.Errorf("%s, %v", text, err)
+		}
+		stats, err := q.Stats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]queue.Stat{{Kind: "commands", State: queue.Waiting, Count: 1}, {Kind: "merges", State: queue.Waiting, Count: 2}}, stats); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+func TestJobs_cancelAndRetry(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *scene) {
+		q := s.open(t, nil)
+		want(t, q, command("a/b", "1"))
+		id := jobs(t, q)[0].ID
+		if err := q.Cancel(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if got := jobs(t, q, queue.Cancelled); len(got) != 1 || got[0].Finished == nil {
+			t.Fatalf("%+v", jobs(t, q))
+		}
+		if err := q.Cancel(t.Context(), id); err == nil {
+			t.Error("cancelled what is over")
+		}
+		want(t, q, command("a/b", "2"))
+		var log runLog
+		work(t, q, func(_ context.Context, job queue.Job) error {
+			log.add(job)
+			return nil
+		})
+		settled(t, q)
+		if got := log.all(); len(got) != 1 || !cmp.Equal(itemIDs(got[0]), []string{"2"}) {
+			t.Errorf("ran %+v", got)
+		}
+		if err := q.Retry(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, q)
+		if got := log.all(); len(got) != 2 || got[1].ID != id || !cmp.Equal(itemIDs(got[1]), []string{"1"}) {
+			t.Errorf("ran %+v", got)
+		}
+		if err := q.Retry(t.Context(), id); err == nil || errors.Is(err, queue.ErrNoJob) {
+			t.Errorf("retried what is done: %v", err)
+		}
+		for _, err := range []error{q.Retry(t.Context(), 4711), q.Cancel(t.Context(), 4711)} {
+			if !errors.Is(err, queue.ErrNoJob) {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
+// A dead job that is retried has its items and all its attempts again.
+func TestJobs_retryDead(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *scene) {
+		q := s.open(t, func(o *queue.Options) { o.Attempts = 2 })
+		var (
+			log  runLog
+			fail atomic.Int32
+		)
+		fail.Store(2 + 1)
+		work(t, q, func(_ context.Context, job queue.Job) error {
+			log.add(job)
+			if fail.Add(-1) >= 0 {
+				return errors.New("no luck")
+			}
+			return nil
+		})
+		want(t, q, command("a/b", "1"), command("a/b", "2"))
+		settled(t, q)
+		dead := jobs(t, q, queue.Dead)
+		if len(dead) != 1 {
+			t.Fatalf("dead: %+v", dead)
+		}
+		if err := q.Retry(t.Context(), dead[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, q)
+		got := log.all()
+		if len(got) != 4 || got[3].ID != dead[0].ID || got[2].Attempt != 1 || got[3].Attempt != 2 || !cmp.Equal(itemIDs(got[3]), []string{"1", "2"}) {
+			t.Errorf("ran %+v", got)
+		}
+		if len(jobs(t, q, queue.Dead)) != 0 {
+			t.Error("it is still dead")
+		}
+	})
+}
+
+// A dead job whose subject has another job meanwhile gives that one its items.
+func TestJobs_retryDeadJoins(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *scene) {
+		q := s.open(t, nil)
+		var log runLog
+		proceed := make(chan struct{})
+		work(t, q, func(ctx context.Context, job queue.Job) error {
+			switch log.add(job) {
+			case 1:
+				return queue.Park(errors.New("no luck"))
+			case 2:
+				select {
+				case <-proceed:
+				case <-ctx.Done():
+				}
+			}
+			return nil
+		})
+		want(t, q, command("a/b", "1"))
+		settled(t, q)
+		want(t, q, command("a/b", "2"))
+		until(t, "the other runs", func() bool { return len(log.all()) == 2 })
+		if err := q.Retry(t.Context(), jobs(t, q, queue.Dead)[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		close(proceed)
+		until(t, "three runs", func() bool { return len(log.all()) == 3 })
+		settled(t, q)
+		if got := log.all(); len(got) != 3 || !cmp.Equal(itemIDs(got[2]), []string{"1"}) {
+			t.Errorf("ran %+v", got)
+		}
+		if left := jobs(t, q, queue.Dead); len(left) != 0 {
+			t.Errorf("still dead: %+v", left)
+		}
+	})
+}
+
+func TestJobs_cancelRunning(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *scene) {
+		q := s.open(t, nil)
+		var log runLog
+		work(t, q, func(ctx context.Context, job queue.Job) error {
+			if log.add(job) > 1 {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		want(t, q, command("a/b", "1"))
+		until(t, "it runs", func() bool { return len(log.all()) == 1 })
+		want(t, q, command("a/b", "2"))
+		id := jobs(t, q, queue.Running)[0].ID
+		if err := q.Cancel(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "two runs", func() bool { return len(log.all()) == 2 })
+		settled(t, q)
+		if got := jobs(t, q, queue.Cancelled); len(got) != 1 || got[0].ID != id {
+			t.Errorf("cancelled: %+v", got)
+		}
+		if got := log.all(); len(got) != 2 || !cmp.Equal(itemIDs(got[1]), []string{"2"}) {
+			t.Errorf("ran %+v", got)
+		}
+	})
+}
+
+// Beside the process that works, another may look and repair.
+func TestOpen_attach(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *scene) {
+		o := s.options()
+		o.Attach = true
+		if q, err := queue.Open(t.Context(), o); err == nil {
+			t.Error("attached to a store that is not there")
+			_ = q.Close()
+		}
+		q := s.open(t, nil)
+		var log runLog
+		work(t, q, func(ctx context.Context, job queue.Job) error {
+			if log.add(job) == 1 {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		})
+		want(t, q, merges("a/b"))
+		until(t, "it runs", func() bool { return len(log.all()) == 1 })
+
+		beside := s.open(t, func(o *queue.Options) { o.Attach = true })
+		if err := beside.Work(t.Context(), nil); err == nil {
+			t.Error("it works")
+		}
+		running := jobs(t, beside, queue.Running)
+		if len(running) != 1 {
+			t.Fatalf("%+v", running)
+		}
+		if err := beside.Cancel(t.Context(), running[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, q)
+		if err := beside.Retry(t.Context(), running[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, q)
+		if len(jobs(t, q, queue.Done)) != 1 {
+			t.Errorf("%+v", jobs(t, q))
+		}
+	})
+}

@@ -1,7 +1,0 @@
-package web
-
-type (
-	Report            = runReport
-	DestinationReport = destinationReport
-	MergeReport       = mergeReport
-)
