@@ -134,7 +134,7 @@ func (a *app) jobsEach(file *string, name, short, done string, do func(*queue.Qu
 			var failures []error
 			for _, id := range ids {
 				if err := do(q, cmd.Context(), id); err != nil {
-					failures = append(failures, fmt.Errorf("job %d: %w", id, err))
+					failures = append(failures, err)
 					continue
 				}
 				a.say("job %d %s", id, done)
