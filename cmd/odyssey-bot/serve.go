@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-cleanhttp"
@@ -135,7 +136,7 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, er
 	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
 	s.web, err = web.New(web.Options{
 		Hooks: hooks, Accepter: s.watcher, Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
-		Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
+		Hosts: server.StatusHosts, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
 	})
 	return s, err
 }
@@ -161,15 +162,16 @@ func (s *service) repositories() []web.Repository {
 // Work does a job of any kind.
 func (s *service) Work(ctx context.Context, job queue.Job) error {
 	start := time.Now()
-	if job.Kind != watch.Sweep {
-		err := s.worker.Work(ctx, job)
-		s.metrics.Job(job.Kind, result(err), time.Since(start))
-		return err
+	var err error
+	if job.Kind == watch.Sweep {
+		err = s.watcher.Work(ctx, job)
+	} else {
+		err = s.worker.Work(ctx, job)
 	}
-	err := s.watcher.Work(ctx, job)
-	s.metrics.Job(job.Kind, result(err), time.Since(start))
-	for _, stats := range s.watcher.Stats() {
-		s.metrics.Sweep(stats.Forge, stats.Took)
+	took := time.Since(start)
+	s.metrics.Job(job.Kind, result(err), took)
+	if job.Kind == watch.Sweep && err == nil {
+		s.metrics.Sweep(strings.TrimSuffix(job.Subject, ":"), took)
 	}
 	return err
 }

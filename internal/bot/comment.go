@@ -183,11 +183,16 @@ func (s *session) forbids(ctx context.Context, t *talk, told CommentItem) (strin
 	case err != nil:
 		return "", err
 	case !s.policy.Commands.Allow.May(t.Author, may >= forge.MayWrite, may >= forge.MayAdminister):
-		return "I take commands only from " + refresh.Inline(s.policy.Commands.Allow.String()) + ".", nil
+		return "I take commands only from " + s.obeyed() + ".", nil
 	case t.Edited() || told.Body != "" && normal(told.Body) != normal(t.Body):
 		return "This comment was edited, and I obey none that was. Write a new one.", nil
 	}
 	return "", nil
+}
+
+// obeyed says whose commands are.
+func (s *session) obeyed() string {
+	return strings.TrimSuffix(refresh.Inline(s.policy.Commands.Allow.String()), ",")
 }
 
 // normal is a text without the differences that forges make between what they

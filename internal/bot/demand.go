@@ -160,6 +160,18 @@ func (r *reconciler) choices(d Demand) []refresh.Choice {
 	return all
 }
 
+// rememberable refuses what would not fit into a pull request's text.
+func (r *reconciler) rememberable(d Demand, choices []refresh.Choice) error {
+	for _, asked := range d.Choices {
+		branch := r.state.Branch(asked.Dest, asked.Remote, asked.Ref)
+		together := slices.DeleteFunc(slices.Clone(choices), func(c refresh.Choice) bool { return r.state.Branch(c.Dest, c.Remote, c.Ref) != branch })
+		if markChoices(together) == "" {
+			return &RefusedError{"too many merges of this pull request are chosen one by one; name the destination alone."}
+		}
+	}
+	return nil
+}
+
 // ownIssues lists the bot's issues; a repository may have none at all.
 func ownIssues(ctx context.Context, f Forge, repo forge.Repo) ([]forge.Issue, error) {
 	own, err := f.OwnIssues(ctx, repo)

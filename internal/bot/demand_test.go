@@ -340,3 +340,18 @@ func TestRun_calls(t *testing.T) {
 		}
 	}
 }
+
+// What would not fit into a pull request's text is refused; a run without a
+// demand takes no offence.
+func TestRun_choicesFull(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme] = id(11)
+	d := only("./odoo", "acme", "17.0-fix", "")
+	d.Choices[0].By = strings.Repeat("a", 30_000)
+	_, err := s.bot.Run(t.Context(), s.fake, s.name, d)
+	refused := (*bot.RefusedError)(nil)
+	if !errors.As(err, &refused) || len(s.fake.Writes()) > 0 {
+		t.Errorf("error %v", err)
+	}
+}

@@ -83,14 +83,15 @@ var errNoIssues error = &RefusedError{"I keep what is held in an issue of this r
 // in place, and closed after the last. Writing what is there already changes
 // nothing.
 func (h holds) write(ctx context.Context, f Forge, repo forge.Repo, all []hold) error {
-	if len(all) > maxHolds {
-		return &RefusedError{fmt.Sprintf("%d destinations are held already; that is the most I keep.", maxHolds)}
+	body := holdsBody(repo, all)
+	if len(all) > maxHolds || len(body)-strings.LastIndex(body, holdsMark) > maxMark {
+		return &RefusedError{fmt.Sprintf("%d destinations are held already, and there is no room for more. To stop everything, disable merges in `%s`.", len(all)-1, refresh.ConfigFile)}
 	}
 	if len(h.issues) == 0 {
 		if len(all) == 0 {
 			return nil
 		}
-		_, err := f.CreateIssue(ctx, repo, forge.NewIssue{Title: holdsTitle, Body: holdsBody(repo, all)})
+		_, err := f.CreateIssue(ctx, repo, forge.NewIssue{Title: holdsTitle, Body: body})
 		if errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrConflict) {
 			return errNoIssues
 		}
@@ -98,7 +99,7 @@ func (h holds) write(ctx context.Context, f Forge, repo forge.Repo, all []hold) 
 	}
 	// Two runs at once may have made two issues: the oldest stays.
 	keep := slices.MinFunc(h.issues, func(a, b forge.Issue) int { return int(a.Number - b.Number) })
-	edit := forge.Edit{Body: holdsBody(repo, all)}
+	edit := forge.Edit{Body: body}
 	if len(all) == 0 {
 		edit.State = forge.Closed
 	}

@@ -30,12 +30,24 @@ func (s *session) obey(ctx context.Context, t *talk, all []command.Command) erro
 				return err
 			}
 		}
-		if a.text != "" {
-			a.text = refresh.Code(c.Line) + " — " + a.text
+		switch {
+		case strings.HasPrefix(a.text, "\n"): // a list
+			a.text = quote(c.Line) + ":" + a.text
+		case a.text != "":
+			a.text = quote(c.Line) + " — " + a.text
 		}
 		answers = append(answers, a)
 	}
 	return s.reply(ctx, t, answers)
+}
+
+// quote shows a command as it was written, at the start of a line: where three
+// backticks would look like a fence.
+func quote(line string) string {
+	if strings.Contains(line, "``") {
+		return refresh.Inline(line)
+	}
+	return refresh.Code(line)
 }
 
 // failure turns an error into an answer, or returns it when the job is to be
@@ -246,7 +258,7 @@ func (s *session) held(ctx context.Context) (holds, error) {
 // help prints the commands, with this repository's destinations.
 func (s *session) help() answer {
 	var b strings.Builder
-	b.WriteString("one command a line, at its start, from " + refresh.Inline(s.policy.Commands.Allow.String()) + ":\n")
+	b.WriteString("one command a line, at its start, from " + s.obeyed() + ":\n")
 	for _, line := range command.Grammar() {
 		fmt.Fprintf(&b, "\n- `%s`: %s", line[0], line[1])
 	}

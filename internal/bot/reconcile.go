@@ -50,7 +50,11 @@ func (r *reconciler) run(ctx context.Context, d Demand) error {
 	}
 	held := readHolds(r.issues)
 	r.wanted = want(d, r.state)
-	r.plan, err = r.state.Plan(refresh.Wishes{Held: held.destinations(), Choices: r.choices(d)})
+	choices := r.choices(d)
+	if err := r.rememberable(d, choices); err != nil {
+		return err
+	}
+	r.plan, err = r.state.Plan(refresh.Wishes{Held: held.destinations(), Choices: choices})
 	if err != nil {
 		return err
 	}

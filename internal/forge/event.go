@@ -2,8 +2,8 @@ package forge
 
 import "errors"
 
-// ErrSignature: a webhook's delivery is not signed by who knows the secret, or
-// was sent to another forge's route.
+// ErrSignature says that a webhook's delivery is not signed by who knows the
+// secret, or was sent to another forge's route.
 var ErrSignature = errors.New("the delivery is not signed as it should be")
 
 // EventKind says what an Event tells of.

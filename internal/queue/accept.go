@@ -14,13 +14,14 @@ import (
 const (
 	maxName   = 500      // bytes of a subject, a kind, an item's or a delivery's id
 	maxData   = 64 << 10 // bytes of an item's data
-	groupSize = 64       // calls that are committed together at most
+	groupSize = 256      // calls that are committed together at most
 )
 
 // call is an Accept or a Want that waits for its commit.
 type call struct {
 	delivery *Delivery // nil for Want
 	requests []Request
+	made     []*request // what becomes of the requests
 	fresh    bool
 	err      error
 	done     chan struct{}
@@ -117,47 +118,85 @@ func (q *Queue) commitGroup(group []*call) {
 	}
 }
 
-// record writes the calls' deliveries and requests. Rows are taken in the same
-// order by all processes, so that they do not wait for one another in a circle.
+// record writes the calls' deliveries and requests, with few statements however
+// many there are. Rows are taken in the same order by all processes, so that
+// they do not wait for one another in a circle.
 func (q *Queue) record(ctx context.Context, t tx, group []*call) error {
 	byDelivery := slices.Clone(group)
 	slices.SortStableFunc(byDelivery, func(a, b *call) int { return compareDeliveries(a.delivery, b.delivery) })
-	var all []*request
-	wants := map[*call][]*request{}
-	var last *Delivery
+	var (
+		all []*request
+		own []*call // the first of each delivery
+	)
 	for _, c := range byDelivery {
-		c.fresh = false
-		if c.delivery == nil {
+		c.fresh, c.made = false, nil
+		switch {
+		case c.delivery == nil:
 			all = append(all, requests(c.requests, false)...)
-			continue
+		case len(own) == 0 || compareDeliveries(own[len(own)-1].delivery, c.delivery) != 0:
+			own = append(own, c)
 		}
-		if last != nil && compareDeliveries(last, c.delivery) == 0 {
-			continue // twice in this group
-		}
-		last = c.delivery
-		n, err := t.exec(ctx, `INSERT INTO odyssey_delivery (source, id, event, at) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (source, id) DO NOTHING`, c.delivery.Source, c.delivery.ID, c.delivery.Event, q.o.Now().UnixNano())
-		if err != nil {
-			return err
-		}
-		rs := requests(c.requests, true)
-		if c.fresh = n == 1; !c.fresh {
-			if rs, err = failed(ctx, t, c.delivery, rs); err != nil {
+	}
+	if err := q.addDeliveries(ctx, t, own); err != nil {
+		return err
+	}
+	for _, c := range own {
+		c.made = requests(c.requests, true)
+		if !c.fresh {
+			var err error
+			if c.made, err = failed(ctx, t, c.delivery, c.made); err != nil {
 				return err
 			}
 		}
-		wants[c] = rs
-		all = append(all, rs...)
+		all = append(all, c.made...)
 	}
 	if err := q.request(ctx, t, all); err != nil {
 		return err
 	}
-	for _, c := range byDelivery {
-		if err := noteWants(ctx, t, c, wants[c]); err != nil {
+	return q.noteWants(ctx, t, own)
+}
+
+// row is an element of the JSON list by which a statement gets many rows.
+type row struct {
+	Source string `json:"s,omitempty"` // or the subject
+	Kind   string `json:"k,omitempty"`
+	ID     string `json:"i,omitempty"`
+	Number int64  `json:"n,omitempty"`
+	Text   string `json:"t,omitempty"`
+}
+
+func list(rows []row) (string, error) {
+	text, err := json.Marshal(rows)
+	return string(text), err
+}
+
+// addDeliveries stores deliveries and finds out which are new.
+func (q *Queue) addDeliveries(ctx context.Context, t tx, calls []*call) error {
+	if len(calls) == 0 {
+		return nil
+	}
+	rows := make([]row, len(calls))
+	by := map[Delivery]*call{}
+	for i, c := range calls {
+		rows[i] = row{Source: c.delivery.Source, ID: c.delivery.ID, Text: c.delivery.Event}
+		by[Delivery{Source: c.delivery.Source, ID: c.delivery.ID}] = c
+	}
+	text, err := list(rows)
+	if err != nil {
+		return err
+	}
+	return t.each(ctx, func(scan func(...any) error) error {
+		var d Delivery
+		if err := scan(&d.Source, &d.ID); err != nil {
 			return err
 		}
-	}
-	return nil
+		if c := by[d]; c != nil {
+			c.fresh = true
+		}
+		return nil
+	}, `INSERT INTO odyssey_delivery (source, id, event, at)
+		SELECT value ->> 's', value ->> 'i', value ->> 't', CAST($2 AS bigint) FROM `+q.phrases.rows+` WHERE true
+		ON CONFLICT (source, id) DO NOTHING RETURNING source, id`, text, q.o.Now().UnixNano())
 }
 
 func compareDeliveries(a, b *Delivery) int {
@@ -212,37 +251,50 @@ func storedWants(ctx context.Context, t tx, d *Delivery) (wants []want, err erro
 	if text == "" {
 		return nil, nil
 	}
-	return wants, json.Unmarshal([]byte(text), &wants)
+	err = json.Unmarshal([]byte(text), &wants)
+	return wants, err
 }
 
-// noteWants keeps the generations that a delivery's requests made.
-func noteWants(ctx context.Context, t tx, c *call, rs []*request) error {
-	var wants []want
-	for _, r := range rs {
-		if r.generation != 0 && r.Item == nil {
-			wants = append(wants, want{r.Subject, r.Kind, r.generation})
+// noteWants keeps the generations that deliveries' requests made.
+func (q *Queue) noteWants(ctx context.Context, t tx, calls []*call) error {
+	var rows []row
+	for _, c := range calls {
+		var wants []want
+		for _, r := range c.made {
+			if r.generation != 0 && r.Item == nil {
+				wants = append(wants, want{r.Subject, r.Kind, r.generation})
+			}
 		}
-	}
-	if len(wants) == 0 {
-		return nil
-	}
-	if !c.fresh {
-		old, err := storedWants(ctx, t, c.delivery)
+		if len(wants) == 0 {
+			continue
+		}
+		if !c.fresh {
+			old, err := storedWants(ctx, t, c.delivery)
+			if err != nil {
+				return err
+			}
+			for _, o := range old {
+				if !slices.ContainsFunc(wants, func(w want) bool { return w.Subject == o.Subject && w.Kind == o.Kind }) {
+					wants = append(wants, o)
+				}
+			}
+		}
+		text, err := json.Marshal(wants)
 		if err != nil {
 			return err
 		}
-		for _, o := range old {
-			if !slices.ContainsFunc(wants, func(w want) bool { return w.Subject == o.Subject && w.Kind == o.Kind }) {
-				wants = append(wants, o)
-			}
-		}
+		rows = append(rows, row{Source: c.delivery.Source, ID: c.delivery.ID, Text: string(text)})
 	}
-	text, err := json.Marshal(wants)
+	if len(rows) == 0 {
+		return nil
+	}
+	text, err := list(rows)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, `UPDATE odyssey_delivery SET wants = $1 WHERE source = $2 AND id = $3`,
-		string(text), c.delivery.Source, c.delivery.ID)
+	_, err = t.exec(ctx, `UPDATE odyssey_delivery SET wants = v.t
+		FROM (SELECT value ->> 's' AS s, value ->> 'i' AS i, value ->> 't' AS t FROM `+q.phrases.rows+`) AS v
+		WHERE source = v.s AND id = v.i`, text)
 	return err
 }
 

@@ -49,7 +49,8 @@ func sound(t *testing.T, s *scene, q *queue.Queue) {
 // nothing is lost, and a redelivery has no second effect.
 func TestFault_C2_killedAfterCommit(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		p := s.start(t, "accept")
 		p.expect(t, "open")
 		var committed []string
@@ -95,7 +96,8 @@ func TestFault_C2_killedAfterCommit(t *testing.T) {
 
 func TestFault_C9_killedWhileItRan(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		first := s.open(t, nil)
 		want(t, first, command("a/b", "1"))
 		if err := first.Close(); err != nil {
@@ -126,7 +128,8 @@ func TestFault_C9_killedWhileItRan(t *testing.T) {
 // A job that kills its process each time is dead after all its attempts.
 func TestFault_C9_killsItsProcess(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.Attempts = 2 })
 		want(t, q, command("a/b", "1"))
 		if err := q.Close(); err != nil {
@@ -155,7 +158,8 @@ func TestFault_C9_killsItsProcess(t *testing.T) {
 // Who is told to stop ends what it does, or puts it back as it was.
 func TestFault_C10_drain(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.Drain = 500 * time.Millisecond })
 		want(t, q, merges("a/quick"), command("a/slow", "1"))
 		var started atomic.Int32
@@ -195,7 +199,8 @@ func TestFault_C10_drain(t *testing.T) {
 
 func TestFault_R1_storeIsFull(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		fill, free := `PRAGMA max_page_count = 1`, `PRAGMA max_page_count = 1000000`
 		if s.kind == "postgres" {
@@ -359,7 +364,8 @@ func TestFault_R5_haltedPastRescue(t *testing.T) {
 
 func TestFault_R6_migrateAtOnce(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		const n = 4
 		var children []*process
 		for range n {

@@ -16,7 +16,8 @@ import (
 
 func TestJobs_filterAndForm(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		want(t, q, merges("a/b"), merges("a/c"), command("a/b", "1"))
 		for _, c := range []struct {
@@ -59,7 +60,8 @@ func TestJobs_filterAndForm(t *testing.T) {
 
 func TestJobs_cancelAndRetry(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		want(t, q, command("a/b", "1"))
 		id := jobs(t, q)[0].ID
@@ -103,7 +105,8 @@ func TestJobs_cancelAndRetry(t *testing.T) {
 // A dead job that is retried has its items and all its attempts again.
 func TestJobs_retryDead(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.Attempts = 2 })
 		var (
 			log  runLog
@@ -140,7 +143,8 @@ func TestJobs_retryDead(t *testing.T) {
 // A dead job whose subject has another job meanwhile gives that one its items.
 func TestJobs_retryDeadJoins(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var log runLog
 		proceed := make(chan struct{})
@@ -177,7 +181,8 @@ func TestJobs_retryDeadJoins(t *testing.T) {
 
 func TestJobs_cancelRunning(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var log runLog
 		work(t, q, func(ctx context.Context, job queue.Job) error {
@@ -208,7 +213,8 @@ func TestJobs_cancelRunning(t *testing.T) {
 // Beside the process that works, another may look and repair.
 func TestOpen_attach(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		o := s.options()
 		o.Attach = true
 		if q, err := queue.Open(t.Context(), o); err == nil {

@@ -13,7 +13,8 @@ import (
 // None is lost under load, while jobs run; BenchmarkAccept says how fast.
 func TestAccept_underLoad(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var items atomic.Int32
 		work(t, q, func(_ context.Context, job queue.Job) error {

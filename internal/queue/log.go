@@ -28,7 +28,7 @@ func (h *redactor) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 // Handle implements slog.Handler.
-func (h *redactor) Handle(ctx context.Context, r slog.Record) error { //nolint:gocritic // slog's signature
+func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
 	out := slog.NewRecord(r.Time, r.Level, redact(r.Message, h.password), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		out.AddAttrs(h.attr(a))

@@ -106,6 +106,7 @@ func (*postgresStore) phrases() phrases {
 		shared: true,
 		ago:    "now() - CAST($1 AS bigint) * interval '1 millisecond'",
 		ahead:  "now() + CAST($1 AS bigint) * interval '1 millisecond'",
+		rows:   "jsonb_array_elements(CAST($1 AS jsonb)) AS rows(value)",
 		nextID: []string{"UPDATE river_job SET id = nextval(pg_get_serial_sequence('river_job', 'id')) WHERE id = $1 RETURNING id"},
 		lastBy: "attempted_by[array_upper(attempted_by, 1)]",
 	}
@@ -158,7 +159,7 @@ func (s *postgresStore) again(err error) bool {
 	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
 }
 
-func (s *postgresStore) close() error {
+func (s *postgresStore) close() error { //nolint:unparam // the other store's has one
 	s.pool.Close()
 	return nil
 }

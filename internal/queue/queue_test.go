@@ -17,7 +17,8 @@ import (
 
 func TestQueue_deliveryCausesJobs(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		if !accept(t, q, "1", merges("a/b"), command("a/b", "7")) {
 			t.Error("a new delivery is not fresh")
@@ -54,7 +55,8 @@ func TestQueue_deliveryCausesJobs(t *testing.T) {
 // Fifty at once are one, also when they are committed together.
 func TestFault_D1_sameDeliveryAtOnce(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var (
 			wg    sync.WaitGroup
@@ -90,7 +92,8 @@ func TestFault_D1_sameDeliveryAtOnce(t *testing.T) {
 // An item that was had before causes nothing when it comes by another delivery.
 func TestQueue_itemIsTakenOnce(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		accept(t, q, "1", command("a/b", "7"))
 		var log runLog
@@ -113,7 +116,8 @@ func TestQueue_itemIsTakenOnce(t *testing.T) {
 
 func TestFault_D5_requestDuringARun(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		want(t, q, merges("a/b"), command("a/b", "1"))
 		var log runLog
@@ -128,9 +132,9 @@ func TestFault_D5_requestDuringARun(t *testing.T) {
 			for i := range 3 {
 				id := fmt.Sprintf("%s during %d", job.Kind, i)
 				if job.Kind == "merges" {
-					accept(t, q, id, merges("a/b"))
+					accept(t, q, id, merges("a/b")) //nolint:contextcheck // a delivery has nothing to do with the job
 				} else {
-					accept(t, q, id, command("a/b", id))
+					accept(t, q, id, command("a/b", id)) //nolint:contextcheck // as above
 				}
 			}
 			return nil
@@ -153,13 +157,14 @@ func TestFault_D5_requestDuringARun(t *testing.T) {
 // A request during an attempt that fails is the next attempt's: no follow-up.
 func TestQueue_requestDuringAFailedAttempt(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		want(t, q, command("a/b", "1"))
 		var log runLog
 		work(t, q, func(_ context.Context, job queue.Job) error {
 			if log.add(job) == 1 {
-				want(t, q, command("a/b", "2"))
+				want(t, q, command("a/b", "2")) //nolint:contextcheck // it has nothing to do with the job
 				return errors.New("no luck")
 			}
 			return nil
@@ -175,7 +180,8 @@ func TestQueue_requestDuringAFailedAttempt(t *testing.T) {
 
 func TestFault_D3_redeliveryOfAFailedJob(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.Attempts = 2 })
 		var (
 			fail atomic.Bool
@@ -227,7 +233,8 @@ func TestFault_D3_redeliveryOfAFailedJob(t *testing.T) {
 // sweep finds it again.
 func TestQueue_deadItemStaysOut(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var log runLog
 		work(t, q, func(_ context.Context, job queue.Job) error {
@@ -251,7 +258,8 @@ func TestQueue_deadItemStaysOut(t *testing.T) {
 
 func TestFault_D7_oneCatchUpTick(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		noon := time.Date(2026, 3, 29, 12, 0, 0, 123456789, time.UTC)
 		if last, err := q.LastTick(t.Context(), "k"); err != nil || !last.IsZero() {
@@ -304,7 +312,8 @@ func TestFault_D7_oneCatchUpTick(t *testing.T) {
 
 func TestQueue_values(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		binary := []byte("a\x00\xff")
 		for key, value := range map[string][]byte{"one": []byte("first"), "two": binary, "none": nil} {
@@ -341,7 +350,8 @@ func TestQueue_values(t *testing.T) {
 // refused before it spoils the transaction of others.
 func TestQueue_hostileNames(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		good := "'; DROP TABLE odyssey_item; -- $1 ?1 %s ❤ 'x"
 		for _, bad := range []string{"", "a\x00b", "a\nb", "\xff", strings.Repeat("x", 501)} {

@@ -24,8 +24,9 @@ func TestMain(m *testing.M) {
 	os.Exit(postgrestest.Main(m))
 }
 
-// scene is a store of one kind, empty at first.
+// scene is a store of one kind, empty at first, and the test that has it.
 type scene struct {
+	*testing.T
 	kind string // "sqlite" or "postgres"
 	path string
 	url  string
@@ -33,15 +34,15 @@ type scene struct {
 
 // both runs a test on both stores: what the queue promises, it promises on
 // either.
-func both(t *testing.T, test func(t *testing.T, s *scene)) {
+func both(t *testing.T, test func(s *scene)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, &scene{kind: "sqlite", path: filepath.Join(t.TempDir(), "queue %41?.db")})
+		test(&scene{T: t, kind: "sqlite", path: filepath.Join(t.TempDir(), "queue %41?.db")})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, &scene{kind: "postgres", url: postgrestest.URL(t)})
+		test(&scene{T: t, kind: "postgres", url: postgrestest.URL(t)})
 	})
 }
 
@@ -163,7 +164,7 @@ func merges(repo string) queue.Request {
 }
 
 func command(repo, id string) queue.Request {
-	data, _ := json.Marshal(map[string]string{"body": "/refresh " + id}) //nolint:errcheck,errchkjson // strings
+	data, _ := json.Marshal(map[string]string{"body": "/refresh " + id})
 	return queue.Request{Subject: "gitea:" + repo, Kind: "commands", Item: &queue.Item{ID: id, Data: data}}
 }
 
@@ -185,5 +186,5 @@ func benchScene(b *testing.B, kind string) *scene {
 // postgresScene is for what only a shared store can do.
 func postgresScene(t *testing.T) *scene {
 	t.Helper()
-	return &scene{kind: "postgres", url: postgrestest.URL(t)}
+	return &scene{T: t, kind: "postgres", url: postgrestest.URL(t)}
 }

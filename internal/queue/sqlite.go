@@ -137,6 +137,7 @@ func (*sqliteStore) phrases() phrases {
 	return phrases{
 		ago:   "strftime('%Y-%m-%d %H:%M:%f', 'now', (CAST($1 AS integer) / -1000.0) || ' seconds')",
 		ahead: "strftime('%Y-%m-%d %H:%M:%f', 'now', (CAST($1 AS integer) / 1000.0) || ' seconds')",
+		rows:  "json_each($1)",
 		nextID: []string{
 			"UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'river_job'",
 			"UPDATE river_job SET id = (SELECT seq FROM sqlite_sequence WHERE name = 'river_job') WHERE id = $1 RETURNING id",

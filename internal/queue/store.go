@@ -60,9 +60,10 @@ type store interface {
 
 // phrases is the SQL in which the databases differ.
 type phrases struct {
-	shared bool // other processes work on the store, too
-	ago    string
-	ahead  string
+	shared bool   // other processes work on the store, too
+	ago    string // $1 milliseconds before now
+	ahead  string // $1 milliseconds from now
+	rows   string // the elements of the JSON list $1, as value
 	// nextID moves a job to a number that no job had: $1 is its own.
 	nextID []string
 	// lastBy is the process that took a job last.

@@ -70,106 +70,209 @@ func (g *target) save(ctx context.Context, t tx) error {
 	return err
 }
 
+// wish is what a transaction requests of one target.
+type wish struct {
+	requests []*request
+	wanted   int64 // generation of the last of them
+	job      int64
+	wait     time.Duration // until the first of those that count is due
+	counts   bool          // some are not for items that were known
+}
+
+func (w *wish) key() row { return row{Source: w.requests[0].Subject, Kind: w.requests[0].Kind} }
+
 // request raises the generations of what is requested and inserts the jobs
 // that are not there yet.
 func (q *Queue) request(ctx context.Context, t tx, rs []*request) error {
+	if len(rs) == 0 {
+		return nil
+	}
+	wishes := wishesOf(rs)
+	if err := q.raise(ctx, t, wishes); err != nil {
+		return err
+	}
+	if err := q.addItems(ctx, t, rs); err != nil {
+		return err
+	}
+	active, err := q.active(ctx, t, wishes)
+	if err != nil {
+		return err
+	}
+	var jobs []river.InsertManyParams
+	for _, w := range wishes {
+		k := w.key()
+		for _, r := range w.requests {
+			if r.generation != 0 && (!w.counts || r.Delay < w.wait) {
+				w.counts, w.wait = true, max(r.Delay, 0)
+			}
+		}
+		if !w.counts {
+			if _, err := t.exec(ctx, `UPDATE odyssey_target SET wanted_generation = $1 WHERE subject = $2 AND kind = $3`,
+				w.wanted-int64(len(w.requests)), k.Source, k.Kind); err != nil {
+				return err
+			}
+			continue
+		}
+		state, ok := active[w.job]
+		if !ok {
+			jobs = append(jobs, q.newJob(k.Source, k.Kind, w.wait))
+		} else if err := q.join(ctx, t, w, state); err != nil {
+			return err
+		}
+	}
+	return q.insert(ctx, t, jobs)
+}
+
+// wishesOf groups requests by target, in the order in which all processes take
+// the targets' rows.
+func wishesOf(rs []*request) (wishes []*wish) {
 	slices.SortStableFunc(rs, func(a, b *request) int {
 		return cmp.Or(strings.Compare(a.Subject, b.Subject), strings.Compare(a.Kind, b.Kind))
 	})
-	var jobs []river.InsertManyParams
-	for len(rs) > 0 {
-		first := rs[0]
-		n := slices.IndexFunc(rs, func(r *request) bool { return r.Subject != first.Subject || r.Kind != first.Kind })
-		if n < 0 {
-			n = len(rs)
+	for _, r := range rs {
+		if n := len(wishes); n > 0 && wishes[n-1].key() == (row{Source: r.Subject, Kind: r.Kind}) {
+			wishes[n-1].requests = append(wishes[n-1].requests, r)
+		} else {
+			wishes = append(wishes, &wish{requests: []*request{r}})
 		}
-		job, err := q.raise(ctx, t, rs[:n])
-		if err != nil {
+	}
+	return wishes
+}
+
+// raise gives every request its generation.
+func (q *Queue) raise(ctx context.Context, t tx, wishes []*wish) error {
+	rows := make([]row, len(wishes))
+	by := map[row]*wish{}
+	for i, w := range wishes {
+		by[w.key()] = w
+		rows[i] = w.key()
+		rows[i].Number = int64(len(w.requests))
+	}
+	text, err := list(rows)
+	if err != nil {
+		return err
+	}
+	err = t.each(ctx, func(scan func(...any) error) error {
+		var (
+			k           row
+			wanted, job int64
+		)
+		if err := scan(&k.Source, &k.Kind, &wanted, &job); err != nil {
 			return err
 		}
-		if job != nil {
-			jobs = append(jobs, *job)
+		if w := by[k]; w != nil {
+			w.wanted, w.job = wanted, job
 		}
-		rs = rs[n:]
+		return nil
+	}, `INSERT INTO odyssey_target (subject, kind, wanted_generation)
+		SELECT value ->> 's', value ->> 'k', CAST(value ->> 'n' AS bigint) FROM `+q.phrases.rows+` WHERE true
+		ON CONFLICT (subject, kind) DO UPDATE SET wanted_generation = odyssey_target.wanted_generation + EXCLUDED.wanted_generation
+		RETURNING subject, kind, wanted_generation, job`, text)
+	for _, w := range wishes {
+		for i, r := range w.requests {
+			r.generation = w.wanted - int64(len(w.requests)-1-i)
+		}
 	}
-	return insert(ctx, t, jobs)
+	return err
 }
 
-// raise does so for the requests of one target. It returns the job that is to
-// be inserted, if any.
-func (q *Queue) raise(ctx context.Context, t tx, rs []*request) (*river.InsertManyParams, error) {
-	subject, kind := rs[0].Subject, rs[0].Kind
-	var wanted, job int64
-	if _, err := one(ctx, t, []any{&wanted, &job}, `INSERT INTO odyssey_target (subject, kind, wanted_generation) VALUES ($1, $2, $3)
-		ON CONFLICT (subject, kind) DO UPDATE SET wanted_generation = odyssey_target.wanted_generation + EXCLUDED.wanted_generation
-		RETURNING wanted_generation, job`, subject, kind, len(rs)); err != nil {
-		return nil, err
-	}
-	base, wait, effective := wanted-int64(len(rs)), time.Duration(-1), false
-	for i, r := range rs {
-		generation := base + int64(i) + 1
-		if r.Item != nil {
-			fresh, err := q.addItem(ctx, t, r, generation)
-			if err != nil {
-				return nil, err
-			}
-			if !fresh {
+// addItems stores the items of requests. Those of items that are known lose
+// their generation: they cause nothing.
+func (q *Queue) addItems(ctx context.Context, t tx, rs []*request) error {
+	for _, revive := range []bool{true, false} {
+		var rows []row
+		by := map[row]*request{}
+		for _, r := range rs {
+			if r.Item == nil || r.revive != revive {
 				continue
 			}
+			k := row{Source: r.Subject, Kind: r.Kind, ID: r.Item.ID}
+			if by[k] == nil {
+				by[k] = r
+				rows = append(rows, row{Source: r.Subject, Kind: r.Kind, ID: r.Item.ID, Number: r.generation, Text: string(r.Item.Data)})
+			} else {
+				r.generation = 0 // twice in this transaction
+			}
 		}
-		r.generation, effective = generation, true
-		if wait < 0 || r.Delay < wait {
-			wait = max(r.Delay, 0)
+		if len(rows) == 0 {
+			continue
+		}
+		if err := q.addItemRows(ctx, t, rows, revive, func(k row) { delete(by, k) }); err != nil {
+			return err
+		}
+		for _, r := range by {
+			r.generation = 0
 		}
 	}
-	if !effective {
-		_, err := t.exec(ctx, `UPDATE odyssey_target SET wanted_generation = $1 WHERE subject = $2 AND kind = $3`, base, subject, kind)
-		return nil, err
-	}
-	if job != 0 {
-		if active, err := q.join(ctx, t, job, wait); err != nil || active {
-			return nil, err
-		}
-	}
-	p := q.newJob(subject, kind, wait)
-	return &p, nil
+	return nil
 }
 
-// addItem stores a request's item unless it is known.
-func (q *Queue) addItem(ctx context.Context, t tx, r *request, generation int64) (fresh bool, err error) {
+// addItemRows calls added for each item that is new, or comes back to life.
+func (q *Queue) addItemRows(ctx context.Context, t tx, rows []row, revive bool, added func(row)) error {
 	conflict := "DO NOTHING"
-	if r.revive {
+	if revive {
 		conflict = `DO UPDATE SET generation = EXCLUDED.generation, state = EXCLUDED.state, job = 0, at = EXCLUDED.at, data = EXCLUDED.data
 			WHERE odyssey_item.state = '` + itemDead + `'`
 	}
-	n, err := t.exec(ctx, `INSERT INTO odyssey_item (subject, kind, id, generation, state, at, data) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (subject, kind, id) `+conflict,
-		r.Subject, r.Kind, r.Item.ID, generation, itemWaiting, q.o.Now().UnixNano(), string(r.Item.Data))
-	return n == 1, err
+	text, err := list(rows)
+	if err != nil {
+		return err
+	}
+	return t.each(ctx, func(scan func(...any) error) error {
+		var k row
+		if err := scan(&k.Source, &k.Kind, &k.ID); err != nil {
+			return err
+		}
+		added(k)
+		return nil
+	}, `INSERT INTO odyssey_item (subject, kind, id, generation, state, at, data)
+		SELECT value ->> 's', value ->> 'k', value ->> 'i', CAST(value ->> 'n' AS bigint), '`+itemWaiting+`', CAST($2 AS bigint), value ->> 't'
+		FROM `+q.phrases.rows+` WHERE true
+		ON CONFLICT (subject, kind, id) `+conflict+` RETURNING subject, kind, id`, text, q.o.Now().UnixNano())
 }
 
-// join tells whether the target's job will run or runs, and has it run sooner
-// if it only waits for more of the same. A job that waits because it failed,
-// or because it said so, keeps its time.
-func (q *Queue) join(ctx context.Context, t tx, job int64, wait time.Duration) (active bool, err error) {
-	var state string
-	var attempt int
-	if _, err := one(ctx, t, []any{&state, &attempt}, `SELECT CAST(state AS text), attempt FROM river_job WHERE id = $1`, job); err != nil {
-		return false, err
-	}
-	switch rivertype.JobState(state) {
-	case rivertype.JobStateScheduled:
-		if attempt > 0 {
-			return true, nil
+// active returns those of the targets' jobs that run or will run, with their
+// states. Which job a target has is only looked up, never believed: a target
+// that believed in a job that is gone would never have another.
+func (q *Queue) active(ctx context.Context, t tx, wishes []*wish) (map[int64]rivertype.JobState, error) {
+	var rows []row
+	for _, w := range wishes {
+		if w.job != 0 {
+			rows = append(rows, row{Number: w.job})
 		}
-		at := q.phrases.ahead
-		_, err := t.exec(ctx, `UPDATE river_job SET scheduled_at = `+at+`, state = CASE WHEN $1 = 0 THEN 'available' ELSE state END
-			WHERE id = $2 AND scheduled_at > `+at+` AND metadata ->> 'snoozes' IS NULL`, wait.Milliseconds(), job)
-		return true, err
-	case rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning:
-		return true, nil
 	}
-	return false, nil
+	states := map[int64]rivertype.JobState{}
+	if len(rows) == 0 {
+		return states, nil
+	}
+	text, err := list(rows)
+	if err != nil {
+		return nil, err
+	}
+	err = t.each(ctx, func(scan func(...any) error) error {
+		var (
+			id    int64
+			state string
+		)
+		if err := scan(&id, &state); err != nil {
+			return err
+		}
+		states[id] = rivertype.JobState(state)
+		return nil
+	}, `SELECT id, CAST(state AS text) FROM river_job WHERE id IN (SELECT CAST(value ->> 'n' AS bigint) FROM `+q.phrases.rows+`)
+		AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`, text)
+	return states, err
+}
+
+// join has a job that only waits for more of the same run sooner, if that is
+// wished. One that waits because it failed, or said so, keeps its time.
+func (q *Queue) join(ctx context.Context, t tx, w *wish, state rivertype.JobState) error {
+	if state != rivertype.JobStateScheduled {
+		return nil
+	}
+	_, err := t.exec(ctx, `UPDATE river_job SET scheduled_at = `+q.phrases.ahead+`, state = CASE WHEN $1 = 0 THEN 'available' ELSE state END
+		WHERE id = $2 AND scheduled_at > `+q.phrases.ahead+` AND attempt = 0 AND metadata ->> 'snoozes' IS NULL`, w.wait.Milliseconds(), w.job)
+	return err
 }
 
 // newJob is a job to insert. River lets there be one that is not over for the
@@ -189,7 +292,7 @@ func (q *Queue) newJob(subject, kind string, wait time.Duration) river.InsertMan
 }
 
 // insert inserts jobs and notes them as their targets'.
-func insert(ctx context.Context, t tx, jobs []river.InsertManyParams) error {
+func (q *Queue) insert(ctx context.Context, t tx, jobs []river.InsertManyParams) error {
 	if len(jobs) == 0 {
 		return nil
 	}
@@ -197,16 +300,22 @@ func insert(ctx context.Context, t tx, jobs []river.InsertManyParams) error {
 	if err != nil {
 		return err
 	}
+	rows := make([]row, len(res))
 	for i, r := range res {
-		a, ok := jobs[i].Args.(args)
-		if !ok {
-			continue
-		}
-		if _, err := t.exec(ctx, `UPDATE odyssey_target SET job = $1 WHERE subject = $2 AND kind = $3`, r.Job.ID, a.Subject, a.What); err != nil {
+		a, err := argsOf(r.Job)
+		if err != nil {
 			return err
 		}
+		rows[i] = row{Source: a.Subject, Kind: a.What, Number: r.Job.ID}
 	}
-	return nil
+	text, err := list(rows)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `UPDATE odyssey_target SET job = v.n
+		FROM (SELECT value ->> 's' AS s, value ->> 'k' AS k, CAST(value ->> 'n' AS bigint) AS n FROM `+q.phrases.rows+`) AS v
+		WHERE subject = v.s AND kind = v.k`, text)
+	return err
 }
 
 // closed is what becomes of a target when its job is over, as done, dead or
@@ -232,5 +341,5 @@ func (q *Queue) closed(ctx context.Context, t tx, g *target, job int64, state st
 	if err := g.save(ctx, t); err != nil || !follow {
 		return err
 	}
-	return insert(ctx, t, []river.InsertManyParams{q.newJob(g.subject, g.kind, 0)})
+	return q.insert(ctx, t, []river.InsertManyParams{q.newJob(g.subject, g.kind, 0)})
 }

@@ -264,7 +264,7 @@ func (q *Queue) mendOne(ctx context.Context, t tx, id int64) error {
 		if err := g.save(ctx, t); err != nil {
 			return err
 		}
-		return insert(ctx, t, []river.InsertManyParams{q.newJob(subject, kind, 0)})
+		return q.insert(ctx, t, []river.InsertManyParams{q.newJob(subject, kind, 0)})
 	case err != nil:
 		return err
 	case row.State == rivertype.JobStateDiscarded:

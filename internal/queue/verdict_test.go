@@ -43,7 +43,8 @@ func TestWorker_verdicts(t *testing.T) {
 		}, 6, []int{1, 1, 1, 1, 1, 1}, queue.Done, ""},
 		{"a long error", func(int, int) error { return queue.Park(errors.New(long)) }, 1, []int{1}, queue.Dead, long[:1996] + "…"},
 	}
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.Attempts = 3; o.Workers = len(tests) })
 		logs := map[string]*runLog{}
 		for _, c := range tests {
@@ -85,7 +86,8 @@ func TestWorker_verdicts(t *testing.T) {
 // does not wake it: a forge may have asked for silence.
 func TestWorker_laterIsKept(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var log runLog
 		work(t, q, func(_ context.Context, job queue.Job) error {
@@ -113,7 +115,8 @@ func TestWorker_laterIsKept(t *testing.T) {
 
 func TestRequest_delay(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, nil)
 		var log runLog
 		work(t, q, func(_ context.Context, job queue.Job) error {
@@ -149,7 +152,8 @@ func TestRequest_delay(t *testing.T) {
 // else. What it says may be secret.
 func TestFault_R7_panic(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.Attempts = 3 })
 		var runs, good atomic.Int32
 		work(t, q, func(_ context.Context, job queue.Job) error {
@@ -159,7 +163,7 @@ func TestFault_R7_panic(t *testing.T) {
 				panic("s3cr3t")
 			case "gitea:bad/nil":
 				var m map[string]int
-				m["x"] = 1 //nolint:staticcheck // the panic is meant
+				m["x"] = 1 //nolint:staticcheck,govet // the panic is meant
 			}
 			good.Add(1)
 			return nil
@@ -188,7 +192,8 @@ func TestFault_R7_panic(t *testing.T) {
 // Who ignores its time-out is cut off; the next attempt takes its place.
 func TestWorker_timeout(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, s *scene) {
+	both(t, func(s *scene) {
+		t := s.T
 		q := s.open(t, func(o *queue.Options) { o.JobTimeout = 100 * time.Millisecond; o.Attempts = 2 })
 		var log runLog
 		work(t, q, func(ctx context.Context, job queue.Job) error {

@@ -77,7 +77,7 @@ func places() []place {
 		{"list item", "<details><summary>x</summary>\n\n- " + link + " %s · %s\n- last\n\n</details>\n", "details summary ul li a code li", 2, inline},
 		{"warning", "⚠️ **%s was set back**: x\n\nNext.\n", "p strong p", 1, inline},
 		{"quote", "> x\n>\n> - %s → `abc`\n", "blockquote p ul li code", 1, inline},
-		{"code span", "- %s — there is no %s here.\n", "ul li code code", 2, Code},
+		{"code span", "- %s — there is no such destination.\n", "ul li code", 1, Code},
 		{"summary", "<details><summary>x of %s</summary>\n\n- y\n\n</details>\n", "details summary ul li", 1, htmlText},
 	}
 }

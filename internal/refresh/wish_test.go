@@ -16,7 +16,7 @@ import (
 
 // state reads repos.yaml and its lock, after which refs have moved to commits
 // 11 and on.
-func state(t *testing.T, config, repos string, moved ...string) (*refresh.State, *upstreams) {
+func state(t *testing.T, config, repos string, moved ...string) *refresh.State {
 	t.Helper()
 	up := newUpstreams(t, repos)
 	locked := up.lock(t, repos)
@@ -25,7 +25,7 @@ func state(t *testing.T, config, repos string, moved ...string) (*refresh.State,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, up
+	return s
 }
 
 func chose(dest, remote, ref, to string) refresh.Choice {
@@ -77,7 +77,7 @@ func TestState_Plan(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s, _ := state(t, test.config, repos, everything...)
+			s := state(t, test.config, repos, everything...)
 			plan, err := s.Plan(test.wishes)
 			if err != nil {
 				t.Fatal(err)
@@ -106,7 +106,7 @@ func TestState_Plan(t *testing.T) {
 func TestState_Choose(t *testing.T) {
 	t.Parallel()
 	pinned := strings.Replace(repos, "- acme 17.0-docs", "- acme "+id(77), 1)
-	s, _ := state(t, "", pinned)
+	s := state(t, "", pinned)
 	for _, test := range []struct {
 		name     string
 		in, want refresh.Choice
@@ -158,7 +158,7 @@ func TestState_Standings(t *testing.T) {
 // The text says what was asked for, by whom, and what is unusual about it.
 func TestDescribe_chosen(t *testing.T) {
 	t.Parallel()
-	s, _ := state(t, "", repos, "odoo/odoo.git 17.0", "17.0-fix")
+	s := state(t, "", repos, "odoo/odoo.git 17.0", "17.0-fix")
 	choice := chose("./odoo", "odoo", "17.0", id(77))
 	choice.By, choice.URL, choice.Outside = "a_na", "https://forge.example.org/acme/image/issues/1#issuecomment-5", true
 	plan, err := s.Plan(refresh.Wishes{Choices: []refresh.Choice{choice}})

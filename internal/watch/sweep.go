@@ -190,9 +190,12 @@ func (s *sweep) order() (entries []*entry) {
 	return entries
 }
 
-// atFault returns what to do when an error tells of the forge as a whole, nil
-// when it does not.
+// atFault returns what to do when an error tells of the forge as a whole, or of
+// the queue; nil when it does not.
 func atFault(err error) error {
+	if errors.Is(err, errStore) {
+		return err
+	}
 	limited := (*forge.RateLimitError)(nil)
 	if errors.As(err, &limited) {
 		return queue.Later(limited.RetryAfter, err)

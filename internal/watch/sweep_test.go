@@ -171,7 +171,7 @@ func TestSweep_isolation(t *testing.T) {
 		"broken": fmt.Errorf("read: %w: 500 hunter2", forge.ErrTransient), "gone": forge.ErrNotFound, "refused": forge.ErrUnauthorized,
 	}}
 	w := s.watcher(s.listed(), func(o *watch.Options) {
-		o.Sources[0].Forge, o.Timeout = f, 200*time.Millisecond
+		o.Sources[0].Forge, o.Timeout = f, 3*time.Second
 	})
 	s.sweep(w)
 	if diff := cmp.Diff([]string{"main:acme/a merges", "main:acme/z merges"}, sorted(s.queue.asked())); diff != "" {
@@ -476,3 +476,48 @@ func work(t *testing.T, s *scene, do func(job queue.Job)) {
 type workFunc func(ctx context.Context, job queue.Job) error
 
 func (f workFunc) Work(ctx context.Context, job queue.Job) error { return f(ctx, job) }
+
+// again is a forge that can send deliveries again.
+type again struct {
+	*forgetest.Fake
+	since []time.Time
+	err   error
+}
+
+func (f *again) Redeliver(_ context.Context, since time.Time) (int, error) {
+	f.since = append(f.since, since)
+	return 1, f.err
+}
+
+// TestSweep_redelivers: a forge that can is asked to send again what failed;
+// that it refuses hinders nothing.
+func TestSweep_redelivers(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "a")
+	f := &again{Fake: s.fake, err: forge.ErrUnauthorized}
+	w := s.watcher(s.listed(), func(o *watch.Options) { o.Sources[0].Forge, o.Keep = f, 48*time.Hour })
+	s.sweep(w)
+	if len(f.since) != 1 || s.Now().Sub(f.since[0]) != 24*time.Hour {
+		t.Errorf("asked for deliveries since %v", f.since)
+	}
+	if diff := cmp.Diff([]string{"main:acme/a merges"}, s.queue.asked()); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+}
+
+// TestSweep_fenced: a sweep whose place another one has taken leaves that
+// one's memory alone.
+func TestSweep_fenced(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "a")
+	w := s.watcher(s.listed(), nil)
+	err := w.Work(t.Context(), queue.Job{
+		Subject: "main:", Kind: watch.Sweep, Fence: func(context.Context) error { return queue.ErrFenced },
+	})
+	if !errors.Is(err, queue.ErrFenced) {
+		t.Errorf("got %v", err)
+	}
+	if kept := s.queue.all("sweep"); len(kept) > 0 {
+		t.Errorf("kept %v", kept)
+	}
+}

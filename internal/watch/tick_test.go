@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff([]string{"main: sweep"}, s.queue.asked()); diff != "" {
 		t.Errorf("at start (-want +got):\n%s", diff)
 	}
-	s.pass(t, monday().Add(9*time.Hour), time.Minute)
+	s.pass(t, monday().Add(9*time.Hour), 10*time.Minute)
 	if diff := cmp.Diff([]string{"07-06T08:00Z", "07-06T12:00Z"}, s.ticks()); diff != "" {
 		t.Errorf("usual (-want +got):\n%s", diff)
 	}
@@ -58,7 +58,7 @@ func TestRun(t *testing.T) {
 	if next, want := w.Next(subject, watch.Merges), time.Date(2026, 7, 6, 13, 20, 0, 0, time.UTC); !next.Equal(want) {
 		t.Errorf("next is %s", next)
 	}
-	s.pass(t, monday().Add(24*time.Hour), time.Minute)
+	s.pass(t, monday().Add(24*time.Hour), 20*time.Minute)
 	if diff := cmp.Diff([]string{"07-06T13:20Z"}, s.ticks()); diff != "" {
 		t.Errorf("learned (-want +got):\n%s", diff)
 	}
@@ -66,13 +66,13 @@ func TestRun(t *testing.T) {
 	// Another process knows it too; never is never.
 	w = s.watcher(s.listed(), nil)
 	stop = s.run(w)
-	s.pass(t, monday().Add(48*time.Hour), 5*time.Minute)
+	s.pass(t, monday().Add(48*time.Hour), 30*time.Minute)
 	if diff := cmp.Diff([]string{"07-07T13:20Z"}, s.ticks()); diff != "" {
 		t.Errorf("another process (-want +got):\n%s", diff)
 	}
 	s.learn(w, "merges: {schedule: never}")
 	s.held = nil
-	s.pass(t, monday().Add(72*time.Hour), 5*time.Minute)
+	s.pass(t, monday().Add(72*time.Hour), 30*time.Minute)
 	s.learn(w, "merges: {enabled: false}")
 	if ticks := s.ticks(); len(ticks) > 0 || !w.Next(subject, watch.Merges).IsZero() {
 		t.Errorf("never: %v, next %s", ticks, w.Next(subject, watch.Merges))
@@ -131,16 +131,16 @@ func TestFault_R3_Ticks(t *testing.T) {
 		s.pass(t, test.start, 0)
 		s.learn(w, "merges: {schedule: 'CRON_TZ=Europe/Madrid 30 2 * * *', jitter: 0s}")
 		s.held = nil
-		s.pass(t, test.start.Add(48*time.Hour), 7*time.Minute)
+		s.pass(t, test.start.Add(48*time.Hour), 25*time.Minute)
 		if diff := cmp.Diff(test.want, s.ticks()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 		// Back to before the last tick, and on.
 		s.set(test.start.Add(24 * time.Hour))
-		s.pass(t, test.start.Add(48*time.Hour), 7*time.Minute)
+		s.pass(t, test.start.Add(48*time.Hour), 25*time.Minute)
 		stop()
 		stop = s.run(s.watcher(s.listed(), nil))
-		s.pass(t, test.start.Add(48*time.Hour), 7*time.Minute)
+		s.pass(t, test.start.Add(48*time.Hour), 25*time.Minute)
 		stop()
 		if diff := cmp.Diff([]string{}, s.ticks()); diff != "" {
 			t.Errorf("%s, set back (-want +got):\n%s", test.name, diff)
@@ -155,7 +155,7 @@ func TestRun_replicas(t *testing.T) {
 	for range 3 {
 		w := s.watcher(s.listed(), nil)
 		stop := s.run(w)
-		s.pass(t, monday().Add(5*time.Hour), time.Minute)
+		s.pass(t, monday().Add(5*time.Hour), 10*time.Minute)
 		stop()
 		s.set(monday())
 	}
@@ -167,19 +167,19 @@ func TestRun_replicas(t *testing.T) {
 // TestRun_spread: many repositories neither begin at once nor come at once.
 func TestRun_spread(t *testing.T) {
 	t.Parallel()
-	repos := make([]string, 300)
+	repos := make([]string, 100)
 	for i := range repos {
 		repos[i] = fmt.Sprintf("r%03d", i)
 	}
 	s := newScene(t, repos...)
 	w := s.watcher(s.listed(), nil)
 	s.sweep(w)
-	delays := map[int]int{} // by 30 seconds
+	delays := map[int]int{} // by 10 seconds
 	for _, r := range s.queue.wants {
-		delays[int(r.Delay/(30*time.Second))]++
+		delays[int(r.Delay/(10*time.Second))]++
 	}
 	if len(delays) != 10 {
-		t.Errorf("first runs are within %d half minutes of 5 minutes", len(delays))
+		t.Errorf("first runs are within %d tens of the 100 seconds", len(delays))
 	}
 	next := map[int]int{} // by minutes
 	for _, r := range repos {
@@ -193,7 +193,7 @@ func TestRun_spread(t *testing.T) {
 	for _, n := range next {
 		most = max(most, n)
 	}
-	if len(next) != 15 || most > 45 {
+	if len(next) != 15 || most > 20 {
 		t.Errorf("schedules come in %d minutes, %d at most in one of them", len(next), most)
 	}
 }
@@ -213,5 +213,41 @@ func TestLearn_unwatched(t *testing.T) {
 	}
 	if !slices.Contains(subjects(w), subject) {
 		t.Error("not watched")
+	}
+}
+
+// TestFault_D7_NewSchedule: a schedule counts from when it was first known,
+// also when the bot is down at its first time; what it would have come before
+// that is not made up for.
+func TestFault_D7_NewSchedule(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "a")
+	restart := func(at time.Time) (w *watch.Watcher, stop func()) {
+		s.set(at)
+		w = s.watcher(s.listed(), nil)
+		stop = s.run(w)
+		s.pass(t, at, 0)
+		return w, stop
+	}
+	_, stop := restart(monday())
+	stop()
+	w, stop := restart(monday().Add(5 * time.Hour))
+	s.pass(t, s.Now().Add(20*time.Minute), time.Minute)
+	if diff := cmp.Diff([]string{"07-06T08:00Z"}, s.ticks()); diff != "" {
+		t.Errorf("the first (-want +got):\n%s", diff)
+	}
+	s.learn(w, "merges: {schedule: '0 9 * * *', jitter: 0s}") // it is 09:20
+	stop()
+	for range 2 {
+		_, stop = restart(s.Now())
+		stop()
+	}
+	if diff := cmp.Diff([]string{}, s.ticks()); diff != "" {
+		t.Errorf("before it was known (-want +got):\n%s", diff)
+	}
+	_, stop = restart(monday().Add(30 * time.Hour))
+	stop()
+	if diff := cmp.Diff([]string{"07-07T09:00Z"}, s.ticks()); diff != "" {
+		t.Errorf("the next (-want +got):\n%s", diff)
 	}
 }

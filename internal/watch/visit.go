@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -46,15 +47,12 @@ func (s *sweep) visit(ctx context.Context, e *entry) {
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return // the process is to stop
 	}
-	if after.Error = ""; err != nil {
+	if after.Error = ""; err != nil && !errors.Is(err, errStore) {
 		after.Error = public(err)
 		s.Log.Warn("cannot look at a repository", "forge", e.Forge, "repo", e.Repo.String(), "err", err)
 	}
 	if !after.equal(before) {
-		if keepErr := s.write(ctx, e.Subject, after); keepErr != nil {
-			s.Log.Error("cannot keep what the sweep saw", "forge", e.Forge, "repo", e.Repo.String(), "err", keepErr)
-			err = errors.Join(err, keepErr)
-		}
+		err = errors.Join(err, s.stored(ctx, func(ctx context.Context) error { return s.keep(ctx, e.Subject, after) }))
 	}
 	s.Watcher.mu.Lock()
 	s.recall(e, after)
@@ -62,17 +60,30 @@ func (s *sweep) visit(ctx context.Context, e *entry) {
 	s.count(err)
 }
 
-// write keeps a memory unless another attempt has taken this sweep's place.
-func (s *sweep) write(ctx context.Context, subject string, m memory) error {
-	ctx = context.WithoutCancel(ctx) // the requests were made: a look that ran out of time is remembered
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+// errStore says that it is the queue that fails, and not the forge.
+var errStore = errors.New("the queue does not take it")
+
+// stored does something with the queue. What a look found is put down even if
+// the look's own time is over. A job whose place another attempt has taken does
+// nothing.
+func (s *sweep) stored(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Timeout)
 	defer cancel()
+	var err error
 	if s.job.Fence != nil {
-		if err := s.job.Fence(ctx); err != nil {
-			return err
-		}
+		err = s.job.Fence(ctx)
 	}
-	return s.keep(ctx, subject, m)
+	if err == nil {
+		err = do(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return nil
+}
+
+func (s *sweep) want(ctx context.Context, requests ...queue.Request) error {
+	return s.stored(ctx, func(ctx context.Context) error { return s.Queue.Want(ctx, requests...) })
 }
 
 // public says an error in words that may be shown.
@@ -141,7 +152,7 @@ func (s *sweep) lookAtBranch(ctx context.Context, e *entry, repo forge.Repo, bef
 	if !before.known() {
 		request.Delay = offset(tickKey(e.Subject, Merges), s.spread())
 	}
-	if err := s.Queue.Want(ctx, request); err != nil {
+	if err := s.want(ctx, request); err != nil {
 		return before, err
 	}
 	return after, nil
@@ -206,7 +217,7 @@ func (s *sweep) obey(ctx context.Context, e *entry, m memory, comments []forge.C
 	if len(requests) == 0 {
 		return nil
 	}
-	return s.Queue.Want(ctx, requests...)
+	return s.want(ctx, requests...)
 }
 
 // after returns the memory after comments were read, all those since a while

@@ -124,7 +124,7 @@ func TestFault_S2_Bomb(t *testing.T) {
 	t.Parallel()
 	var bomb bytes.Buffer
 	w := gzip.NewWriter(&bomb)
-	if _, err := io.Copy(w, &endless{64 << 20, &atomic.Int64{}}); err != nil {
+	if _, err := io.Copy(w, &endless{4 << 20, &atomic.Int64{}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

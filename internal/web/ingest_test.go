@@ -145,6 +145,10 @@ func TestFault_C1_NoAnswerBeforeCommit(t *testing.T) {
 	o.Accepter = acceptFunc(func(ctx context.Context, _ string, _ forge.Event) (bool, error) {
 		close(entered)
 		<-release
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond): // the server sees within that that the sender left
+		}
 		cancelled <- ctx.Err()
 		return true, nil
 	})

@@ -3,7 +3,9 @@ package web
 import (
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,8 +28,9 @@ type Metrics struct {
 }
 
 // NewMetrics makes metrics in a registry of their own. version is the
-// program's.
+// program's, of which the first word becomes a label.
 func NewMetrics(version string) *Metrics {
+	version, _, _ = strings.Cut(version, " ")
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -60,7 +63,7 @@ func NewMetrics(version string) *Metrics {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "odyssey_build_info",
 		Help:        "Always 1; the labels tell what runs.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision(), "goversion": runtime.Version()},
 	})
 	build.Set(1)
 	m.registry.MustRegister(
@@ -70,8 +73,20 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
+// revision is the commit that the program was built from.
+func revision() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return "unknown"
+}
+
 // Job counts one attempt of a job. result is one of a few words: "done",
-// "later", "retry", "dead".
+// "failed".
 func (m *Metrics) Job(kind, result string, d time.Duration) {
 	m.jobs.WithLabelValues(kind, result).Observe(d.Seconds())
 }

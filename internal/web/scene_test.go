@@ -119,7 +119,7 @@ func options(log io.Writer) web.Options {
 		Hooks:    []web.Hook{{Forge: "main", Kind: "gitea", Receiver: signed{}}},
 		Accepter: acceptFunc(accepts),
 		Store:    s, Reports: s, Jobs: s,
-		Metrics: web.NewMetrics("1.2.3"),
+		Metrics: web.NewMetrics("1.2.3 (commit 0123abc, go1.26)"),
 		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

@@ -71,7 +71,8 @@ func (s *Server) statusRoutes(o Options, b *board) (http.Handler, error) {
 	mux.HandleFunc("GET /api/status.json", p.statusJSON)
 	mux.HandleFunc("GET /api/jobs.json", p.jobsJSON)
 	mux.HandleFunc("GET /style.css", p.styleSheet)
-	mux.HandleFunc("GET /icon/{file}", icon)
+	mux.HandleFunc("GET /icon/good.svg", icon("page/good.svg"))
+	mux.HandleFunc("GET /icon/bad.svg", icon("page/bad.svg"))
 	probes.Handle("/", guarded(o.Hosts, mux))
 	return plainHeaders(probes), nil
 }
@@ -95,14 +96,11 @@ func (p *pages) styleSheet(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(p.style)
 }
 
-func icon(w http.ResponseWriter, r *http.Request) {
-	file := r.PathValue("file")
-	if file != "good.svg" && file != "bad.svg" {
-		http.NotFound(w, r)
-		return
+func icon(file string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=86400")
+		http.ServeFileFS(w, r, files, file)
 	}
-	w.Header().Set("Cache-Control", "max-age=86400")
-	http.ServeFileFS(w, r, files, "page/"+file)
 }
 
 // render answers with a page. It is made in memory first, so that a page is

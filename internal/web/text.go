@@ -16,6 +16,9 @@ const longestText = 2000 // characters of a text from elsewhere on a page
 // public makes text from elsewhere fit to be shown: credentials of URLs out,
 // controls and what turns the direction of writing shown as a box, and cut.
 func public(s string) string {
+	if plain(s) {
+		return s
+	}
 	s = strings.ToValidUTF8(clip(gitname.Redact(s), 4*longestText), "\uFFFD")
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -30,6 +33,16 @@ func public(s string) string {
 		return string(runes[:longestText]) + "…"
 	}
 	return s
+}
+
+// plain reports whether there is nothing to do to s, as for most texts.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == '@' {
+			return false
+		}
+	}
+	return len(s) <= longestText
 }
 
 // cleanReport makes every text of a report public.

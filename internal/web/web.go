@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Options is what a Server needs. Hooks, Accepter, Store, Reports, Jobs,
-// Metrics and Log must be set.
+// Options is what a Server needs. Accepter, Store, Reports, Jobs, Metrics and
+// Log must be set.
 type Options struct {
 	Hooks    []Hook
 	Accepter Accepter

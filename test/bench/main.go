@@ -66,6 +66,7 @@ type suite struct {
 	programs *programs
 	large    func(context.Context) (*scene, error) // makes it once
 	opened   []*scene
+	watched  *forgeScene
 }
 
 func newSuite(dir string) *suite {
@@ -97,7 +98,37 @@ func (s *suite) benchmarks() []benchmark {
 		{"warm", "the same trees are there, one merge moved", s.warm},
 		{"still", "the same trees are there, nothing moved", s.still},
 		{"many", fmt.Sprintf("%d small repositories, nothing cached", manyCount), s.many},
+		{"deliveries", "webhooks that serve takes while it works on what they ask for", s.deliveries},
+		{"sweep", "serve looks at repositories where there is nothing to do", s.sweep},
 	}
+}
+
+func (s *suite) deliveries(ctx context.Context) error {
+	watched, err := s.forge(ctx)
+	if err != nil {
+		return err
+	}
+	return watched.deliveries(ctx)
+}
+
+func (s *suite) sweep(ctx context.Context) error {
+	watched, err := s.forge(ctx)
+	if err != nil {
+		return err
+	}
+	return watched.sweep(ctx)
+}
+
+// forge is a Gitea with repositories, made when it is first needed.
+func (s *suite) forge(ctx context.Context) (*forgeScene, error) {
+	if s.watched != nil {
+		return s.watched, nil
+	}
+	made, err := newForgeScene(ctx, filepath.Join(s.dir, "forge"))
+	if err == nil {
+		s.watched = made
+	}
+	return made, err
 }
 
 func (s *suite) lockRepos(ctx context.Context) error {
@@ -165,6 +196,9 @@ func (s *suite) opening(made *scene, err error) (*scene, error) {
 func (s *suite) close() {
 	for _, opened := range s.opened {
 		opened.server.Stop()
+	}
+	if s.watched != nil {
+		s.watched.gitea.Stop()
 	}
 }
 

@@ -34,16 +34,31 @@ func (s *Server) NewUser(ctx context.Context, login string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
+	u.Token, err = s.NewToken(ctx, u, "giteatest", "all")
+	return u, err
+}
+
+// NewToken makes a further token of a user whose password is known.
+func (s *Server) NewToken(ctx context.Context, u User, name string, scopes ...string) (string, error) {
 	var token struct {
 		SHA1 string `json:"sha1"`
 	}
-	path := "/users/" + url.PathEscape(login) + "/tokens"
-	in := map[string]any{"name": "giteatest", "scopes": []string{"all"}}
-	if err := s.API(ctx, User{Login: login, Password: u.Password}, http.MethodPost, path, in, &token); err != nil {
-		return User{}, err
-	}
-	u.Token = token.SHA1
-	return u, nil
+	path := "/users/" + url.PathEscape(u.Login) + "/tokens"
+	in := map[string]any{"name": name, "scopes": scopes}
+	err := s.API(ctx, User{Login: u.Login, Password: u.Password}, http.MethodPost, path, in, &token)
+	return token.SHA1, err
+}
+
+// AddWebhook makes the server deliver events to an address, signed with a
+// secret. path says of what: "/repos/OWNER/NAME", "/orgs/NAME", or "/user" for
+// all repositories of the user.
+func (s *Server) AddWebhook(ctx context.Context, as User, path, to, secret string, events ...string) (id int64, err error) {
+	var hook struct{ ID int64 }
+	err = s.API(ctx, as, http.MethodPost, path+"/hooks", map[string]any{
+		"type": "gitea", "active": true, "events": events,
+		"config": map[string]string{"url": to, "content_type": "json", "secret": secret},
+	}, &hook)
+	return hook.ID, err
 }
 
 // NewRepo makes a repository of owner with the default branch main.

@@ -76,7 +76,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 	}
 	s.Log = filepath.Join(s.dir, "log")
 	if err := s.start(ctx); err != nil {
-		log, _ := os.ReadFile(s.Log) //nolint:errcheck // it is only shown
+		log, _ := os.ReadFile(s.Log)
 		s.Stop()
 		return nil, fmt.Errorf("start PostgreSQL: %w\n%s", err, log)
 	}
@@ -146,7 +146,7 @@ func (s *Server) run(ctx context.Context, data string) (err error) {
 	if s.port, err = freePort(); err != nil {
 		return err
 	}
-	s.cmd = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.bin, "postgres"), "-D", data, //nolint:contextcheck // it outlives ctx
+	s.cmd = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.bin, "postgres"), "-D", data,
 		"-c", "listen_addresses=127.0.0.1", "-c", "port="+strconv.Itoa(s.port), "-c", "unix_socket_directories=",
 		"-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "lc_messages=C")
 	log, err := os.OpenFile(s.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -230,7 +230,7 @@ func (s *Server) Exec(ctx context.Context, sql string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close(context.WithoutCancel(ctx)) //nolint:contextcheck // also when ctx has ended
+	defer c.Close(context.WithoutCancel(ctx))
 	_, err = c.Exec(ctx, sql)
 	return err
 }

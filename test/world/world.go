@@ -60,14 +60,8 @@ func New(ctx context.Context, server *giteatest.Server, binary, dir, prefix stri
 }
 
 // restrictBot gives the bot a token with the scopes that the README names.
-func (w *World) restrictBot(ctx context.Context) error {
-	password := giteatest.User{Login: w.Bot.Login, Password: w.Bot.Password}
-	in := map[string]any{"name": "odyssey", "scopes": []string{"write:repository", "write:issue", "read:user"}}
-	var token struct {
-		SHA1 string `json:"sha1"`
-	}
-	err := w.Server.API(ctx, password, http.MethodPost, "/users/"+w.Bot.Login+"/tokens", in, &token)
-	w.Bot.Token = token.SHA1
+func (w *World) restrictBot(ctx context.Context) (err error) {
+	w.Bot.Token, err = w.Server.NewToken(ctx, w.Bot, "odyssey", "write:repository", "write:issue", "read:user")
 	return err
 }
 

@@ -50,6 +50,7 @@ func Exercise(t *testing.T, newForge func(t *testing.T) Fixture) {
 		"Reactions":              exerciseReactions,
 		"Permission":             exercisePermission,
 		"Issues":                 exerciseIssues,
+		"ManyIssues":             exerciseManyIssues,
 		"Repositories":           exerciseRepositories,
 		"NothingToTalkAbout":     exerciseSilence,
 	} {

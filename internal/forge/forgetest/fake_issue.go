@@ -84,7 +84,7 @@ func (f *Fake) Repositories(ctx context.Context, q forge.RepositoryQuery) (found
 		if !known {
 			return forge.ErrNotFound
 		}
-		slices.SortFunc(found, func(a, b forge.Repo) int { return strings.Compare(a.Name.String(), b.Name.String()) })
+		slices.SortFunc(found, func(a, b forge.Repo) int { return strings.Compare(a.String(), b.String()) })
 		return nil
 	})
 	return found, err

@@ -148,7 +148,9 @@ func settled(comments []forge.Comment, since time.Time) []forge.Comment {
 }
 
 // comment fills in what Gitea's API says of a comment. Which pull request or
-// issue it is on stands in an address only: the one that is set of two.
+// issue it is on stands in an address only: the one that is set of two. Gitea
+// changes updated_at with the text alone, not by reactions or replies; it keeps
+// whole seconds, so an edit in the second of the writing does not show.
 func comment(c *sdk.Comment) forge.Comment {
 	got := forge.Comment{ID: c.ID, Body: c.Body, URL: c.HTMLURL, Created: c.Created.UTC(), Updated: c.Updated.UTC()}
 	at := c.IssueURL

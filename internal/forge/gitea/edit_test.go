@@ -170,3 +170,23 @@ func TestFault_F7_GiteaHasNoConditions(t *testing.T) {
 		}
 	}
 }
+
+// An entry such as "closed this" has an id like a comment, and is none.
+func TestEntriesAreNoComments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := w.fixture(t)
+	number := at.Human.OpenIssue(t, "Closed", "x")
+	at.Human.EditIssue(t, number, forge.Edit{State: forge.Closed})
+	var entries []struct {
+		ID   int64
+		Type string
+	}
+	w.as(t, w.owner, http.MethodGet, at.Repo, fmt.Sprintf("/issues/%d/timeline", number), nil, &entries)
+	if len(entries) != 1 || entries[0].Type != "close" {
+		t.Fatalf("%+v", entries)
+	}
+	if c, err := at.Forge.Comment(t.Context(), forge.Repo{Name: at.Repo}, entries[0].ID); !errors.Is(err, forge.ErrNotFound) {
+		t.Errorf("%+v, error %v", c, err)
+	}
+}

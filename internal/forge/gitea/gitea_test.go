@@ -65,25 +65,16 @@ var sharedWorld = func() func(*giteatest.Server) (world, error) {
 				return world{}, err
 			}
 		}
-		if err := made.restrictBot(); err != nil {
+		var err error
+		// The scopes that the README names.
+		made.bot.Token, err = srv.NewToken(context.Background(), made.bot, "restricted", "write:repository", "write:issue", "read:user")
+		if err != nil {
 			return world{}, err
 		}
 		w = made
 		return w, nil
 	}
 }()
-
-// restrictBot gives the bot a token with the scopes that the README names.
-func (w *world) restrictBot() error {
-	password := giteatest.User{Login: w.bot.Login, Password: w.bot.Password}
-	in := map[string]any{"name": "restricted", "scopes": []string{"write:repository", "write:issue", "read:user"}}
-	var token struct {
-		SHA1 string `json:"sha1"`
-	}
-	err := w.srv.API(context.Background(), password, http.MethodPost, "/users/"+w.bot.Login+"/tokens", in, &token)
-	w.bot.Token = token.SHA1
-	return err
-}
 
 // repo makes a repository of the owner's that the bot may write to.
 func (w world) repo(t testing.TB, o giteatest.RepoOptions) forge.Name {

@@ -27,7 +27,7 @@ func (f *Forge) Permission(ctx context.Context, repo forge.Repo, login string) (
 	if err != nil {
 		return forge.MayNothing, err
 	}
-	if validName(forge.Name{Owner: login, Name: "x"}) != nil {
+	if !isLogin(login) {
 		return forge.MayNothing, nil
 	}
 	told, err := personal(client, repo, login)
@@ -41,6 +41,11 @@ func (f *Forge) Permission(ctx context.Context, repo forge.Repo, login string) (
 		return forge.MayNothing, f.failed(repo.Name, "ask what "+login+" may do", err)
 	}
 	return told.may, nil
+}
+
+// isLogin keeps ".." and slashes out of URLs.
+func isLogin(login string) bool {
+	return validName(forge.Name{Owner: login, Name: login}) == nil
 }
 
 // gift is what a user was given personally.

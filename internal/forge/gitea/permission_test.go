@@ -51,7 +51,8 @@ type organisation struct {
 
 func newOrganisation(t *testing.T) organisation {
 	t.Helper()
-	o := organisation{newWorld(t), t, forge.Repo{Name: forge.Name{Owner: "org-of-teams", Name: "image"}}}
+	w := newWorld(t)
+	o := organisation{w, t, forge.Repo{Name: forge.Name{Owner: "org-" + decimal(w.repos.Add(1)), Name: "image"}}}
 	o.api(http.MethodPost, "/orgs", map[string]any{"username": o.repo.Owner}, nil)
 	o.api(http.MethodPost, "/orgs/"+o.repo.Owner+"/repos", map[string]any{"name": o.repo.Name.Name, "auto_init": true, "private": true}, nil)
 	return o
@@ -82,7 +83,7 @@ func (o organisation) member(team int64, user giteatest.User) {
 
 func (o organisation) collaborator(user giteatest.User, permission string) {
 	o.Helper()
-	o.api(http.MethodPut, "/repos/"+o.repo.Name.String()+"/collaborators/"+user.Login, map[string]any{"permission": permission}, nil)
+	o.api(http.MethodPut, "/repos/"+o.repo.String()+"/collaborators/"+user.Login, map[string]any{"permission": permission}, nil)
 }
 
 // Members of teams write without having been given anything personally, and
@@ -91,7 +92,7 @@ func TestPermissionInAnOrganisation(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	made := func(login string) giteatest.User {
-		u, err := o.srv.NewUser(t.Context(), login)
+		u, err := o.srv.NewUser(t.Context(), login+"-of-"+o.repo.Owner)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,6 +41,7 @@ type delivery struct {
 type hooked struct {
 	human
 	owner    giteatest.User
+	url      string
 	received chan delivery
 	seen     []delivery
 	taken    []int // of those seen
@@ -61,18 +62,14 @@ func newHooked(t *testing.T) *hooked {
 	}))
 	t.Cleanup(listener.Close)
 	var err error
-	if h.owner, err = w.srv.NewUser(t.Context(), "hooked"); err != nil {
+	if h.owner, err = w.srv.NewUser(t.Context(), fmt.Sprintf("hooked-%d", w.repos.Add(1))); err != nil {
 		t.Fatal(err)
 	}
 	w.owner = h.owner
-	in := map[string]any{
-		"type": "gitea", "active": true, "events": []string{
-			"create", "delete", "fork", "push", "issues", "issue_comment", "pull_request", "pull_request_comment",
-			"pull_request_sync", "pull_request_review", "repository", "release",
-		},
-		"config": map[string]string{"url": listener.URL, "content_type": "json", "secret": hookSecret},
-	}
-	if err := w.srv.API(t.Context(), h.owner, http.MethodPost, "/user/hooks", in, nil); err != nil {
+	h.url = listener.URL
+	if _, err := w.srv.AddWebhook(t.Context(), h.owner, "/user", h.url, hookSecret,
+		"create", "delete", "fork", "push", "issues", "issue_comment", "pull_request", "pull_request_comment",
+		"pull_request_sync", "pull_request_review", "repository", "release"); err != nil {
 		t.Fatal(err)
 	}
 	h.human = human{w, w.repo(t, giteatest.RepoOptions{})}
@@ -83,7 +80,7 @@ func newHooked(t *testing.T) *hooked {
 // not returned before.
 func (h *hooked) await(t *testing.T, eventType string, words ...string) delivery {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for next := 0; ; {
 		for ; next < len(h.seen); next++ {
 			d := h.seen[next]
@@ -252,16 +249,11 @@ func (h *hooked) talking(t *testing.T, pull int64, head string) {
 // testing presses the button "test delivery" of a repository's webhook.
 func (h *hooked) testing(t *testing.T) {
 	t.Helper()
-	var hook struct{ ID int64 }
-	var mine []struct{ Config struct{ URL string } }
-	if err := h.srv.API(t.Context(), h.owner, http.MethodGet, "/user/hooks", nil, &mine); err != nil || len(mine) != 1 {
-		t.Fatal(err, mine)
+	id, err := h.srv.AddWebhook(t.Context(), h.owner, "/repos/"+h.name.String(), h.url, hookSecret, "push")
+	if err != nil {
+		t.Fatal(err)
 	}
-	h.api(t, http.MethodPost, "/hooks", map[string]any{
-		"type": "gitea", "active": true, "events": []string{"push"},
-		"config": map[string]string{"url": mine[0].Config.URL, "content_type": "json", "secret": hookSecret},
-	}, &hook)
-	h.api(t, http.MethodPost, fmt.Sprintf("/hooks/%d/tests", hook.ID), nil, nil)
+	h.api(t, http.MethodPost, fmt.Sprintf("/hooks/%d/tests", id), nil, nil)
 	d := h.await(t, "push", `"total_commits": 1`, h.name.String())
 	for !strings.Contains(d.Body, fmt.Sprintf(`"before": %q`, after(t, d))) {
 		d = h.await(t, "push", `"total_commits": 1`, h.name.String())

@@ -1,7 +1,6 @@
 package packfile
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"math"
@@ -97,7 +96,7 @@ func (p *Pack) Blob(id ID, yield func(size int64, content io.Reader) error) erro
 		return err
 	}
 	if kind == Blob && size > maxPiece {
-		content, err := inflating(&r.zip, r.in)
+		content, err := stream(&r.zip, r)
 		if err != nil {
 			return err
 		}
@@ -196,14 +195,14 @@ func (p *Pack) raw(offset int64) (kind Kind, data []byte, base int64, err error)
 	}
 	switch kind {
 	case ofsDelta:
-		distance, err := distanceOf(r.in.ReadByte)
+		distance, err := distanceOf(r.ReadByte)
 		if err != nil {
 			return 0, nil, 0, err
 		}
 		base = offset - distance
 	case refDelta:
 		var id ID
-		if _, err := io.ReadFull(r.in, id[:]); err != nil {
+		if _, err := io.ReadFull(r, id[:]); err != nil {
 			return 0, nil, 0, err
 		}
 		i, found := p.find(id)
@@ -212,17 +211,13 @@ func (p *Pack) raw(offset int64) (kind Kind, data []byte, base int64, err error)
 		}
 		base = p.entries[i].offset
 	}
-	content, err := inflating(&r.zip, r.in)
-	if err != nil {
-		return 0, nil, 0, err
-	}
 	data = make([]byte, size)
-	return kind, data, base, fill(content, data)
+	return kind, data, base, r.inflate(data)
 }
 
 // pieceReader reads objects at their places.
 type pieceReader struct {
-	in  *bufio.Reader
+	inflater
 	zip io.ReadCloser
 }
 
@@ -230,16 +225,17 @@ func (p *Pack) reader() *pieceReader {
 	if r, ok := p.readers.Get().(*pieceReader); ok {
 		return r
 	}
-	return &pieceReader{in: bufio.NewReaderSize(nil, 16<<10)}
+	return &pieceReader{inflater: inflater{window: &window{buf: make([]byte, pieceSize)}}}
 }
 
 // open reads the header of an object.
 func (r *pieceReader) open(file io.ReaderAt, offset int64) (kind Kind, size int64, err error) {
-	r.in.Reset(io.NewSectionReader(file, offset, math.MaxInt64-offset))
-	first, err := r.in.ReadByte()
+	// While a pack comes in, an object's neighbour may not be in the file yet.
+	r.reset(io.MultiReader(io.NewSectionReader(file, offset, math.MaxInt64-offset), bytes.NewReader(make([]byte, lookAhead))))
+	first, err := r.ReadByte()
 	if err != nil {
 		return 0, 0, err
 	}
-	size, err = sizeOf(first, r.in.ReadByte)
+	size, err = sizeOf(first, r.ReadByte)
 	return Kind(first >> 4 & 7), size, err
 }

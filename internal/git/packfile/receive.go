@@ -97,7 +97,7 @@ func (rc *receiver) read(ctx context.Context) error {
 			return ErrCollision
 		}
 	}
-	rc.digest(rc.offset())
+	rc.digest(rc.r)
 	copy(rc.pack.sum[:], rc.sum.Sum(nil))
 	var trailer ID
 	if _, err := io.ReadFull(rc, trailer[:]); err != nil {
@@ -107,7 +107,7 @@ func (rc *receiver) read(ctx context.Context) error {
 		return oddf("its checksum is wrong")
 	}
 	if _, err := rc.ReadByte(); !errors.Is(err, io.EOF) {
-		return rc.fault(errors.Join(oddf("something comes after it"), rc.failed))
+		return rc.fault(oddf("something comes after it"))
 	}
 	return nil
 }
@@ -155,15 +155,11 @@ func (rc *receiver) whole(ctx context.Context, e *entry, size int64) ([]byte, er
 	if size > maxHeld {
 		return nil, oddf("a %v of %d bytes", e.kind, size)
 	}
-	r, err := rc.inflate()
-	if err != nil {
-		return nil, err
-	}
 	if err := rc.Memory.take(ctx, size); err != nil {
 		return nil, err
 	}
 	data := make([]byte, size)
-	return rc.held(data, fill(r, data))
+	return rc.held(data, rc.inflate(data))
 }
 
 // held gives back what was taken for data that failed.
@@ -180,7 +176,7 @@ func (rc *receiver) large(e *entry, size int64) error {
 	if size > maxStreamed {
 		return oddf("a blob of %d bytes", size)
 	}
-	r, err := rc.inflate()
+	r, err := stream(&rc.zip, rc)
 	if err != nil {
 		return err
 	}
@@ -188,8 +184,8 @@ func (rc *receiver) large(e *entry, size int64) error {
 	n, err := io.CopyN(&rc.namer, r, size)
 	if err == nil {
 		err = ended(r)
-	} else if n < size {
-		err = shortened(err)
+	} else if n < size && errors.Is(err, io.EOF) {
+		err = oddf("an object is shorter than it says")
 	}
 	if err != nil {
 		return err
@@ -207,12 +203,8 @@ func (rc *receiver) delta(ctx context.Context, e *entry, size int64) ([]byte, er
 	if size > maxHeld {
 		return nil, oddf("a delta of %d bytes", size)
 	}
-	r, err := rc.inflate()
-	if err != nil {
-		return nil, err
-	}
 	rc.scratch = slices.Grow(rc.scratch[:0], int(size))[:size]
-	if err := fill(r, rc.scratch); err != nil {
+	if err := rc.inflate(rc.scratch); err != nil {
 		return nil, err
 	}
 	base, err := rc.pack.object(from)

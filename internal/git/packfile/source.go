@@ -1,7 +1,6 @@
 package packfile
 
 import (
-	"bufio"
 	"crypto/sha1" //nolint:gosec // the checksum of a pack, which guards against accidents
 	"errors"
 	"hash"
@@ -15,51 +14,59 @@ import (
 // source is a pack that comes in. What is read of it is written to the file
 // first.
 type source struct {
-	*bufio.Reader
+	inflater
+	window window
 	in     io.Reader
 	file   *os.File
-	stored int64  // bytes in the file
-	chunk  []byte // the last of them, which lie in the buffer; the reader fills it anew only when all were consumed
-	done   int64  // bytes that are in the checksums
+	stored int64 // bytes in the file
+	done   int   // bytes of the window that are in the checksums
 	sum    hash.Hash
 	crc    uint32
-	failed error // to read or to store
+	broken error // in reading from in, or in writing to the file
 	zip    io.ReadCloser
 }
 
-const chunkSize = 128 << 10
+const (
+	windowSize = 256 << 10
+	pieceSize  = 16 << 10 // of what is read again
+)
 
 func newSource(in io.Reader, file *os.File) *source {
 	s := &source{in: in, file: file, sum: sha1.New()} //nolint:gosec // as above
-	s.Reader = bufio.NewReaderSize(storing{s}, chunkSize)
+	s.window = window{in: storing{s}, buf: make([]byte, windowSize), dropped: func(p []byte) {
+		s.digest(len(p))
+		s.done -= len(p)
+	}}
+	s.inflater.window = &s.window
 	return s
 }
 
-// storing is what the source's own reader reads from.
+// storing is what the source's window reads from.
 type storing struct{ s *source }
 
 func (r storing) Read(p []byte) (int, error) {
 	s := r.s
-	s.digest(s.stored)
 	n, err := s.in.Read(p)
 	if _, failed := s.file.Write(p[:n]); failed != nil {
-		s.failed = failed
+		s.broken = failed
 		return 0, failed
 	}
-	s.chunk, s.stored = p[:n], s.stored+int64(n)
+	s.stored += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		s.failed = err
+		s.broken = err
 	}
 	return n, err
 }
 
 // offset is where the next byte lies in the pack.
-func (s *source) offset() int64 { return s.stored - int64(s.Buffered()) }
+func (s *source) offset() int64 { return s.stored - int64(s.w-s.r) }
 
-// digest takes all up to an offset into the checksums.
-func (s *source) digest(upTo int64) {
-	start := s.stored - int64(len(s.chunk))
-	part := s.chunk[s.done-start : upTo-start]
+// digest takes the window up to some byte into the checksums.
+func (s *source) digest(upTo int) {
+	if upTo <= s.done {
+		return
+	}
+	part := s.buf[s.done:upTo]
 	s.crc = crc32.Update(s.crc, crc32.IEEETable, part)
 	_, _ = s.sum.Write(part)
 	s.done = upTo
@@ -67,21 +74,21 @@ func (s *source) digest(upTo int64) {
 
 // begin and end enclose what one object's checksum is of.
 func (s *source) begin() {
-	s.digest(s.offset())
+	s.digest(s.r)
 	s.crc = 0
 }
 
 func (s *source) end() uint32 {
-	s.digest(s.offset())
+	s.digest(s.r)
 	return s.crc
 }
 
 // fault is what an error in reading comes from.
 func (s *source) fault(err error) error {
 	switch {
-	case s.failed != nil:
-		return s.failed
-	case errors.Is(err, ErrOdd):
+	case s.broken != nil:
+		return s.broken
+	case errors.Is(err, ErrOdd), errors.Is(err, ErrCollision):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return oddf("it ends too early")
@@ -89,11 +96,9 @@ func (s *source) fault(err error) error {
 	return oddf("%v", err)
 }
 
-// inflate begins with a compressed object.
-func (s *source) inflate() (io.Reader, error) { return inflating(&s.zip, s.Reader) }
-
-// inflating makes a reader of what is compressed ready, the same one each time.
-func inflating(zip *io.ReadCloser, from io.Reader) (io.Reader, error) {
+// stream makes a reader of what is compressed at a window, the same one each
+// time.
+func stream(zip *io.ReadCloser, from io.Reader) (io.Reader, error) {
 	if *zip == nil {
 		r, err := zlib.NewReader(from)
 		if err != nil {
@@ -109,14 +114,6 @@ func inflating(zip *io.ReadCloser, from io.Reader) (io.Reader, error) {
 	return *zip, again.Reset(from, nil)
 }
 
-// fill inflates as many bytes as there must be, and no more.
-func fill(r io.Reader, data []byte) error {
-	if _, err := io.ReadFull(r, data); err != nil {
-		return shortened(err)
-	}
-	return ended(r)
-}
-
 // ended makes sure that there is nothing more, and that the checksum is right.
 func ended(r io.Reader) error {
 	var more [1]byte
@@ -129,12 +126,4 @@ func ended(r io.Reader) error {
 		return err
 	}
 	return ended(r)
-}
-
-// shortened tells an end of the compressed data from the end of the pack.
-func shortened(err error) error {
-	if errors.Is(err, io.EOF) {
-		return oddf("an object is shorter than it says")
-	}
-	return err
 }
