@@ -17,7 +17,7 @@ import (
 
 // openForge is a forge of the configuration with its driver.
 type openForge struct {
-	config.Forge
+	config config.Forge
 	driver *gitea.Forge
 }
 
@@ -50,17 +50,17 @@ func (f openForge) watched(ctx context.Context) ([]forge.Name, error) {
 			names = append(names, name)
 		}
 	}
-	for _, repo := range f.Repositories {
+	for _, repo := range f.config.Repositories {
 		name, err := forge.ParseName(repo)
 		if err != nil {
 			return nil, err
 		}
 		add(name)
 	}
-	for _, d := range f.Discover {
+	for _, d := range f.config.Discover {
 		found, err := f.driver.Repositories(ctx, forge.RepositoryQuery{Owner: d.Owner, Topic: d.Topic})
 		if err != nil {
-			return nil, fmt.Errorf("forge %s: discover repositories: %w%s", f.Forge.Name, err, hint(err))
+			return nil, fmt.Errorf("forge %s: discover repositories: %w%s", f.config.Name, err, hint(err))
 		}
 		for _, repo := range found {
 			add(repo.Name)

@@ -121,13 +121,13 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, er
 	var sources []watch.Source
 	var hooks []web.Hook
 	for _, f := range forges {
-		receiver, err := gitea.NewReceiver(gitea.Flavour(f.Kind), f.WebhookSecret)
+		receiver, err := gitea.NewReceiver(gitea.Flavour(f.config.Kind), f.config.WebhookSecret)
 		if err != nil {
-			return nil, fmt.Errorf("forge %s: %w", f.Forge.Name, err)
+			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
 		}
-		drivers[f.Forge.Name] = f.driver
-		sources = append(sources, watch.Source{Config: f.Forge, Forge: f.driver})
-		hooks = append(hooks, web.Hook{Forge: f.Forge.Name, Kind: f.Kind, Receiver: receiver})
+		drivers[f.config.Name] = f.driver
+		sources = append(sources, watch.Source{Config: f.config, Forge: f.driver})
+		hooks = append(hooks, web.Hook{Forge: f.config.Name, Kind: f.config.Kind, Receiver: receiver})
 	}
 	s.watcher, err = watch.New(watch.Options{Queue: q, Sources: sources, Sweep: server.Sweep, Keep: server.Keep, Log: b.Log})
 	if err != nil {

@@ -109,7 +109,7 @@ func Trees(ctx context.Context, file *lock.File, o Options) error {
 	b := &builder{Options: o}
 	b.defaults()
 	return b.each(ctx, file, func(ctx context.Context, _ int, d *lock.Destination) error {
-		a, err := b.aggregate(ctx, d, nil)
+		a, err := b.aggregate(ctx, d)
 		if err != nil {
 			return err
 		}
@@ -202,9 +202,7 @@ func (b *builder) destination(ctx context.Context, d *lock.Destination, report *
 		return err
 	}
 	start := time.Now()
-	t := &staging{parent: b.staging}
-	defer t.remove() //nolint:errcheck // it is empty, or the whole of the staging is removed in the end
-	a, err := b.aggregate(ctx, d, p.early(t))
+	a, err := b.aggregate(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -225,7 +223,7 @@ func (b *builder) destination(ctx context.Context, d *lock.Destination, report *
 		return nil
 	}
 	start = time.Now()
-	err = b.write(ctx, d, a, commands, p, t, report)
+	err = b.write(ctx, d, a, commands, p, report)
 	report.Seconds.Write = time.Since(start).Seconds()
 	return err
 }
