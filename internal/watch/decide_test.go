@@ -90,7 +90,7 @@ func TestAccept(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "a")
 	w := s.watcher(s.listed(), nil)
-	c := s.comment("a", "/refresh "+strings.Repeat("<", 3))
+	c := s.comment("/refresh <<<")
 	e := commentEvent("a", c)
 	e.Repo, e.Head = forge.Name{Owner: "ACME", Name: "A"}, "abc"
 	accept(t, w, e, true)
@@ -174,11 +174,9 @@ func TestDiscovery(t *testing.T) {
 	if diff := cmp.Diff([]string{"main:acme/C", "main:acme/b"}, subjects(w)); diff != "" {
 		t.Errorf("watched (-want +got):\n%s", diff)
 	}
-	// Discovered again, what was said meanwhile does not count.
+	// Discovered again, it is seen for the first time.
 	s.fake.FailBefore(nil)
-	s.set(s.Now().Add(time.Hour))
-	s.comment("a", "/refresh")
-	s.set(s.Now().Add(time.Minute))
+	s.set(s.Now().Add(25 * time.Hour))
 	s.human["a"].SetTopics(t, "odyssey")
 	s.queue.asked()
 	s.sweep(w)

@@ -24,10 +24,8 @@ type memory struct {
 	Empty         bool      `json:"empty,omitempty"`
 	Changed       time.Time `json:"changed"`
 	Head          string    `json:"head,omitempty"` // of the default branch, when it was last asked for
-	// Comments that were written or edited up to From, when the repository was
-	// seen first, do not count. Those up to Until have been seen, and so have
-	// those with the ids in Seen, which are the newest.
-	From  time.Time `json:"from"`
+	// Comments that were written or edited up to Until have been seen, and so
+	// have those with the ids in Seen, which are the newest.
 	Until time.Time `json:"until"`
 	Seen  []int64   `json:"seen,omitempty"`
 	Error string    `json:"error,omitempty"`

@@ -249,12 +249,12 @@ func (s *scene) push(repo string) (head string) {
 	return s.human[repo].Push(s.t, forgetest.Commit{Branch: "main", Files: map[string]forgetest.File{"f": file}})[0]
 }
 
-// comment comments on a new issue.
-func (s *scene) comment(repo, body string) forge.Comment {
+// comment comments on a new issue of the repository a.
+func (s *scene) comment(body string) forge.Comment {
 	s.t.Helper()
-	number := s.human[repo].OpenIssue(s.t, "t", "b")
-	id := s.human[repo].Comment(s.t, number, body)
-	c, err := s.fake.Comment(s.t.Context(), forge.Repo{Name: name(repo)}, id)
+	number := s.human["a"].OpenIssue(s.t, "t", "b")
+	id := s.human["a"].Comment(s.t, number, body)
+	c, err := s.fake.Comment(s.t.Context(), forge.Repo{Name: name("a")}, id)
 	if err != nil {
 		s.t.Fatal(err)
 	}

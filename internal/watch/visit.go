@@ -16,9 +16,10 @@ const (
 	// overlap is for comments that became visible later than one that was
 	// written after them.
 	overlap = 5 * time.Minute
-	// firstLook is how far back comments are read that do not count, so that
-	// the forge's clock is the one that is gone by.
-	firstLook = time.Hour
+	// firstLook is how far back comments count when a repository is seen for
+	// the first time, or again because the store was lost: the bot does not
+	// treat twice what it has reacted to.
+	firstLook = 24 * time.Hour
 	// tooOld is when nobody expects to be obeyed any more.
 	tooOld = 7 * 24 * time.Hour
 
@@ -173,18 +174,14 @@ func (s *sweep) spread() time.Duration {
 // lookAtComments requests that commands be obeyed that no event told of. The
 // ids of items are those of events, so that the queue knows what it had.
 func (s *sweep) lookAtComments(ctx context.Context, e *entry, repo forge.Repo, m memory) (memory, error) {
-	first := m.From.IsZero()
-	since := m.Until.Add(-overlap)
-	if first {
-		since = s.Now().Add(-firstLook).Truncate(time.Second).UTC()
-		m.From, m.Until = since, since
-	} else if since.Before(m.From) {
-		since = m.From
+	if m.Until.IsZero() {
+		m.Until = s.Now().Add(-firstLook).Truncate(time.Second).UTC()
 	}
+	since := m.Until.Add(-overlap)
 	var read []forge.Comment // without their bodies
 	for range mostPages {
 		page, err := s.site.Forge.CommentsSince(ctx, repo, since)
-		if err == nil && !first {
+		if err == nil {
 			err = s.obey(ctx, e, m, page.Comments)
 		}
 		if err != nil {
@@ -199,10 +196,7 @@ func (s *sweep) lookAtComments(ctx context.Context, e *entry, repo forge.Repo, m
 		}
 		since = next
 	}
-	if m = m.after(read); first {
-		m.From = m.Until
-	}
-	return m, nil
+	return m.after(read), nil
 }
 
 // obey requests commands for the comments that are new.
@@ -210,7 +204,7 @@ func (s *sweep) obey(ctx context.Context, e *entry, m memory, comments []forge.C
 	oldest := s.Now().Add(-min(tooOld, s.Keep))
 	var requests []queue.Request
 	for _, c := range comments {
-		if c.Updated.After(m.From) && c.Created.After(oldest) && !slices.Contains(m.Seen, c.ID) {
+		if c.Created.After(oldest) && !slices.Contains(m.Seen, c.ID) {
 			requests = append(requests, commands(e.Subject, m.Account, c, "")...)
 		}
 	}
