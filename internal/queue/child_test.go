@@ -67,6 +67,9 @@ func child(role string) int {
 			<-more
 			fence := job.Fence(context.WithoutCancel(ctx))
 			fmt.Println("fence", fence)
+			if strings.HasSuffix(job.Subject, "fails") {
+				return fence
+			}
 			return nil
 		}))
 		fmt.Println("worked", err)

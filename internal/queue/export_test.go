@@ -1,6 +1,9 @@
 package queue
 
-import "context"
+import (
+	"context"
+	"log/slog"
+)
 
 // Exec runs a statement in the store, as no caller of the package can.
 func (q *Queue) Exec(ctx context.Context, sql string, args ...any) error {
@@ -28,3 +31,6 @@ func (q *Queue) Tend(ctx context.Context, id string) error {
 	}
 	return q.clean(ctx)
 }
+
+// Redactor is the handler through which River logs.
+func Redactor(h slog.Handler, password string) slog.Handler { return &redactor{h, password} }

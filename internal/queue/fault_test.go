@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -155,48 +154,6 @@ func TestFault_C9_killsItsProcess(t *testing.T) {
 	})
 }
 
-// Who is told to stop ends what it does, or puts it back as it was.
-func TestFault_C10_drain(t *testing.T) {
-	t.Parallel()
-	both(t, func(s *scene) {
-		t := s.T
-		q := s.open(t, func(o *queue.Options) { o.Drain = 500 * time.Millisecond })
-		want(t, q, merges("a/quick"), command("a/slow", "1"))
-		var started atomic.Int32
-		stop := work(t, q, func(ctx context.Context, job queue.Job) error {
-			started.Add(1)
-			if job.Kind == "merges" {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(300 * time.Millisecond):
-					return nil
-				}
-			}
-			<-ctx.Done()
-			return fmt.Errorf("git fetch: signal: killed")
-		})
-		until(t, "both run", func() bool { return started.Load() == 2 })
-		stop()
-		if got := jobs(t, q, queue.Done); len(got) != 1 || got[0].Kind != "merges" {
-			t.Errorf("done: %+v", got)
-		}
-		if got := jobs(t, q, queue.Waiting); len(got) != 1 || got[0].Attempt != 0 {
-			t.Errorf("waiting: %+v", got)
-		}
-		sound(t, s, q)
-		var log runLog
-		work(t, q, func(_ context.Context, job queue.Job) error {
-			log.add(job)
-			return nil
-		})
-		settled(t, q)
-		if got := log.all(); len(got) != 1 || got[0].Attempt != 1 || !cmp.Equal(itemIDs(got[0]), []string{"1"}) {
-			t.Errorf("ran %+v", got)
-		}
-	})
-}
-
 func TestFault_R1_storeIsFull(t *testing.T) {
 	t.Parallel()
 	both(t, func(s *scene) {
@@ -316,12 +273,22 @@ func TestFault_R4_leaderIsKilled(t *testing.T) {
 // when it asks, and its end of the job counts for nothing.
 func TestFault_R5_haltedPastRescue(t *testing.T) {
 	t.Parallel()
+	for _, repo := range []string{"a/succeeds", "a/fails"} { // in the halted process
+		t.Run(repo, func(t *testing.T) {
+			t.Parallel()
+			haltedPastRescue(t, repo)
+		})
+	}
+}
+
+func haltedPastRescue(t *testing.T, repo string) {
+	t.Helper()
 	s := postgresScene(t)
 	q := s.open(t, nil)
-	want(t, q, command("a/b", "1"))
+	want(t, q, command(repo, "1"))
 	p := s.start(t, "work")
 	p.expect(t, "open")
-	p.expect(t, "run gitea:a/b")
+	p.expect(t, "run gitea:"+repo)
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +318,7 @@ func TestFault_R5_haltedPastRescue(t *testing.T) {
 	if got := jobs(t, q, queue.Running); len(got) != 1 || got[0].ID != log.all()[0].ID {
 		t.Errorf("running: %+v", got)
 	}
-	want(t, q, command("a/b", "2"))
+	want(t, q, command(repo, "2"))
 	close(proceed)
 	until(t, "two runs", func() bool { return len(log.all()) == 2 })
 	settled(t, q)

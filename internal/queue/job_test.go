@@ -210,6 +210,36 @@ func TestJobs_cancelRunning(t *testing.T) {
 	})
 }
 
+// A job that fails before it hears that it is cancelled is cancelled as well,
+// and at once.
+func TestJobs_cancelWhileItFails(t *testing.T) {
+	t.Parallel()
+	both(t, func(s *scene) {
+		t := s.T
+		q := s.open(t, func(o *queue.Options) { o.Lease = time.Hour })
+		var log runLog
+		work(t, q, func(_ context.Context, job queue.Job) error {
+			if log.add(job) > 1 {
+				return nil
+			}
+			if err := q.Cancel(t.Context(), job.ID); err != nil { //nolint:contextcheck // the job's own ends by it
+				t.Error(err)
+			}
+			return errors.New("no luck")
+		})
+		want(t, q, command("a/b", "1"))
+		until(t, "it is cancelled", func() bool { return len(jobs(t, q, queue.Cancelled)) == 1 })
+		sound(t, s, q)
+		if err := q.Retry(t.Context(), log.all()[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		settled(t, q)
+		if got := log.all(); len(got) != 2 || !cmp.Equal(itemIDs(got[1]), []string{"1"}) {
+			t.Errorf("ran %+v", got)
+		}
+	})
+}
+
 // Beside the process that works, another may look and repair.
 func TestOpen_attach(t *testing.T) {
 	t.Parallel()

@@ -22,6 +22,7 @@ const (
 	// jobs: to listen, to fetch, to record, to lead, and to accept.
 	extraConns     = 6
 	connectTimeout = 10 * time.Second
+	closeTimeout   = 5 * time.Second
 	// migrationLock is the key of the advisory lock that a process holds while
 	// it migrates: "odyssey" as a number.
 	migrationLock = 0x6f647973736579
@@ -159,9 +160,22 @@ func (s *postgresStore) again(err error) bool {
 	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
 }
 
-func (s *postgresStore) close() error { //nolint:unparam // the other store's has one
-	s.pool.Close()
-	return nil
+// close waits for connections that are in use, but not for those that a job
+// keeps that does not end.
+func (s *postgresStore) close() error {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.pool.Close()
+	}()
+	t := time.NewTimer(closeTimeout)
+	defer t.Stop()
+	select {
+	case <-closed:
+		return nil
+	case <-t.C:
+		return errors.New("close queue: connections to PostgreSQL are still in use")
+	}
 }
 
 // postgresConn is a pool or a transaction.

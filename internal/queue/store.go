@@ -39,7 +39,7 @@ type tx interface {
 // runner is a River client that works.
 type runner interface {
 	Start(ctx context.Context) error
-	Stopped() <-chan struct{}
+	Stop(ctx context.Context) error
 }
 
 // store is a database with River's tables and ours.

@@ -39,7 +39,7 @@ func (q *Queue) Work(ctx context.Context, w Worker) error {
 		return fmt.Errorf("work: %w", err)
 	}
 	if err := q.beat(ctx, id); err != nil {
-		return fmt.Errorf("work: %w", q.store.failure(err))
+		return startFailure(ctx, q.store.failure(err))
 	}
 	tendCtx, stopTending := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
@@ -47,20 +47,29 @@ func (q *Queue) Work(ctx context.Context, w Worker) error {
 	defer wg.Wait()
 	defer stopTending()
 
-	if err := r.Start(ctx); err != nil {
-		return fmt.Errorf("work: %w", q.store.failure(err))
+	// River is stopped by its Stop alone: when the deadline of the context that
+	// it was started with passes, its listener tries again without a pause.
+	if err := r.Start(context.WithoutCancel(ctx)); err != nil {
+		return startFailure(ctx, q.store.failure(err))
 	}
 	<-ctx.Done()
-	t := time.NewTimer(q.o.Drain + stopGrace)
-	defer t.Stop()
-	select {
-	case <-r.Stopped():
-	case <-t.C:
+	stopCtx, cancelStop := context.WithTimeout(context.WithoutCancel(ctx), q.o.Drain+stopGrace)
+	defer cancelStop()
+	if err := r.Stop(stopCtx); err != nil {
 		return errors.New("a job does not end although it was cancelled; it runs again later")
 	}
 	leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
 	defer cancel()
 	return q.leave(leaveCtx, id)
+}
+
+// startFailure is an error of a start; none when the process was to stop while
+// it started.
+func startFailure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it failed because of that
+	}
+	return fmt.Errorf("work: %w", err)
 }
 
 func (q *Queue) setWorking(on bool) (ok bool) {
