@@ -70,7 +70,7 @@ func (f openForge) watched(ctx context.Context) ([]forge.Name, error) {
 }
 
 // checkNamed refuses a name of --repo that is not among the watched ones.
-func checkNamed(named []string, all []string, file string) error {
+func checkNamed(named, all []string, file string) error {
 	for _, repo := range named {
 		if slices.Contains(all, repo) {
 			continue

@@ -206,6 +206,21 @@ func TestRun_revert(t *testing.T) {
 	s.run("./odoo unchanged")
 }
 
+// What a demand is not about is left alone, also when it is due to be closed.
+func TestRun_demandLeavesOthers(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	s.git.commits[acme], s.git.commits[web] = id(11), id(21)
+	s.run("./odoo opened", "./web opened")
+	s.git.commits[acme], s.git.commits[web] = id(2), id(22)
+	s.demand(bot.Demand{Destinations: []string{"./web"}}, "./web updated")
+	s.demand(bot.Demand{Branch: "odyssey/merge/web"}, "./web unchanged")
+	if len(s.open()) != 2 {
+		t.Errorf("%d are open", len(s.open()))
+	}
+	s.demand(bot.Demand{Destinations: []string{"./odoo"}}, "merge/odoo closed")
+}
+
 // A rebase makes the branch anew on the default branch, once.
 func TestRun_rebase(t *testing.T) {
 	t.Parallel()

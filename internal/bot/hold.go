@@ -85,7 +85,7 @@ var errNoIssues error = &RefusedError{"I keep what is held in an issue of this r
 func (h holds) write(ctx context.Context, f Forge, repo forge.Repo, all []hold) error {
 	body := holdsBody(repo, all)
 	if len(all) > maxHolds || len(body)-strings.LastIndex(body, holdsMark) > maxMark {
-		return &RefusedError{fmt.Sprintf("%d destinations are held already, and there is no room for more. To stop everything, disable merges in `%s`.", len(all)-1, refresh.ConfigFile)}
+		return &RefusedError{fmt.Sprintf("%d destinations are held already, and there is no room for more. To stop everything, disable merges in %s.", len(all)-1, refresh.Code(refresh.ConfigFile))}
 	}
 	if len(h.issues) == 0 {
 		if len(all) == 0 {

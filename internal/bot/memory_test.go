@@ -60,6 +60,24 @@ func TestReadHolds(t *testing.T) {
 	}
 }
 
+// A reply's mark is its last line, whatever is quoted before.
+func TestReplyMark(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"x\n\n" + replyMark(7, false):             true,
+		"x\r\n\r\n" + replyMark(7, true) + "\r\n": true,
+		replyMark(7, false):                       true,
+		replyMark(7, false) + "\n\nx":             false,
+		"x " + replyMark(7, false):                false,
+		"> " + replyMark(7, false):                false,
+		"x":                                       false,
+	} {
+		if got := replyPattern.MatchString(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
 // What would not be read back is refused, not written.
 func TestHolds_full(t *testing.T) {
 	t.Parallel()

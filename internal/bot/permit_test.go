@@ -235,6 +235,32 @@ func TestFault_M1_ReplyMark(t *testing.T) {
 	}
 }
 
+// S3: nobody else can say in the bot's name that a command was done.
+func TestFault_S3_MarkOfAStranger(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "")
+	d.git.commits[acme] = id(11)
+	number := d.human.OpenIssue(t, "A talk", "")
+	comment, item := d.says(d.human.Login(), number, "/refresh ./odoo")
+	d.fake.FailBefore(func(method string) error {
+		if method == "Push" {
+			return forge.ErrTransient
+		}
+		return nil
+	})
+	if err := d.worker.Work(t.Context(), d.job("commands", 1, item)); !errors.Is(err, forge.ErrTransient) || d.reactions(comment) != "eyes" {
+		t.Fatalf("error %v, reactions %q", err, d.reactions(comment))
+	}
+	d.fake.FailBefore(nil)
+	stranger := d.fake.As(forgetest.FakeStranger, d.name)
+	stranger.Comment(t, number, fmt.Sprintf("Opened.\n\n<!-- odyssey reply=%d done -->", comment))
+	stranger.React(t, comment, forge.Done)
+	d.hears(item)
+	if len(d.open()) != 1 || !strings.HasPrefix(d.reply(number), "`/refresh ./odoo` — `./odoo`: opened") {
+		t.Errorf("%d open, reply %q", len(d.open()), d.reply(number))
+	}
+}
+
 // T1: a secret in a fault's text reaches neither the reply nor the report nor
 // the log.
 func TestFault_T1_Worker(t *testing.T) {

@@ -23,8 +23,9 @@ import (
 // place.
 func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, commands []string, p *place, report *Destination) error {
 	start := time.Now()
-	entries, err := a.entries, error(nil)
+	entries := a.entries
 	if entries == nil {
+		var err error
 		if entries, err = b.Store.List(ctx, a.tree); err != nil {
 			return err
 		}

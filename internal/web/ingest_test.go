@@ -147,7 +147,7 @@ func TestFault_C1_NoAnswerBeforeCommit(t *testing.T) {
 		<-release
 		select {
 		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond): // the server sees within that that the sender left
+		case <-time.After(200 * time.Millisecond): // the server sees in this time that the sender left
 		}
 		cancelled <- ctx.Err()
 		return true, nil

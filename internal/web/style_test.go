@@ -27,8 +27,18 @@ func TestContrast(t *testing.T) {
 			colour[m[1]] = luminance(t, m[2])
 		}
 		pairs := [][2]string{
-			{"ink", "ground"}, {"ink", "sheet"}, {"soft", "ground"}, {"soft", "sheet"}, {"soft", "rest-ground"}, {"ink", "rest-ground"},
-			{"accent", "ground"}, {"accent", "sheet"}, {"bad", "sheet"}, {"sheet", "bad"}, {"ink", "bad-ground"}, {"good", "sheet"},
+			{"ink", "ground"},
+			{"ink", "sheet"},
+			{"soft", "ground"},
+			{"soft", "sheet"},
+			{"soft", "rest-ground"},
+			{"ink", "rest-ground"},
+			{"accent", "ground"},
+			{"accent", "sheet"},
+			{"bad", "sheet"},
+			{"sheet", "bad"},
+			{"ink", "bad-ground"},
+			{"good", "sheet"},
 		}
 		for _, tone := range []string{"bad", "late", "held", "review", "good", "rest"} {
 			pairs = append(pairs, [2]string{tone, tone + "-ground"}, [2]string{tone, "sheet"}, [2]string{"ink", tone + "-ground"})

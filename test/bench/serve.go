@@ -137,10 +137,11 @@ func (s *forgeScene) serve(ctx context.Context, name, store string, more ...stri
 		return nil, err
 	}
 	go func() { r.peak <- watchPeak(r.cmd.Process.Pid, r.ended) }()
-	return r, r.await(ctx, "it gets ready", func() (bool, error) {
-		_, err := r.get("/readyz")
-		return err == nil, nil
+	err = r.await(ctx, "it gets ready", func() (bool, error) {
+		_, failed := r.get("/readyz")
+		return failed == nil, nil
 	})
+	return r, err
 }
 
 // stop ends the bot and checks how much memory it had at most.
