@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long the bot may take for what it does of itself.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // eventually waits until what returns "" and ends the test with what it
 // returns if it does not.
