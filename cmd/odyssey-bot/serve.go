@@ -135,7 +135,7 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, er
 	}
 	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
 	s.web, err = web.New(web.Options{
-		Hooks: hooks, Accepter: s.watcher, Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
+		Hooks: hooks, Accepter: crashing(s.watcher), Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
 		Hosts: server.StatusHosts, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
 	})
 	return s, err

@@ -37,7 +37,7 @@ func (s *stage) eventually(what func() string) {
 func (s *stage) serve(o world.ServeOptions) *world.Server {
 	s.t.Helper()
 	server := s.Serve(s.t, o)
-	must(s.t, s.Hook(s.t.Context(), server))
+	must(s.t, s.Hook(s.t.Context(), server.Webhooks))
 	return server
 }
 
@@ -131,12 +131,26 @@ func TestServe_commandByWriter(t *testing.T) {
 }
 
 // S3: the same by who may only read is refused with a word, and an edited or
-// quoted command is none.
+// quoted command is none. What a person has closed shows it: a command opens it
+// again, and nothing else does.
 func TestFault_S3_CommandByReader(t *testing.T) {
 	s := newStage(t)
+	s.grow("odoo", hotfix, "[FIX] stock: one")
 	s.serve(world.ServeOptions{})
 	k := s.talk()
-	s.grow("odoo", hotfix, "[FIX] stock: one")
+	s.eventually(func() string {
+		if len(s.pullRequests("open")) != 1 {
+			return "no pull request is opened"
+		}
+		return ""
+	})
+	s.closePullRequest(s.one().Number)
+	closed := func(after string) {
+		t.Helper()
+		if prs := s.pullRequests("open"); len(prs) != 0 {
+			t.Errorf("%s opened %+v", after, prs)
+		}
+	}
 	quoted := k.say(s.Owner, "> /refresh ./odoo\n\n```\n/refresh ./odoo\n```\n")
 	said := k.say(s.Upstream, "/refresh ./odoo")
 	k.ends(said, "confused")
@@ -144,18 +158,16 @@ func TestFault_S3_CommandByReader(t *testing.T) {
 	if len(replies) != 1 || !strings.Contains(replies[0].Body, "who may write") {
 		t.Errorf("the bot says %+v", replies)
 	}
-	if prs := s.pullRequests("all"); len(prs) != 0 {
-		t.Errorf("there are pull requests: %+v", prs)
-	}
+	closed("a reader")
 	if got := k.reactions(quoted); len(got) > 0 {
 		t.Errorf("reactions to a quotation: %v", got)
 	}
 	edited := k.say(s.Owner, "Hm.")
 	s.api(http.MethodPatch, fmt.Sprintf("/issues/comments/%d", edited.ID), map[string]string{"body": "/refresh ./odoo"}, nil)
 	k.ends(k.say(s.Owner, "/help"), "rocket") // what came before has been treated
-	if prs := s.pullRequests("all"); len(prs) != 0 {
-		t.Errorf("an edited comment gave %+v", prs)
-	}
+	closed("an edited comment")
+	k.ends(k.say(s.Owner, "/refresh ./odoo"), "rocket")
+	s.one()
 }
 
 // A held destination stays where it is, over a restart that forgets the store,

@@ -130,12 +130,12 @@ statusListen: %s
 }
 
 // Hook has the forge send the events of the derived-image repository to a
-// server.
-func (w *World) Hook(ctx context.Context, s *Server) error {
+// server's Webhooks, or to what stands before it.
+func (w *World) Hook(ctx context.Context, webhooks string) error {
 	in := map[string]any{
 		"type": "gitea", "active": true,
 		"events": []string{"push", "pull_request", "pull_request_comment", "issue_comment", "repository"},
-		"config": map[string]string{"url": s.Webhooks + "/webhooks/gitea", "content_type": "json", "secret": webhookSecret},
+		"config": map[string]string{"url": webhooks + "/webhooks/gitea", "content_type": "json", "secret": webhookSecret},
 	}
 	return w.API(ctx, http.MethodPost, "/hooks", in, nil)
 }
