@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,7 +118,7 @@ func (k talk) ends(c comment, reaction string) {
 // A writer's command gives a reaction, a pull request and a last reaction.
 func TestServe_commandByWriter(t *testing.T) {
 	s := newStage(t)
-	s.serve(world.ServeOptions{})
+	server := s.serve(world.ServeOptions{})
 	k := s.talk()
 	s.grow("odoo", hotfix, "[FIX] stock: one")
 	said := k.say(s.Owner, "Let us have it.\n\n/refresh ./odoo\n")
@@ -127,6 +128,23 @@ func TestServe_commandByWriter(t *testing.T) {
 	}
 	if replies := k.replies(); len(replies) > 1 {
 		t.Errorf("the bot says %d things: %+v", len(replies), replies)
+	}
+	metrics, err := server.Get(t.Context(), "/metrics")
+	must(t, err)
+	for _, name := range []string{
+		`odyssey_deliveries_total{event="comment",forge="gitea",result="accepted"}`, "odyssey_git_received_bytes_total",
+		`odyssey_forge_calls_total{code="200",forge="gitea",method="GET"}`, `odyssey_job_duration_seconds_count{kind="commands",result="done"}`,
+		`odyssey_sweep_duration_seconds_count{forge="gitea"}`,
+	} {
+		at := strings.Index(metrics, "\n"+name+" ")
+		if at < 0 {
+			t.Errorf("there is no metric %s in\n%s", name, metrics)
+			continue
+		}
+		value, _, _ := strings.Cut(metrics[at+len(name)+2:], "\n")
+		if n, err := strconv.ParseFloat(value, 64); err != nil || n <= 0 {
+			t.Errorf("%s is %s", name, value)
+		}
 	}
 }
 

@@ -178,16 +178,26 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 // Ready reports whether the server says that it is.
 func (s *Server) Ready(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Status+"/readyz", http.NoBody)
+	_, err := s.Get(ctx, "/readyz")
+	return err == nil
+}
+
+// Get returns a page of the status listener; any answer but 200 is an error.
+func (s *Server) Get(ctx context.Context, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Status+path, http.NoBody)
 	if err != nil {
-		return false
+		return "", err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return false
+		return "", err
 	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", path, resp.Status)
+	}
+	return string(body), err
 }
 
 // Signal sends the server, and not its children, a signal.
