@@ -72,7 +72,7 @@ func (w *Worker) Work(ctx context.Context, job queue.Job) error {
 	if class := classify(err); class == unexpected || class == refused || class == gone {
 		w.Bot.Log.Error("job failed", "forge", at.forgeName, "repo", at.name.String(), "job", job.ID, "attempt", job.Attempt, "err", err)
 	}
-	return verdict(err, job.Attempt)
+	return verdict(err)
 }
 
 // merges does what is due in a repository.
