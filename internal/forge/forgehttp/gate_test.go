@@ -114,8 +114,8 @@ func TestFault_F4_UnsaidWaitsGrow(t *testing.T) {
 	l := newLimiter(t)
 	limited := func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) }
 	l.answers(limited)
-	for i, want := range []time.Duration{1, 2, 4, 8, 15, 15} {
-		want *= time.Minute
+	for i, minutes := range []int{1, 2, 4, 8, 15, 15} {
+		want := time.Duration(minutes) * time.Minute
 		if wait, calls := l.call(t, "one"); wait != want || calls != i+1 {
 			t.Fatalf("refusal %d: %d calls, wait %v, want %v", i+1, calls, wait, want)
 		}
