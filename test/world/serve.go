@@ -53,22 +53,39 @@ func FreeAddress() (string, error) {
 // the end of the test, if it still runs.
 func (w *World) Serve(t testing.TB, o ServeOptions) *Server {
 	t.Helper()
-	s := &Server{ended: make(chan struct{})}
+	s, err := w.StartServer(t.Context(), o)
+	if s != nil {
+		t.Cleanup(func() {
+			s.Kill()
+			if t.Failed() {
+				t.Logf("odyssey-bot serve said:\n%s", s.Log())
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// StartServer starts odyssey-bot serve and waits until it is ready. Where it
+// does not get ready it returns the server with the error.
+func (w *World) StartServer(ctx context.Context, o ServeOptions) (*Server, error) {
 	public, status := o.Listen, ""
 	for _, address := range []*string{&public, &status} {
 		if *address == "" {
 			free, err := FreeAddress()
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			*address = free
 		}
 	}
-	s.Webhooks, s.Status = "http://"+public, "http://"+status
 	config, err := w.serverConfig(o, public, status)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	s := &Server{Webhooks: "http://" + public, Status: "http://" + status, ended: make(chan struct{})}
 	s.cmd = exec.Command(w.Binary, "serve", "--config", config, "--log-level", "debug")
 	s.cmd.Env = append(os.Environ(), o.Env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -77,19 +94,13 @@ func (w *World) Serve(t testing.TB, o ServeOptions) *Server {
 		err = s.cmd.Start()
 	}
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	go s.keepLog(stderr)
-	t.Cleanup(func() {
-		s.Kill()
-		if t.Failed() {
-			t.Logf("odyssey-bot serve said:\n%s", s.Log())
-		}
-	})
-	if err := s.waitReady(t.Context()); err != nil {
-		t.Fatalf("odyssey-bot serve: %v\n%s", err, s.Log())
+	if err := s.waitReady(ctx); err != nil {
+		return s, fmt.Errorf("odyssey-bot serve: %w", err)
 	}
-	return s
+	return s, nil
 }
 
 func (w *World) serverConfig(o ServeOptions, public, status string) (string, error) {
