@@ -34,6 +34,10 @@ func splitLines(text string) []line {
 // isSpace is Python's str.isspace, which also takes the separators of ASCII.
 func isSpace(r rune) bool { return r >= 0x1c && r <= 0x1f || unicode.IsSpace(r) }
 
+// Strip is Python's str.strip: s without the spaces at its ends. A value that it
+// changes cannot stand in a file.
+func Strip(s string) string { return strip(s) }
+
 // strip is Python's str.strip.
 func strip(s string) string { return strings.TrimFunc(s, isSpace) }
 
