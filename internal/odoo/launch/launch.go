@@ -198,6 +198,26 @@ func (l *Launch) Environ() []string {
 // Renders reports whether Write would write Config.
 func (l *Launch) Renders() bool { return l.render }
 
+// AddonsRoots are the directories in which Odoo looks for modules, in that
+// order.
+func (l *Launch) AddonsRoots() []string {
+	dir := filepath.Dir(l.Odoo)
+	roots := []string{filepath.Join(dir, "odoo", "addons")}
+	given := l.Option("addons_path")
+	if given == "" {
+		return append(roots, filepath.Join(dir, "addons"))
+	}
+	e := &environment{vars: l.environ}
+	for root := range strings.SplitSeq(given, ",") {
+		root = os.Expand(strings.TrimSpace(root), e.get)
+		if rest, ok := strings.CutPrefix(root, "~/"); ok {
+			root = filepath.Join(e.get("HOME"), rest)
+		}
+		roots = append(roots, root)
+	}
+	return roots
+}
+
 // Option returns an option of the configuration. Where it says nothing, or what
 // Odoo takes for nothing, it is empty.
 func (l *Launch) Option(name string) string {

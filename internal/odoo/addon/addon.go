@@ -1,4 +1,7 @@
-package odoo
+// Package addon is what an update of a database has to know of addons: where
+// they are and whether their files have changed. It is apart from package odoo as
+// odoo-run must stay small.
+package addon
 
 import (
 	"crypto/sha1" //nolint:gosec // it tells versions of an addon apart, and is what click-odoo-update keeps
@@ -15,9 +18,9 @@ import (
 	"strings"
 )
 
-// ChecksumExclude are the files of an addon that no update of a database
+// Exclude are the files of an addon that no update of a database
 // depends on, as click-odoo-update has them.
-func ChecksumExclude() []string {
+func Exclude() []string {
 	return []string{"*.pyc", "*.pyo", "i18n/*.pot", "i18n_extra/*.pot", "static/*", "tests/*"}
 }
 
@@ -40,6 +43,8 @@ func Checksum(dir string, exclude, languages []string) (string, error) {
 	}
 	return hex.EncodeToString(c.hash.Sum(nil)), nil
 }
+
+const manifest = "__manifest__.py"
 
 type checksummer struct {
 	hash      hash.Hash
@@ -151,16 +156,35 @@ func set(rest string) (translated, after string, ok bool) {
 	return "[" + not + chars + "]", negated[end+1:], true
 }
 
-// FindModule returns the directory of a module in the first of some roots that
-// has it; empty when none does.
-func FindModule(roots []string, name string) string {
+// Find returns the directory of an addon in the first of some roots that has it;
+// empty when none does.
+func Find(roots []string, name string) string {
+	if name == "" || name[0] == '.' || name != filepath.Base(name) {
+		return ""
+	}
 	for _, root := range roots {
-		for _, manifest := range manifestNames() {
-			dir := filepath.Join(root, name)
-			if info, err := os.Stat(filepath.Join(dir, manifest)); err == nil && info.Mode().IsRegular() {
-				return dir
-			}
+		dir := filepath.Join(root, name)
+		if info, err := os.Stat(filepath.Join(dir, manifest)); err == nil && info.Mode().IsRegular() {
+			return dir
 		}
 	}
 	return ""
+}
+
+// Names returns the names of all addons in some roots, sorted.
+func Names(roots []string) []string {
+	var names []string
+	for _, root := range roots {
+		entries, err := os.ReadDir(root)
+		if err != nil {
+			continue // Odoo passes over it, too
+		}
+		for _, entry := range entries {
+			if Find([]string{root}, entry.Name()) != "" {
+				names = append(names, entry.Name())
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

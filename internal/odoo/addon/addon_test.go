@@ -1,15 +1,16 @@
-package odoo_test
+package addon_test
 
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/nuobit/odyssey/internal/odoo"
+	"github.com/nuobit/odyssey/internal/odoo/addon"
 )
 
-func addon(t *testing.T, files map[string]string) string {
+func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "sale_fix")
 	for name, content := range files {
@@ -35,17 +36,17 @@ func files() map[string]string {
 // The sums are those of click-odoo-contrib 1.24 for these files.
 func TestChecksum(t *testing.T) {
 	t.Parallel()
-	dir := addon(t, files())
+	dir := write(t, files())
 	for _, test := range []struct {
 		exclude, languages []string
 		want               string
 	}{
-		{odoo.ChecksumExclude(), []string{"en_US", "fr_FR"}, "fe4ac51bfd4ac774842958d1daf58ef3a34918cb"},
-		{odoo.ChecksumExclude(), nil, "44741381ef7a7c1301794d76d2777152beed96d6"},
+		{addon.Exclude(), []string{"en_US", "fr_FR"}, "fe4ac51bfd4ac774842958d1daf58ef3a34918cb"},
+		{addon.Exclude(), nil, "44741381ef7a7c1301794d76d2777152beed96d6"},
 		{[]string{"[!m]*", "?odels/[a-b].py", "[x"}, nil, "22d3d7de0ba01815c9893e11bc4c47aa25abcdf4"},
 		{nil, []string{"de_DE"}, "f4eedaa1f09fe137ce487ed0fabb84667b2be240"},
 	} {
-		if got, err := odoo.Checksum(dir, test.exclude, test.languages); err != nil || got != test.want {
+		if got, err := addon.Checksum(dir, test.exclude, test.languages); err != nil || got != test.want {
 			t.Errorf("%q, %q: %s, %v; want %s", test.exclude, test.languages, got, err, test.want)
 		}
 	}
@@ -59,7 +60,7 @@ func TestChecksum_changes(t *testing.T) {
 		if name != "" {
 			all[name] = content
 		}
-		got, err := odoo.Checksum(addon(t, all), odoo.ChecksumExclude(), []string{"fr_FR"})
+		got, err := addon.Checksum(write(t, all), addon.Exclude(), []string{"fr_FR"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +78,7 @@ func TestChecksum_changes(t *testing.T) {
 
 func TestChecksum_links(t *testing.T) {
 	t.Parallel()
-	dir := addon(t, map[string]string{"a.py": "1"})
+	dir := write(t, map[string]string{"a.py": "1"})
 	link := func(target, name string) {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -85,25 +86,30 @@ func TestChecksum_links(t *testing.T) {
 	}
 	link("..", "loop")
 	link("a.py", "b.py")
-	same := addon(t, map[string]string{"a.py": "1", "b.py": "1"})
-	got, err := odoo.Checksum(dir, nil, nil)
-	want, wantErr := odoo.Checksum(same, nil, nil)
+	same := write(t, map[string]string{"a.py": "1", "b.py": "1"})
+	got, err := addon.Checksum(dir, nil, nil)
+	want, wantErr := addon.Checksum(same, nil, nil)
 	if err != nil || wantErr != nil || got != want {
 		t.Errorf("%s, %v; want %s, %v", got, err, want, wantErr)
 	}
 	link("/dev/zero", "c.py")
-	if _, err := odoo.Checksum(dir, nil, nil); err == nil || !strings.Contains(err.Error(), "c.py") {
+	if _, err := addon.Checksum(dir, nil, nil); err == nil || !strings.Contains(err.Error(), "c.py") {
 		t.Errorf("a device: %v", err)
 	}
 }
 
-func TestFindModule(t *testing.T) {
+func TestFind(t *testing.T) {
 	t.Parallel()
-	a, b := filepath.Dir(addon(t, map[string]string{"static/x": ""})), filepath.Dir(addon(t, files()))
-	if got, want := odoo.FindModule([]string{"/nonexistent", a, b}, "sale_fix"), filepath.Join(b, "sale_fix"); got != want {
+	a, b := filepath.Dir(write(t, map[string]string{"static/x": ""})), filepath.Dir(write(t, files()))
+	if got, want := addon.Find([]string{"/nonexistent", a, b}, "sale_fix"), filepath.Join(b, "sale_fix"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got := odoo.FindModule([]string{a, b}, "sale"); got != "" {
+	for _, name := range []string{"sale", "", ".", "..", "../x", "sale_fix/models"} {
+		if got := addon.Find([]string{a, b}, name); got != "" {
+			t.Error(got)
+		}
+	}
+	if got := addon.Names([]string{"/nonexistent", a, b, b}); !slices.Equal(got, []string{"sale_fix"}) {
 		t.Error(got)
 	}
 }
