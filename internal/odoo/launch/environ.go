@@ -203,7 +203,7 @@ func (e *environment) check(k kind, name, value string) (checked string, ok bool
 }
 
 func (e *environment) number(k kind, name, value string) (checked string, ok bool) {
-	least, most := 0, 1000
+	least, most := 0, 10000
 	if k == portKind {
 		least, most = 1, 65535
 	}
