@@ -9,6 +9,7 @@
 #                 git-aggregator-4.1 in the cache; $GITAGGREGATE names another
 #                 one to use instead
 #   pytools       uv, pip, pip-tools and packaging in another one, pytools
+#   psycopg       psycopg2, with which Odoo reaches PostgreSQL, in one more, psycopg
 #   addonwheels   the wheels of some real Odoo addons, addonwheels
 #   chromium      Chromium, to look at the status pages; $CHROMIUM names another
 #                 browser of its family to use instead
@@ -151,6 +152,20 @@ setup_pytools() {
     once "$dir" pytools.txt check_pytools make_pytools
 }
 
+check_psycopg() { "$1/bin/python" -I -c 'import psycopg2' 2>/dev/null; }
+
+make_psycopg() {
+    say "installing psycopg2 in $1"
+    venv_of "$1" psycopg.txt
+    check_psycopg "$1" || die "psycopg2 is installed in $1, and $1/bin/python cannot import it"
+}
+
+setup_psycopg() {
+    local dir
+    cached psycopg
+    once "$dir" psycopg.txt check_psycopg make_psycopg
+}
+
 # check_addonwheels looks for as many wheels as there are pins.
 check_addonwheels() {
     local -a wheels=("$1"/*.whl)
@@ -215,10 +230,10 @@ setup_postgres() {
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools addonwheels chromium postgres
+(($#)) || set -- cc gitaggregate pytools psycopg addonwheels chromium postgres
 for part; do
     case $part in
-    cc | gitaggregate | pytools | addonwheels | chromium | postgres) "setup_$part" ;;
+    cc | gitaggregate | pytools | psycopg | addonwheels | chromium | postgres) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done

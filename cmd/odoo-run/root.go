@@ -110,7 +110,7 @@ func ownWords(cmd *cobra.Command, args []string) int {
 func (a *app) odoo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "odoo-run [--check] [ODOO_WORD...]",
-		Short: "Start Odoo with a rendered configuration",
+		Short: "Start Odoo with a configuration made of settings and secrets",
 		Long: `Start Odoo with what the environment, the image and secrets say. All words
 after odoo-run's own flags are Odoo's; its command, such as shell, comes first.
 
@@ -259,19 +259,19 @@ func coded(err error) error {
 }
 
 // databaseArgs wants a database's name first.
-var databaseArgs = cli.Args(func(cmd *cobra.Command, args []string) error {
+func databaseArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s needs the name of a database", cmd.Name())
+		return cli.Usagef("%s needs the name of a database\n  see: %s --help", cmd.Name(), cmd.Name())
 	}
 	return checkDatabase(args[0])
-})
+}
 
 // checkDatabase refuses what Odoo takes for something else than one database.
 func checkDatabase(name string) error {
 	bad := strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || strings.ContainsRune(`,/\'"`, r) })
 	const most = 63 // bytes of a name in PostgreSQL
 	if name == "" || len(name) > most || bad || name[0] == '-' || strings.TrimSpace(name) != name || slices.Contains([]string{"None", "True", "False"}, name) {
-		return fmt.Errorf("%q is no name of a database", name)
+		return cli.Usagef("%q is no name of a database", name)
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 // Package standin is a small stand-in for Odoo's repository: its layout, its
 // configuration parser, and enough of odoo-bin to start, to serve /web/health
 // and to install modules into a PostgreSQL database (with psycopg2, which its
-// requirements.txt leaves out as it does not install in a second).
+// requirements.txt leaves out as it does not install in a second; Python has it).
 //
 //	odoo := srv.Repo(t, "odoo")
 //	id := odoo.Add(t, standin.Commit("17.0"))[0]
@@ -15,8 +15,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/nuobit/odyssey/test/gitserver"
+	"github.com/nuobit/odyssey/test/setup"
 )
 
 //go:embed all:odoo
@@ -25,6 +27,16 @@ var tree embed.FS
 // Series is the stand-in's version, as odoo-bin --version prints it after
 // "Odoo Server".
 const Series = "17.0"
+
+// Python returns an interpreter that has psycopg2.
+func Python(t testing.TB) string {
+	t.Helper()
+	dir, err := setup.Part("psycopg", "psycopg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "bin", "python")
+}
 
 // Files returns the repository's files: slash-separated path to content. The
 // map is the caller's.

@@ -77,7 +77,9 @@ func reap(pid int) (syscall.WaitStatus, error) {
 // unless the child ended well.
 func (c *Child) Wait(ctx context.Context, signals <-chan os.Signal, grace time.Duration) error {
 	done := ctx.Done()
-	var kill <-chan time.Time
+	kill := time.NewTimer(grace)
+	kill.Stop()
+	defer kill.Stop()
 	for {
 		select {
 		case <-c.ended:
@@ -89,12 +91,9 @@ func (c *Child) Wait(ctx context.Context, signals <-chan os.Signal, grace time.D
 		case <-done:
 			c.signal(syscall.SIGTERM)
 			done = nil
-			timer := time.NewTimer(grace)
-			defer timer.Stop()
-			kill = timer.C
-		case <-kill:
+			kill.Reset(grace)
+		case <-kill.C:
 			_ = syscall.Kill(-c.PID, syscall.SIGKILL) // and what it has started
-			kill = nil
 		}
 	}
 }

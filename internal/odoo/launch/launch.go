@@ -98,7 +98,10 @@ func New(o Options) (*Launch, error) {
 	if len(e.faults) > 0 {
 		return nil, errors.Join(e.faults...)
 	}
-	return l, l.programs(e)
+	if err := l.programs(e); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // programs finds Python and odoo-bin.

@@ -127,7 +127,7 @@ func (l *Launch) isOff(name string) bool {
 
 // secretOptions come from secrets and the image, never from a base file.
 func secretOptions() map[string]string {
-	return map[string]string{
+	return map[string]string{ //nolint:gosec // these are names and hints, no credentials
 		"addons_path":  "it belongs to the image, which has it in " + ImageAddonsPath + "; ODOO_ADDONS_PATH names another one",
 		"admin_passwd": "put it into a file that ODOO_ADMIN_PASSWD_FILE names",
 		"db_password":  "put it into a file that ODOO_DB_PASSWORD_FILE names",

@@ -91,14 +91,14 @@ func finished(ctx context.Context, db *database.DB, modules []string) error {
 		return err
 	}
 	if !content.IsOdoo {
-		return fmt.Errorf("Odoo ended well, but the database %w; its log tells more", ErrNotOdoo)
+		return fmt.Errorf("although Odoo ended well, the database %w; its log tells more", ErrNotOdoo)
 	}
 	states, err := db.Unfinished(ctx, modules)
 	if err != nil {
 		return err
 	}
 	if len(states) > 0 {
-		return fmt.Errorf("Odoo ended well, but did not finish: %s; its log tells more", strings.Join(states, ", "))
+		return fmt.Errorf("although Odoo ended well, it did not finish: %s; its log tells more", strings.Join(states, ", "))
 	}
 	return nil
 }

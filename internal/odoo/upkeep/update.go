@@ -166,12 +166,12 @@ func (u *Upkeep) checksums(ctx context.Context, db *database.DB) (map[string]str
 // update has Odoo update some modules, and keeps what they are now.
 func (u *Upkeep) update(ctx context.Context, db *database.DB, o Update, modules []string) error {
 	u.Say("updating %s: %s", o.Database, strings.Join(modules, ", "))
-	w, err := u.newWatcher(ctx, o)
+	w, work, err := u.newWatcher(ctx, o)
 	if err != nil {
 		return err
 	}
-	err = u.odoo(ctx, w.work, w.environ, w.start, o.Words(modules)...)
-	if blocked := w.stop(); blocked != nil {
+	err = u.odoo(ctx, work, w.environ, func(pid int) { w.start(work, pid) }, o.Words(modules)...)
+	if blocked := w.stop(ctx); blocked != nil {
 		return errors.Join(blocked, err)
 	}
 	if err != nil {

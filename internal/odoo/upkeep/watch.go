@@ -17,16 +17,15 @@ type watcher struct {
 	timeout time.Duration
 	db      *database.DB // nil when nothing is watched
 
-	environ     []string // for Odoo
-	application string   // by which its sessions go
-	work        context.Context
-	cancel      context.CancelFunc // of work, and of the watch
+	environ     []string           // for Odoo
+	application string             // by which its sessions go
+	cancel      context.CancelFunc // of the context in which Odoo runs and is watched
 	ended       chan struct{}      // closed when the watch is over; nil before it begins
 	blocked     error              // set before ended is closed
 }
 
-// newWatcher connects before Odoo does.
-func (u *Upkeep) newWatcher(ctx context.Context, o Update) (*watcher, error) {
+// newWatcher connects before Odoo does. The context is the one to run Odoo in.
+func (u *Upkeep) newWatcher(ctx context.Context, o Update) (*watcher, context.Context, error) {
 	const variable = "ODOO_PGAPPNAME="
 	w := &watcher{u: u, timeout: o.LockTimeout, application: "odoo-update-" + rand.Text()[:8]}
 	w.environ = slices.DeleteFunc(slices.Clone(u.Environ), func(kv string) bool { return strings.HasPrefix(kv, variable) })
@@ -34,52 +33,53 @@ func (u *Upkeep) newWatcher(ctx context.Context, o Update) (*watcher, error) {
 	if w.timeout > 0 {
 		db, err := u.server().Connect(ctx, o.Database)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w.db = db
 	}
-	w.work, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	return w, nil
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w.cancel = cancel
+	return w, work, nil
 }
 
 // start begins to watch Odoo.
-func (w *watcher) start(pid int) {
+func (w *watcher) start(work context.Context, pid int) {
 	if w.db == nil {
 		return
 	}
 	w.ended = make(chan struct{})
 	go func() {
 		defer close(w.ended)
-		w.blocked = w.watch([]string{w.application, fmt.Sprintf("odoo-%d", pid)})
+		w.blocked = w.watch(work, []string{w.application, fmt.Sprintf("odoo-%d", pid)})
 	}()
 }
 
 // stop ends the watch. The error is ErrBlocked when Odoo had to be ended.
-func (w *watcher) stop() error {
+func (w *watcher) stop(ctx context.Context) error {
 	w.cancel()
 	if w.ended != nil {
 		<-w.ended
 	}
 	if w.db != nil {
-		w.db.Close(w.work)
+		w.db.Close(ctx)
 	}
 	return w.blocked
 }
 
-// watch looks until work ends. It ends work when a session has waited too long.
-func (w *watcher) watch(applications []string) error {
+// watch looks until work ends. It ends the work when a session has waited too long.
+func (w *watcher) watch(work context.Context, applications []string) error {
 	tick := time.NewTicker(min(time.Second, w.timeout/3))
 	defer tick.Stop()
 	since := map[int]time.Time{}
 	for {
 		select {
-		case <-w.work.Done():
+		case <-work.Done():
 			return nil
 		case <-tick.C:
 		}
-		sessions, err := w.db.Blocked(w.work, applications...)
+		sessions, err := w.db.Blocked(work, applications...)
 		if err != nil {
-			if w.work.Err() == nil {
+			if work.Err() == nil {
 				w.u.Say("locks are no longer watched: %v", err)
 			}
 			return nil
@@ -96,7 +96,7 @@ func (w *watcher) watch(applications []string) error {
 			}
 			waiting[b.PID] = first
 			if now.Sub(first) >= w.timeout {
-				return w.end(b)
+				return w.end(work, b)
 			}
 		}
 		since = waiting
@@ -105,14 +105,14 @@ func (w *watcher) watch(applications []string) error {
 
 // end has the server end the statement that waits, in which Odoo heeds no
 // signal, and Odoo itself.
-func (w *watcher) end(b database.Blocked) error {
+func (w *watcher) end(work context.Context, b database.Blocked) error {
 	var holders []string
 	for _, holder := range b.By {
 		holders = append(holders, holder.String())
 	}
 	err := fmt.Errorf("%w after %s: %s\n  end that session, or set --lock-timeout", ErrBlocked, w.timeout, strings.Join(holders, "; "))
 	w.u.Say("ending the update")
-	if failed := w.db.Cancel(w.work, b.PID); failed != nil {
+	if failed := w.db.Cancel(work, b.PID); failed != nil {
 		w.u.Say("its statement cannot be cancelled: %v", failed)
 	}
 	w.cancel()

@@ -49,7 +49,9 @@ def connect(database):
         "password": config["db_password"],
         "sslmode": config["db_sslmode"],
     }
-    return psycopg2.connect(dbname=database, **{name: value for name, value in options.items() if value})
+    # As in Odoo 17; older ones know no variable.
+    application = os.environ.get("ODOO_PGAPPNAME", "odoo-{pid}").replace("{pid}", str(os.getpid()))[:63]
+    return psycopg2.connect(dbname=database, application_name=application, **{name: value for name, value in options.items() if value})
 
 
 def create(database):
@@ -77,6 +79,14 @@ def load(database, wanted, updated):
                 demo boolean DEFAULT false
             )
         """)
+        cr.execute("""
+            CREATE TABLE IF NOT EXISTS ir_config_parameter (
+                id serial PRIMARY KEY, key varchar NOT NULL UNIQUE, value text NOT NULL,
+                create_uid integer, create_date timestamp, write_uid integer, write_date timestamp
+            )
+        """)
+        cr.execute("CREATE TABLE IF NOT EXISTS res_lang (id serial PRIMARY KEY, code varchar NOT NULL UNIQUE, active boolean)")
+        cr.execute("INSERT INTO res_lang (code, active) VALUES ('en_US', true) ON CONFLICT DO NOTHING")
         if updated == ["all"] or updated == ["base"]:
             cr.execute("SELECT name FROM ir_module_module WHERE state = 'installed' ORDER BY id")
             updated = [name for name, in cr.fetchall()]
