@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nuobit/odyssey/test/clitest"
+	"github.com/nuobit/odyssey/test/postgrestest"
 	"github.com/nuobit/odyssey/test/pytools"
 )
 
@@ -19,8 +20,13 @@ func TestMain(m *testing.M) {
 	for _, name := range names() {
 		commands[name] = main
 	}
-	testscript.Main(m, commands)
+	testscript.Main(withPostgres{m}, commands)
 }
+
+// withPostgres stops the server that the tests have used.
+type withPostgres struct{ m *testing.M }
+
+func (w withPostgres) Run() int { return postgrestest.Main(w.m) }
 
 // TestScript runs testdata/script/*.txtar. $PYTHON is a Python, and $RECORD an
 // odoo-bin that prints what it was given.

@@ -2,7 +2,6 @@ package upkeep
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -172,7 +171,7 @@ func (u *Upkeep) update(ctx context.Context, db *database.DB, o Update, modules 
 	}
 	err = u.odoo(ctx, work, w.environ, func(pid int) { w.start(work, pid) }, o.Words(modules)...)
 	if blocked := w.stop(ctx); blocked != nil {
-		return errors.Join(blocked, err)
+		return blocked // and not how Odoo ended of it
 	}
 	if err != nil {
 		return err
