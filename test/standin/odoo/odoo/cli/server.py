@@ -20,6 +20,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         print("werkzeug: " + format % args, file=sys.stderr)
 
 
+class Server(http.server.ThreadingHTTPServer):
+    # Python aborts when threads still write to stderr as it ends.
+    daemon_threads = False
+
+
 def main(args):
     config.parse_config(args)
     wanted = [name for name in (config["init"] or "").split(",") if name]
@@ -34,7 +39,7 @@ def main(args):
 
 
 def serve():
-    server = http.server.ThreadingHTTPServer((config["http_interface"] or "", int(config["http_port"])), Handler)
+    server = Server((config["http_interface"] or "", int(config["http_port"])), Handler)
 
     def stop(_signal, _frame):
         threading.Thread(target=server.shutdown).start()
