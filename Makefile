@@ -14,6 +14,8 @@ BENCH ?=
 FUZZ ?= .
 FUZZTIME ?= 30s
 
+ODOO_RUN ?= bin/odoo-run
+
 MODULE := github.com/nuobit/odyssey
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS = -X $(MODULE)/internal/cli.version=$(VERSION)
@@ -23,8 +25,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## build the programs into bin/
-	$(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+build: odoo-run ## build the programs into bin/
+	$(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/ ./cmd/odyssey-bot ./cmd/odoo-build-image
+
+# It goes into runtime images, so it is static, whatever is in them, and small.
+.PHONY: odoo-run
+odoo-run: ## build odoo-run alone, static and small
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w $(LDFLAGS)' -o $(ODOO_RUN) ./cmd/odoo-run
 
 .PHONY: demo
 demo: setup-cc ## run the main job on a real Gitea (DEMO_EXIT=1: do not keep serving)
@@ -71,7 +78,7 @@ fmt: ## format the Go code
 
 .PHONY: generate
 generate: ## write the generated documents anew
-	$(GO) test ./cmd/odyssey-bot ./cmd/odoo-build-image -count=1 -run '^TestReference' -update
+	$(GO) test ./cmd/odyssey-bot ./cmd/odoo-build-image ./cmd/odoo-run -count=1 -run '^TestReference' -update
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what is linked (asks vuln.go.dev)

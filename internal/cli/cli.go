@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/yamldoc"
 )
 
@@ -70,10 +69,19 @@ func Run(cmd *cobra.Command, args []string, stderr io.Writer) int {
 // errInterrupted: a signal ended the command, which put things in order first.
 var errInterrupted = errors.New("interrupted")
 
+// outOfReach is an error that says that something else failed, whatever other
+// errors it wraps, and invalidInput one that the user can mend. The rooms that
+// have such errors are not imported: each program links only its own.
+type (
+	outOfReach   interface{ OutOfReach() }
+	invalidInput interface{ InvalidInput() }
+)
+
 // Code is the exit code of an error.
 func Code(err error) int {
-	exit, fault, name := (*ExitError)(nil), (*yamldoc.Error)(nil), (*lock.NameError)(nil)
-	remote := (*lock.RemoteError)(nil)
+	exit, fault := (*ExitError)(nil), (*yamldoc.Error)(nil)
+	var remote outOfReach
+	var input invalidInput
 	switch {
 	case err == nil:
 		return ExitDone
@@ -81,7 +89,7 @@ func Code(err error) int {
 		return exit.Code
 	case errors.As(err, &remote):
 		return ExitFailed
-	case errors.As(err, &fault), errors.As(err, &name), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &fault), errors.As(err, &input), strings.HasPrefix(err.Error(), "unknown command"):
 		return ExitInvalid
 	}
 	return ExitFailed

@@ -5,21 +5,25 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-
-	"github.com/nuobit/odyssey/internal/lock"
 )
+
+// Resolver is a lock.Resolver.
+type Resolver interface {
+	Resolve(ctx context.Context, url string, refs []string) (map[string]string, error)
+	Refs(ctx context.Context, url string) ([]string, error)
+}
 
 // Progress is a resolver that counts, on a terminal, the remotes that have
 // answered. It prints nothing elsewhere.
 type Progress struct {
-	lock.Resolver
+	Resolver
 	w     io.Writer
 	asked atomic.Int64
 	done  atomic.Int64
 }
 
 // NewProgress wraps a resolver. quiet, or a w that is no terminal, silences it.
-func NewProgress(resolver lock.Resolver, w io.Writer, quiet bool) *Progress {
+func NewProgress(resolver Resolver, w io.Writer, quiet bool) *Progress {
 	if quiet || !IsTerminal(w) {
 		w = io.Discard
 	}

@@ -42,6 +42,9 @@ type NameError struct {
 	All  []string // names that there are
 }
 
+// InvalidInput says that it is the user who can mend it.
+func (*NameError) InvalidInput() {}
+
 func (e *NameError) Error() string {
 	text := fmt.Sprintf("there is no %s %s", e.Kind, e.Name)
 	if len(e.Near) > 0 {

@@ -26,6 +26,9 @@ func (e *RemoteError) Error() string {
 	return fmt.Sprintf("%s:%d: remote %s: %v", e.Path, e.Line, e.Name, e.Err)
 }
 
+// OutOfReach says that no file is at fault.
+func (*RemoteError) OutOfReach() {}
+
 func (e *RemoteError) Unwrap() error { return e.Err }
 
 // resolve asks each URL once, with all the refs that are wanted of it, jobs
