@@ -93,6 +93,7 @@ type benchmark struct {
 
 func (s *suite) benchmarks() []benchmark {
 	return []benchmark{
+		{"odoo-run", "odoo-run and a bash script that has Python render the same file", s.odooRun},
 		{"lock-repos", "lock-repos --refresh-all and git ls-remote for each merge", s.lockRepos},
 		{"cold", "Odoo and a repository with two merges, nothing cached", s.cold},
 		{"warm", "the same trees are there, one merge moved", s.warm},
