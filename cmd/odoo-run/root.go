@@ -120,7 +120,7 @@ only its user may read. docs/odoo-run.md tells which variables there are.
 
 The other commands of the family are links to this program: odoo-init,
 odoo-update, odoo-shell and odoo-neutralize.`,
-		Example: `  ODOO_DB_HOST=db ODOO_DB_PASSWORD_FILE=/run/secrets/db odoo-run
+		Example: `  ODOO_DB_HOST=db ODOO_DB_PASSWORD_FILE=/run/secrets/db odoo-run -d production
   odoo-run --check
   odoo-run shell -d production
   odoo-run -- --version`,

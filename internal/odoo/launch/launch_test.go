@@ -273,7 +273,7 @@ func TestArgv(t *testing.T) {
 			t.Errorf("%q: %v, %s; want %s", args, err, got, want)
 		}
 	}
-	for _, args := range []string{"-c x", "shell -c x", "--config x", "--config=x", "-cx"} {
+	for _, args := range []string{"-c x", "shell -c x", "--config x", "--config=x", "--conf=x", "-cx"} {
 		if _, err := l.Argv(strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), "ODOO_BASE_CONFIG_FILE") {
 			t.Errorf("%q: %v", args, err)
 		}
