@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -201,4 +202,45 @@ func TestFault_T1_LineIsNotShown(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "canary") {
 		t.Error(err)
 	}
+}
+
+// A value is refused, or Python reads it as it went in and all else as before.
+func FuzzEdit(f *testing.F) {
+	for _, value := range []string{`%;#=,"`, "a\nb", " a", "", "[x]", "\u0085", "a\x1c", "\ufeff", "\xff"} {
+		f.Add("[options]\n  a = 1\n   2\n[other]\nb = 3\n", value)
+	}
+	python := configparser.New(f)
+	f.Fuzz(func(t *testing.T, text, value string) {
+		file, err := conf.Parse("odoo.conf", []byte(text))
+		if err != nil {
+			return
+		}
+		edited, err := file.Edit(set("a", value), set("new", value))
+		if err != nil {
+			if conf.Strip(value) == value && utf8.ValidString(value) && !strings.ContainsAny(value, "\r\n") {
+				t.Fatalf("%q, %q: %v", text, value, err)
+			}
+			return
+		}
+		before, err := python.Read([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := python.Read(edited.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, option := range []string{"a", "new"} {
+			if got, ok := after.Get(conf.Main, option); !ok || got != value {
+				t.Fatalf("%q, %q: %s is %q", text, value, option, got)
+			}
+		}
+		for _, s := range before.Sections {
+			for _, o := range s.Options {
+				if got, ok := after.Get(s.Name, o[0]); (!ok || got != o[1]) && (s.Name != conf.Main || o[0] != "a" && o[0] != "new") {
+					t.Fatalf("%q, %q: [%s] %s is %q", text, value, s.Name, o[0], got)
+				}
+			}
+		}
+	})
 }
