@@ -175,8 +175,8 @@ func (l *Launch) Argv(args ...string) ([]string, error) {
 		if arg == "--" {
 			break
 		}
-		const shortest = len("--con") // of what Odoo takes for --config
-		if name, _, _ := strings.Cut(arg, "="); len(name) >= shortest && strings.HasPrefix("--config", name) || strings.HasPrefix(arg, "-c") {
+		// Odoo takes the beginning of an option's name for it.
+		if name, _, _ := strings.Cut(arg, "="); slices.Contains([]string{"--con", "--conf", "--confi", "--config"}, name) || strings.HasPrefix(arg, "-c") {
 			return nil, &SettingError{
 				Variable: name, Msg: "Odoo is already given " + l.Config + ", and would take only one of the two",
 				Hint: "name the file by ODOO_BASE_CONFIG_FILE to have it merged, or by ODOO_CONFIG_FILE to have it taken as it is",

@@ -92,8 +92,11 @@ func (u *Upkeep) lock(ctx context.Context, name string) (*database.DB, error) {
 
 // odoo runs Odoo with some words and waits for its end.
 func (u *Upkeep) odoo(ctx, work context.Context, environ []string, started func(pid int), words ...string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	argv, err := u.Launch.Argv(words...)
-	if err = errors.Join(ctx.Err(), err); err != nil {
+	if err != nil {
 		return err
 	}
 	child, err := launch.Start(argv, environ, u.Streams)
