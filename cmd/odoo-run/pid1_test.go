@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -263,4 +264,37 @@ func childOfAnyThread(t *testing.T, pid int) int {
 	}
 	t.Fatalf("process %d has no child", pid)
 	return 0
+}
+
+// While it waits for another job, a signal ends it at once.
+func TestFault_O4_WaitingEnds(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.run(t, 0, "", "odoo-init", h.name)
+	elsewhere := *h
+	elsewhere.url = strings.Replace(h.url, "/"+h.name, "/postgres", 1)
+	elsewhere.exec(t, "SELECT pg_advisory_lock(hashtextextended('odoo-run/"+h.name+"', 0))") // until the test ends
+	cmd := h.command(t.Context(), "odoo-update", h.name, "all")
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	if !lines.Scan() || !strings.Contains(lines.Text(), "waiting for it") {
+		t.Errorf("it says %q", lines.Text())
+	}
+	sent := time.Now()
+	if err := syscall.Kill(cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if !lines.Scan() || lines.Text() != "error: interrupted" {
+		t.Errorf("it says %q", lines.Text())
+	}
+	_ = cmd.Wait()
+	if took := time.Since(sent); cmd.ProcessState.ExitCode() != 1 || took > grace {
+		t.Errorf("it ended after %s with %s", took, cmd.ProcessState)
+	}
 }
