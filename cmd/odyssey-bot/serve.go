@@ -72,7 +72,7 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 	}
 	q, err := queue.Open(ctx, queueOptions(&server, log))
 	if err != nil {
-		return errors.Join(err, public.Close(), status.Close())
+		return errors.Join(fmt.Errorf("store: %w", err), public.Close(), status.Close())
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
 	s, err := newService(&server, b, q, metrics)
@@ -80,7 +80,9 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 		return errors.Join(err, public.Close(), status.Close())
 	}
 	log.Info("serving", "webhooks", public.Addr().String(), "status", status.Addr().String())
-	return s.run(ctx, public, status)
+	err = s.run(ctx, public, status)
+	log.Info("stopped")
+	return err
 }
 
 func listen(ctx context.Context, server *config.Server) (public, status net.Listener, err error) {
@@ -103,6 +105,7 @@ func queueOptions(server *config.Server, log *slog.Logger) queue.Options {
 
 // service is what serve consists of.
 type service struct {
+	log     *slog.Logger
 	queue   *queue.Queue
 	watcher *watch.Watcher
 	worker  *bot.Worker
@@ -111,7 +114,7 @@ type service struct {
 }
 
 func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
-	s := &service{queue: q, metrics: metrics}
+	s := &service{log: b.Log, queue: q, metrics: metrics}
 	forges, err := openForges(server, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
 	})
@@ -165,7 +168,9 @@ func (s *service) Work(ctx context.Context, job queue.Job) error {
 	start := time.Now()
 	var err error
 	if job.Kind == watch.Sweep {
-		err = s.watcher.Work(ctx, job)
+		if err = s.watcher.Work(ctx, job); err != nil {
+			s.log.Warn("sweep failed", "forge", strings.TrimSuffix(job.Subject, ":"), "job", job.ID, "attempt", job.Attempt, "err", err)
+		}
 	} else {
 		err = s.worker.Work(ctx, job)
 	}
@@ -198,6 +203,7 @@ func (s *service) run(ctx context.Context, public, status net.Listener) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		s.log.Info("stopping: running jobs are given the time of drain to end")
 		s.web.Drain()
 		return nil
 	})

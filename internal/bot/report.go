@@ -39,6 +39,16 @@ type Report struct {
 	// Destinations are those of repos.yaml in its order; after a job that
 	// could not read them, those of the report before.
 	Destinations []DestinationReport `json:"destinations,omitempty"`
+
+	// Pulls are the bot's pull requests that are open; after a job that did not
+	// ask for them, those of the report before.
+	Pulls []Pull `json:"pullRequests,omitempty"`
+}
+
+// Pull is an open pull request of the bot.
+type Pull struct {
+	URL   string `json:"url"`
+	Title string `json:"title"`
 }
 
 // DestinationReport is where one destination stands.
@@ -68,8 +78,8 @@ func (w *Worker) put(ctx context.Context, r Report) {
 	if err == nil {
 		err = w.Reports.Put(ctx, ReportBucket, ReportKey(r.Subject, r.Kind), data)
 	}
-	if err != nil {
-		w.Bot.Log.Warn("report not kept", "repo", r.Repo, "err", err)
+	if err != nil && ctx.Err() == nil {
+		w.Bot.Log.Warn("report not kept", "forge", r.Forge, "repo", r.Repo, "err", err)
 	}
 }
 
@@ -107,6 +117,14 @@ func (done result) destinations(before []DestinationReport, now time.Time) []Des
 	}
 	noteHolds(all, readHolds(done.issues))
 	return all
+}
+
+// pulls are the open pull requests after an attempt.
+func (done result) pulls(before []Pull) []Pull {
+	if done.open == nil {
+		return before
+	}
+	return done.open
 }
 
 // noteHolds notes what is held.

@@ -17,7 +17,7 @@ var (
 	ErrLeaseLost = errors.New("somebody else pushed meanwhile")
 	// ErrUnauthorized: the token is missing, wrong, or may not do this. The
 	// operator mends it; a retry does not.
-	ErrUnauthorized = errors.New("the forge refuses the token")
+	ErrUnauthorized = errors.New("the forge refuses the token, or its account may not do this")
 	// ErrConflict: the forge refuses the change in the repository's present
 	// state (the pull request exists already, or cannot be reopened).
 	ErrConflict = errors.New("the forge refuses this in the present state")

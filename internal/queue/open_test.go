@@ -206,6 +206,7 @@ func TestOpen_faults(t *testing.T) {
 		"negative":     {queue.Options{Path: filepath.Join(dir, "a.db"), Workers: -1}, "negative"},
 		"no database":  {queue.Options{Path: noise}, "no database any more"},
 		"a directory":  {queue.Options{Path: dir}, "directory"},
+		"no directory": {queue.Options{Path: filepath.Join(dir, "no", "a.db")}, "there is no directory"},
 		"below a file": {queue.Options{Path: filepath.Join(noise, "x.db")}, "not a directory"},
 	} {
 		q, err := queue.Open(t.Context(), c.o)
@@ -220,10 +221,10 @@ func TestOpen_faults(t *testing.T) {
 
 func TestOpen_fileIsPrivate(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "new", "dir")
+	dir := t.TempDir()
 	s := &scene{kind: "sqlite", path: filepath.Join(dir, "queue.db")}
 	want(t, s.open(t, nil), merges("a/b"))
-	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock", "."} {
+	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", name, info, err)

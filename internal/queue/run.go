@@ -124,7 +124,7 @@ func (w *worker) conclude(ctx context.Context, r *run, rj *river.Job[args], err 
 	text := ""
 	if err != nil {
 		text = errorText(err.Error())
-		w.q.log.WarnContext(ctx, "job failed", "job", r.id, "kind", r.kind, "subject", r.subject,
+		w.q.log.DebugContext(ctx, "attempt without success", "job", r.id, "kind", r.kind, "subject", r.subject,
 			"attempt", r.attempt, "dead", state == itemDead, "err", text)
 	}
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)

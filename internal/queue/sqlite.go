@@ -51,12 +51,11 @@ func openSQLite(path string, attach bool, log *slog.Logger) (*sqliteStore, error
 // takeLock makes the process the one that works on the file. The lock ends
 // with the process, however that ends.
 func (s *sqliteStore) takeLock() error {
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
-		return err
-	}
 	f, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no directory %s for the queue; make it, or name another file", filepath.Dir(s.path))
+	} else if err != nil {
+		return fmt.Errorf("%w; the queue needs a directory that it may write to", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()

@@ -137,8 +137,11 @@ func (c *Command) parse(line string, args []string) string {
 	case Refresh:
 		return c.parseRefresh(args)
 	case Hold, Unhold:
-		if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		switch {
+		case len(args) == 0 || strings.HasPrefix(args[0], "-"):
 			return "name one destination: `/" + string(c.Word) + " ./odoo`."
+		case len(args) > 1:
+			return "name one destination, and nothing after it: `/" + string(c.Word) + " ./odoo`."
 		}
 		c.Dest = args[0]
 	default:
