@@ -35,12 +35,12 @@ const (
 
 // Bounds of what is read.
 const (
-	Most       = 10      // commands of a comment
-	maxBody    = 1 << 20 // bytes of a comment
-	maxLine    = 600     // bytes of a command
-	maxShown   = 200     // bytes of a line that are kept
-	maxWord    = 30      // bytes of a word that may have been meant as a command
-	maxArgSize = 250     // bytes of an argument
+	Most       = 10       // commands of a comment
+	maxBody    = 64 << 10 // bytes of a comment that are read: GitHub takes no more
+	maxLine    = 600      // bytes of a command
+	maxShown   = 200      // bytes of a line that are kept
+	maxWord    = 30       // bytes of a word that may have been meant as a command
+	maxArgSize = 250      // bytes of an argument
 )
 
 // Command is one line. When Fault is set, only Word and Line count.
