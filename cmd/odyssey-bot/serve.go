@@ -34,7 +34,7 @@ schedules of the repositories, and opens, updates and closes pull requests. One
 listener is for the forge, the other one for status pages, metrics and health
 checks. What was delivered is kept until it is done, over crashes too.
 
-SIGTERM and Ctrl-C end it when running work has ended, or after the configured
+SIGTERM, SIGHUP and Ctrl-C end it when running work has ended, or after the configured
 time; a second one ends it at once.
 
 Exit codes: 0 stopped, 1 failed, 2 wrong usage or invalid configuration.`,

@@ -66,6 +66,7 @@ type session struct {
 	now      *holds // what is held since a command changed it; nil when none did
 	outcomes []Outcome
 	trigger  []string // logins whose commands were taken
+	taken    []string // these commands, as they were written
 }
 
 // open reads the repository and its policy.
@@ -99,7 +100,7 @@ func (s *session) obeys() bool {
 // close reports on the session.
 func (s *session) close(ctx context.Context, err error) {
 	report := s.report(s.at, kindCommands, s.started, s.repo)
-	report.Outcomes, report.Error = s.outcomes, publicly(err)
+	report.Outcomes, report.Commands, report.Error = s.outcomes, s.taken, publicly(err)
 	if len(s.trigger) > 0 {
 		report.Trigger = "comment by " + strings.Join(slices.Compact(s.trigger), ", ")
 	}

@@ -24,6 +24,7 @@ const (
 func (s *session) obey(ctx context.Context, t *talk, all []command.Command) error {
 	var answers []answer
 	for _, c := range all {
+		s.taken = append(s.taken, c.Line)
 		a, err := s.do(ctx, t, c)
 		if err != nil {
 			if a, err = s.failure(err); err != nil {

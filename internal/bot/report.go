@@ -8,6 +8,10 @@ import (
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
+// mostReport is how many bytes of JSON a report has that tells where every merge
+// stands: some 1,300 of them.
+const mostReport = 256 << 10
+
 // Reports keeps what may be forgotten. Get returns nil when there is nothing.
 type Reports interface {
 	Put(ctx context.Context, bucket, key string, value []byte) error
@@ -28,7 +32,8 @@ type Report struct {
 	Repo     string    `json:"repo"`    // OWNER/NAME
 	WebURL   string    `json:"webURL,omitempty"`
 	Kind     string    `json:"kind"`
-	Trigger  string    `json:"trigger,omitempty"` // who or what asked, when that is known
+	Trigger  string    `json:"trigger,omitempty"`  // who or what asked, when that is known
+	Commands []string  `json:"commands,omitempty"` // of comments, as they were written, that were taken
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 
@@ -75,6 +80,10 @@ func (w *Worker) put(ctx context.Context, r Report) {
 		return
 	}
 	data, err := json.Marshal(r)
+	if len(data) > mostReport {
+		r.Destinations, r.Idle = nil, "there are too many merges to show where they stand"
+		data, err = json.Marshal(r)
+	}
 	if err == nil {
 		err = w.Reports.Put(ctx, ReportBucket, ReportKey(r.Subject, r.Kind), data)
 	}

@@ -86,10 +86,23 @@ func TestWorker_pulls(t *testing.T) {
 	check("failed", d.merges())
 	d.push("main", map[string]string{refresh.ConfigFile: ""})
 	d.obeys("/unhold ./odoo\n/refresh all")
+	if diff := cmp.Diff([]string{"/unhold ./odoo", "/refresh all"}, d.report("commands").Commands); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
+	}
 	check("after /refresh", d.report("merges"))
 	d.git.commits[acme] = id(2)
 	want = nil
 	check("current again", d.merges())
+	d.git.commits[acme] = id(12)
+	d.obeys("/refresh ./odoo")
+	pr = d.one()
+	want = []bot.Pull{{URL: pr.URL, Title: pr.Title}}
+	check("opened by a comment", d.report("merges"))
+	d.git.commits[odoo] = id(13)
+	updated := d.merges()
+	pr = d.one()
+	want = []bot.Pull{{URL: pr.URL, Title: pr.Title}}
+	check("updated", updated)
 }
 
 // A file that is broken becomes one issue, which follows it and is closed when

@@ -25,6 +25,15 @@ var (
 	ErrTransient = errors.New("the forge does not answer as it should")
 )
 
+// MovedError says that a repository has another name now. It is no longer found
+// under the one that was asked for: errors.Is(err, ErrNotFound) holds.
+type MovedError struct{ To string }
+
+func (e *MovedError) Error() string { return fmt.Sprintf("the repository is called %s now", e.To) }
+
+// Is makes every MovedError an ErrNotFound.
+func (e *MovedError) Is(target error) bool { return target == ErrNotFound }
+
 // RateLimitError says when the forge takes calls again. It is transient:
 // errors.Is(err, ErrTransient) holds.
 type RateLimitError struct{ RetryAfter time.Duration }

@@ -27,6 +27,7 @@ type sqliteStore struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB // its readers do not wait for the writer
 	lock  *os.File
+	file  os.FileInfo // as it was opened
 }
 
 func openSQLite(path string, attach bool, log *slog.Logger) (*sqliteStore, error) {
@@ -41,6 +42,9 @@ func openSQLite(path string, attach bool, log *slog.Logger) (*sqliteStore, error
 		}
 	} else if err := s.takeLock(); err != nil {
 		return nil, err
+	}
+	if s.file, err = os.Stat(path); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
 	if err := s.connect(log); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -105,6 +109,20 @@ func dsn(path string, readOnly bool) string {
 }
 
 func (s *sqliteStore) reader() conn { return sqliteConn{s.read} }
+
+// present finds out whether somebody took the file away or put another in its
+// place: what is written to the old one is lost with the process, and the new
+// one may be another process's.
+func (s *sqliteStore) present() error {
+	info, err := os.Stat(s.path)
+	if err == nil && s.file != nil && !os.SameFile(info, s.file) {
+		err = errors.New("it is another file now")
+	}
+	if err != nil {
+		return fmt.Errorf("the queue's file %s was taken away: %w; start again", s.path, err)
+	}
+	return nil
+}
 
 func (s *sqliteStore) migrate(ctx context.Context) error {
 	m, err := rivermigrate.New(riversqlite.New(s.write), &rivermigrate.Config{Logger: s.log})

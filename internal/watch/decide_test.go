@@ -141,7 +141,7 @@ func TestDiscovery(t *testing.T) {
 	}
 	for i := range 5 { // asked about just now
 		e.Delivery = fmt.Sprint("again", i)
-		accept(t, w, e, true)
+		accept(t, w, e, false)
 	}
 	if got := jobs(t, s, queue.Waiting); len(got) != 0 {
 		t.Errorf("waiting: %+v", got)

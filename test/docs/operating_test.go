@@ -16,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
@@ -31,7 +32,9 @@ const operating = "../../docs/operating"
 func objects(t *testing.T, path string) (all []runtime.Object) {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, policyv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, policyv1.AddToScheme,
+	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +67,7 @@ func objects(t *testing.T, path string) (all []runtime.Object) {
 func serves(t *testing.T, text string) config.Server {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"gitea-token", "webhook-secret"} {
+	for _, name := range []string{"gitea-token", "webhook-secret", "git-credentials"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("something-secret\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -91,6 +94,8 @@ func TestKubernetes(t *testing.T) {
 		services   []*corev1.Service
 		configs    = map[string]*corev1.ConfigMap{}
 		budgets    []*policyv1.PodDisruptionBudget
+		ingresses  []*networkingv1.Ingress
+		policies   []*networkingv1.NetworkPolicy
 	)
 	for _, object := range objects(t, operating+"/kubernetes.yaml") {
 		switch o := object.(type) {
@@ -102,22 +107,29 @@ func TestKubernetes(t *testing.T) {
 			configs[o.Name] = o
 		case *policyv1.PodDisruptionBudget:
 			budgets = append(budgets, o)
+		case *networkingv1.Ingress:
+			ingresses = append(ingresses, o)
+		case *networkingv1.NetworkPolicy:
+			policies = append(policies, o)
 		default:
 			t.Errorf("there is a %T", o)
 		}
 	}
-	if deployment == nil || len(services) != 2 || len(budgets) != 1 {
-		t.Fatalf("deployment %v, %d services, %d budgets", deployment != nil, len(services), len(budgets))
+	if deployment == nil || len(services) != 2 || len(budgets) != 1 || len(ingresses) != 1 || len(policies) != 1 {
+		t.Fatalf("deployment %v, %d services, %d budgets, %d ingresses, %d network policies",
+			deployment != nil, len(services), len(budgets), len(ingresses), len(policies))
 	}
 	pod := deployment.Spec.Template
 	for _, selector := range []map[string]string{
-		deployment.Spec.Selector.MatchLabels, budgets[0].Spec.Selector.MatchLabels, services[0].Spec.Selector, services[1].Spec.Selector,
+		deployment.Spec.Selector.MatchLabels, budgets[0].Spec.Selector.MatchLabels, policies[0].Spec.PodSelector.MatchLabels,
+		services[0].Spec.Selector, services[1].Spec.Selector,
 	} {
 		if len(selector) == 0 || !selects(selector, pod.Labels) {
 			t.Errorf("the selector %v does not choose the pods, which have %v", selector, pod.Labels)
 		}
 	}
 	checkPod(t, pod.Spec, services, configs)
+	checkNetwork(t, pod.Spec.Containers[0].Ports, services, ingresses[0], policies[0])
 	server := serves(t, configs["odyssey"].Data["odyssey.yaml"])
 	if server.StoreURL.Reveal() == "" && *deployment.Spec.Replicas > 1 {
 		t.Error("replicas share an SQLite file")
@@ -176,6 +188,31 @@ func checkPod(t *testing.T, pod corev1.PodSpec, services []*corev1.Service, conf
 	}
 }
 
+// checkNetwork checks that the world gets to the webhooks and no further.
+func checkNetwork(t *testing.T, ports []corev1.ContainerPort, services []*corev1.Service, ingress *networkingv1.Ingress, policy *networkingv1.NetworkPolicy) {
+	t.Helper()
+	for _, path := range ingress.Spec.Rules[0].HTTP.Paths {
+		to := path.Backend.Service
+		has := func(p corev1.ServicePort) bool {
+			return p.Name == to.Port.Name && p.TargetPort.String() == "webhooks"
+		}
+		if !slices.ContainsFunc(services, func(s *corev1.Service) bool { return s.Name == to.Name && slices.ContainsFunc(s.Spec.Ports, has) }) {
+			t.Errorf("%s leads to %s, port %s, which is no service for webhooks", path.Path, to.Name, to.Port.Name)
+		}
+	}
+	closed := map[string]bool{}
+	for _, rule := range policy.Spec.Ingress {
+		for _, p := range rule.Ports {
+			closed[p.Port.String()] = len(rule.From) > 0
+		}
+	}
+	for _, p := range ports {
+		if is, ok := closed[p.Name]; !ok || is != (p.Name == "status") {
+			t.Errorf("port %s: in the network policy %v, closed to strangers %v", p.Name, ok, is)
+		}
+	}
+}
+
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	options, err := cli.NewProjectOptions([]string{operating + "/compose.yaml"}, cli.WithName("odyssey"))
@@ -202,17 +239,25 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// The configuration that the text shows.
+// The configuration that the text shows, and what it says to add to it.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("../../docs/operating.md")
-	if err != nil {
-		t.Fatal(err)
+	document := read(t, operating+".md")
+	text := strings.ReplaceAll(block(t, document, "yaml\n   # odyssey.yaml\n"), "\n   ", "\n")[3:]
+	serves(t, text)
+	server := serves(t, text+block(t, document, "yaml\n# in odyssey.yaml\n"))
+	if !strings.HasSuffix(server.Git.CredentialsFile, "/git-credentials") || len(server.Git.Allow) == 0 {
+		t.Errorf("git is %+v", server.Git)
 	}
-	_, rest, found := strings.Cut(string(data), "```yaml\n   # odyssey.yaml\n")
+}
+
+// block returns the one block of code that begins so, without its beginning.
+func block(t *testing.T, document, beginning string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(document, "```"+beginning)
 	text, _, closed := strings.Cut(rest, "```")
 	if !found || !closed {
-		t.Fatal("there is no odyssey.yaml")
+		t.Fatalf("there is no block of code that begins with %q", beginning)
 	}
-	serves(t, strings.ReplaceAll(text, "\n   ", "\n")[3:])
+	return text
 }
