@@ -297,8 +297,8 @@ func TestJobs_retryManyItems(t *testing.T) {
 			rs = append(rs, command("acme/many", strconv.Itoa(i)))
 		}
 		want(s.T, q, rs...)
-		if err := q.Cancel(s.T.Context(), jobs(s.T, q, queue.Waiting)[0].ID); err != nil {
-			s.T.Fatal(err)
+		if err := q.Cancel(s.Context(), jobs(s.T, q, queue.Waiting)[0].ID); err != nil {
+			s.Fatal(err)
 		}
 		var well atomic.Bool
 		var mu sync.Mutex
@@ -324,15 +324,15 @@ func TestJobs_retryManyItems(t *testing.T) {
 		}
 		well.Store(true)
 		for _, j := range jobs(s.T, q, queue.Dead, queue.Cancelled) {
-			if err := q.Retry(s.T.Context(), j.ID); err != nil {
-				s.T.Fatal(err)
+			if err := q.Retry(s.Context(), j.ID); err != nil {
+				s.Fatal(err)
 			}
 		}
 		settled(s.T, q)
 		mu.Lock()
 		defer mu.Unlock()
 		if len(seen) != 2500+1200 {
-			s.T.Errorf("%d of 3700 items were treated", len(seen))
+			s.Errorf("%d of 3700 items were treated", len(seen))
 		}
 	})
 }

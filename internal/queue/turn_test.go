@@ -133,8 +133,8 @@ func TestQueue_turnAfterLostEnds(t *testing.T) {
 	both(t, func(s *scene) {
 		q := s.open(s.T, nil)
 		want(s.T, q, merges("acme/one"), command("acme/one", "1"))
-		if err := q.Exec(s.T.Context(), `UPDATE odyssey_target SET token = 'lost'`); err != nil {
-			s.T.Fatal(err)
+		if err := q.Exec(s.Context(), `UPDATE odyssey_target SET token = 'lost'`); err != nil {
+			s.Fatal(err)
 		}
 		var ran atomic.Int32
 		work(s.T, q, func(context.Context, queue.Job) error { ran.Add(1); return nil })
@@ -175,7 +175,7 @@ func TestQueue_turnOfWhoWaitsLongest(t *testing.T) {
 		want(s.T, q, command("acme/one", "0"))
 		until(s.T, "the merges' turn comes", merged.Load)
 		if n := commands.Load() - first.Load(); n > 2 {
-			s.T.Errorf("%d more runs of commands came first", n)
+			s.Errorf("%d more runs of commands came first", n)
 		}
 	})
 }
@@ -219,7 +219,7 @@ func TestFault_R7_jobThatNeverEnds(t *testing.T) {
 			others.Add(1)
 			return nil
 		})
-		s.T.Cleanup(func() { close(never) }) // before work ends
+		s.Cleanup(func() { close(never) }) // before work ends
 		want(s.T, q, queue.Request{Subject: "gitea:", Kind: "sweep"})
 		for n := range int32(8) {
 			want(s.T, q, merges("acme/one"))
@@ -227,7 +227,7 @@ func TestFault_R7_jobThatNeverEnds(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 		}
 		if n := hanging.Load(); n != 1 {
-			s.T.Errorf("%d attempts hang", n)
+			s.Errorf("%d attempts hang", n)
 		}
 	})
 }
