@@ -74,7 +74,7 @@ func waiting() *bot.Report {
 
 func hostileReport() *bot.Report {
 	return &bot.Report{
-		Trigger: "comment by " + hostile, Finished: noon.Add(-time.Hour), Idle: hostile, WebURL: "javascript:alert(1)",
+		Trigger: "comment by " + hostile, Commands: []string{"/hold " + hostile}, Finished: noon.Add(-time.Hour), Idle: hostile, WebURL: "javascript:alert(1)",
 		Outcomes: []bot.Outcome{
 			{Group: hostile, Action: bot.Opened, Title: hostile, URL: "javascript:alert(document.domain)//7", Reason: hostile},
 			{Group: "y", Action: bot.Action(hostile), Title: "an action", URL: "https://git.example.com/x/y/pulls/8"},

@@ -196,15 +196,15 @@ func TestFault_S2_IdleConnections(t *testing.T) {
 		idle          time.Duration
 		closes        bool
 	}{
-		{"not found", "GET /none HTTP/1.1\r\nHost: x\r\n\r\n", time.Hour, true},
-		{"not allowed", "GET /webhooks/gitea HTTP/1.1\r\nHost: x\r\n\r\n", time.Hour, true},
-		{"not signed", "POST /webhooks/gitea HTTP/1.1\r\nHost: x\r\nX-Signature: bad\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1", time.Hour, true},
+		{"not found", "GET /none HTTP/1.1\r\nHost: x\r\n\r\n", 10 * time.Second, true},
+		{"not allowed", "GET /webhooks/gitea HTTP/1.1\r\nHost: x\r\n\r\n", 10 * time.Second, true},
+		{"not signed", "POST /webhooks/gitea HTTP/1.1\r\nHost: x\r\nX-Signature: bad\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1", 10 * time.Second, true},
 		{"signed", "POST /webhooks/gitea HTTP/1.1\r\nHost: x\r\nX-Signature: good\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1", 300 * time.Millisecond, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := options(t.Output())
-			o.Limits = web.Limits{Connections: 2, HookIdle: test.idle, Idle: time.Hour}
+			o.Limits = web.Limits{Connections: 2, HookIdle: test.idle, Idle: 10 * time.Second}
 			public := start(t, o)
 			for range 2 {
 				conn, err := net.Dial("tcp", public)
