@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 		return errors.Join(fmt.Errorf("store: %w", err), public.Close(), status.Close())
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	s, err := newService(&server, b, q, metrics)
+	s, err := newService(&server, file, b, q, metrics)
 	if err != nil {
 		return errors.Join(err, public.Close(), status.Close())
 	}
@@ -113,7 +114,7 @@ type service struct {
 	metrics *web.Metrics
 }
 
-func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
+func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
 	s := &service{log: b.Log, queue: q, metrics: metrics}
 	forges, err := openForges(server, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
@@ -138,9 +139,12 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.
 		return nil, err
 	}
 	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
+	if file, err = filepath.Abs(file); err != nil {
+		return nil, err
+	}
 	s.web, err = web.New(web.Options{
 		Hooks: hooks, Accepter: crashing(s.watcher), Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
-		Hosts: server.StatusHosts, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
+		Hosts: server.StatusHosts, ConfigFile: file, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
 	})
 	return s, err
 }
