@@ -17,7 +17,6 @@ import (
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/config"
-	"github.com/nuobit/odyssey/internal/forge/gitea"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/watch"
 	"github.com/nuobit/odyssey/internal/web"
@@ -111,7 +110,7 @@ type service struct {
 
 func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, error) {
 	s := &service{queue: q, metrics: web.NewMetrics(cli.Version())}
-	forges, err := openForges(server, func(name string) http.RoundTripper {
+	forges, err := openForges(server, b.Log, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
 	})
 	if err != nil {
@@ -121,7 +120,7 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, er
 	var sources []watch.Source
 	var hooks []web.Hook
 	for _, f := range forges {
-		receiver, err := gitea.NewReceiver(gitea.Flavour(f.config.Kind), f.config.WebhookSecret)
+		receiver, err := f.receiver()
 		if err != nil {
 			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
 		}

@@ -200,8 +200,8 @@ const tolerance = time.Minute
 // skewed explains a refusal of what the App signed by this machine's clock when
 // that is wrong: GitHub takes no word from the future, nor one that ran out.
 func (a *app) skewed(resp *http.Response) error {
-	theirs, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+	theirs, _ := http.ParseTime(resp.Header.Get("Date"))
+	if theirs.IsZero() || resp.StatusCode != http.StatusUnauthorized {
 		return nil
 	}
 	off, where := a.now().Sub(theirs).Round(time.Second), "ahead of"
@@ -219,14 +219,15 @@ func (a *app) refused(account string, resp *http.Response) (again bool, err erro
 	if account == appAccount {
 		return false, a.skewed(resp)
 	}
-	var id int64
-	if _, err := fmt.Sscanf(account, "installation %d", &id); err != nil {
-		return false, nil
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.tokens, id)
-	return true, nil
+	for id := range a.tokens {
+		if installationAccount(id) == account {
+			delete(a.tokens, id)
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // forget forgets an installation that is gone.

@@ -54,9 +54,6 @@ type window struct {
 }
 
 func newQuota(now func() time.Time, wait func(context.Context, time.Duration) error, log *slog.Logger) *quota {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	return &quota{now: now, wait: wait, log: log, accounts: map[string]*allowance{}}
 }
 

@@ -47,6 +47,7 @@ type session struct {
 	api      string // with a slash at its end
 	identity identity
 	now      func() time.Time
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	account string // login of the account that calls, once it was asked for
@@ -115,6 +116,9 @@ func newSession(o Options) (*session, error) {
 	if o.Wait == nil {
 		o.Wait = wait
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	q := newQuota(o.Now, o.Wait, o.Log)
 	if o.HTTP.MinWait == 0 {
 		o.HTTP.MinWait = writeGap // the second attempt of a write is one, too
@@ -122,9 +126,9 @@ func newSession(o Options) (*session, error) {
 	if o.HTTP.Transport == nil {
 		o.HTTP.Transport = cleanhttp.DefaultPooledTransport()
 	}
-	o.HTTP.Transport = observer{quota: q, next: o.HTTP.Transport}
+	o.HTTP.Transport = observer{quota: q, next: moved{o.HTTP.Transport}}
 	m := &meter{quota: q, cache: newCache(), next: forgehttp.New(o.HTTP).Transport, api: api}
-	s := &session{api: api, now: o.Now}
+	s := &session{api: api, now: o.Now, log: o.Log}
 	switch token, app := o.Token.Reveal() != "", o.App.ID != 0 || o.App.Key.Reveal() != ""; {
 	case token && app:
 		return nil, errors.New("there is a token, and an App as well; one of them is to be used")
@@ -142,6 +146,21 @@ func newSession(o Options) (*session, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return s, nil
+}
+
+// API returns the base URL of the API of the GitHub whose start page is at a URL:
+// github.com, a tenant of ghe.com, or an Enterprise Server.
+func API(start string) string {
+	u, err := url.Parse(start)
+	switch {
+	case err != nil:
+		return start // which New refuses
+	case strings.EqualFold(u.Host, "github.com") || strings.EqualFold(u.Host, "www.github.com"):
+		return publicAPI
+	case strings.HasSuffix(strings.ToLower(u.Host), ".ghe.com"):
+		return "https://api." + u.Host + "/"
+	}
+	return strings.TrimRight(start, "/") + "/api/v3/"
 }
 
 // apiURL checks the API's base URL and ends it with a slash.
@@ -235,7 +254,7 @@ func (s *session) once(req *http.Request, p purpose) (*http.Response, string, er
 		closeBody(req)
 		return nil, "", err
 	}
-	resp, err := next.RoundTrip(req.Clone(withUse(req.Context(), account, p.budget()))) //nolint:bodyclose // the caller does
+	resp, err := next.RoundTrip(req.Clone(withUse(req.Context(), account, p.budget())))
 	return resp, account, err
 }
 
