@@ -3,8 +3,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"syscall"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/web"
 )
 
 // crash ends the process, as a machine that loses its power does, when the
@@ -18,4 +22,20 @@ func crash() func(point string) {
 			select {}
 		}
 	}
+}
+
+// crashing ends the process before a delivery is committed, at the point
+// "Receive", or after that and before it is answered, at "Accept".
+func crashing(a web.Accepter) web.Accepter { return crashingAccepter{a, crash()} }
+
+type crashingAccepter struct {
+	inner web.Accepter
+	crash func(point string)
+}
+
+func (a crashingAccepter) Accept(ctx context.Context, forgeName string, event forge.Event) (fresh bool, err error) {
+	a.crash("Receive")
+	fresh, err = a.inner.Accept(ctx, forgeName, event)
+	a.crash("Accept")
+	return fresh, err
 }

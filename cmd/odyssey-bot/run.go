@@ -76,7 +76,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	for _, warning := range server.Warnings {
 		log.Warn("unwise configuration", "warning", warning)
 	}
-	b, err := a.newBot(&server, o.config, o.jobs, log)
+	b, err := a.newBot(&server, o.config, o.jobs, log, nil)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func hint(err error) string {
 	return ""
 }
 
-func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Logger) (*bot.Bot, error) {
+func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Logger, received func(n int64)) (*bot.Bot, error) {
 	if jobs < 1 {
 		return nil, cli.Usagef("--jobs is %d; it must be at least 1", jobs)
 	}
@@ -149,7 +149,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		return nil, err
 	}
 	return &bot.Bot{
-		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ}),
+		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received}),
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,

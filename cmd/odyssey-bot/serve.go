@@ -59,7 +59,8 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 	for _, warning := range server.Warnings {
 		log.Warn("unwise configuration", "warning", warning)
 	}
-	b, err := a.newBot(&server, file, jobs, log)
+	metrics := web.NewMetrics(cli.Version())
+	b, err := a.newBot(&server, file, jobs, log, metrics.Git)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 		return errors.Join(err, public.Close(), status.Close())
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	s, err := newService(&server, b, q)
+	s, err := newService(&server, b, q, metrics)
 	if err != nil {
 		return errors.Join(err, public.Close(), status.Close())
 	}
@@ -108,8 +109,8 @@ type service struct {
 	metrics *web.Metrics
 }
 
-func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, error) {
-	s := &service{queue: q, metrics: web.NewMetrics(cli.Version())}
+func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
+	s := &service{queue: q, metrics: metrics}
 	forges, err := openForges(server, b.Log, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
 	})
@@ -134,7 +135,7 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue) (*service, er
 	}
 	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
 	s.web, err = web.New(web.Options{
-		Hooks: hooks, Accepter: s.watcher, Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
+		Hooks: hooks, Accepter: crashing(s.watcher), Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
 		Hosts: server.StatusHosts, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
 	})
 	return s, err

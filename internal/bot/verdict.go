@@ -52,27 +52,19 @@ func classify(err error) class {
 
 var errGone = errors.New("the repository is gone, or the bot's account may not see it")
 
-// How long a job waits for a forge that limits calls without saying for how
-// long: this, times the attempt.
-const (
-	unsaidWait    = time.Minute
-	longestUnsaid = 15 * time.Minute
-)
+// shortestWait keeps a forge that asks for none from being asked at once.
+const shortestWait = time.Second
 
 // verdict tells the queue what an error means for the job. What the
 // repository's owner can mend was told there, so the job is done.
-func verdict(err error, attempt int) error {
+func verdict(err error) error {
 	switch classify(err) {
 	case fine, userFault:
 		return nil
 	case limited:
 		limit := (*forge.RateLimitError)(nil)
 		errors.As(err, &limit)
-		wait := limit.RetryAfter
-		if wait <= 0 {
-			wait = min(unsaidWait*time.Duration(max(attempt, 1)), longestUnsaid)
-		}
-		return queue.Later(wait, err)
+		return queue.Later(max(limit.RetryAfter, shortestWait), err)
 	case refused, gone:
 		return queue.Park(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/config"
@@ -20,7 +19,8 @@ const (
 )
 
 // Worker does the queue's jobs on repositories. Its fields are set once,
-// before use; several jobs may run at the same time.
+// before use; several jobs may run at the same time, but not two on one
+// repository: each would open a pull request where it found none.
 type Worker struct {
 	Bot    *Bot
 	Forges map[string]Forge // by their names in the configuration
@@ -31,24 +31,6 @@ type Worker struct {
 	// Crash is called after each write to a forge with its method's name, for
 	// tests that end the process there; may be nil.
 	Crash func(point string)
-
-	turns sync.Map // by subject, a channel that holds one: whose turn it is
-}
-
-// turn waits until no other job of this process is at work on a subject: two
-// that found no pull request would open one each. Call end after it.
-func (w *Worker) turn(ctx context.Context, subject string) (end func(), err error) {
-	value, _ := w.turns.LoadOrStore(subject, make(chan struct{}, 1))
-	taken, ok := value.(chan struct{})
-	if !ok {
-		return nil, errors.New("no turn to take")
-	}
-	select {
-	case taken <- struct{}{}:
-		return func() { <-taken }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // place is the repository that a job is about.
@@ -79,11 +61,6 @@ func (w *Worker) Work(ctx context.Context, job queue.Job) error {
 	if err != nil {
 		return err
 	}
-	end, err := w.turn(ctx, job.Subject)
-	if err != nil {
-		return err
-	}
-	defer end()
 	switch job.Kind {
 	case kindMerges:
 		err = w.merges(ctx, at)
@@ -95,7 +72,7 @@ func (w *Worker) Work(ctx context.Context, job queue.Job) error {
 	if class := classify(err); class == unexpected || class == refused || class == gone {
 		w.Bot.Log.Error("job failed", "forge", at.forgeName, "repo", at.name.String(), "job", job.ID, "attempt", job.Attempt, "err", err)
 	}
-	return verdict(err, job.Attempt)
+	return verdict(err)
 }
 
 // merges does what is due in a repository.

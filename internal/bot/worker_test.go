@@ -121,20 +121,18 @@ func TestWorker_verdicts(t *testing.T) {
 	t.Parallel()
 	errOdd := errors.New("odd")
 	for _, test := range []struct {
-		name    string
-		err     error
-		attempt int
-		want    error // what Work returns, but for its text
-		report  string
+		name   string
+		err    error
+		want   error // what Work returns, but for its text
+		report string
 	}{
-		{"transient", forge.ErrTransient, 1, forge.ErrTransient, "the forge or an upstream does not answer as it should; it is tried again"},
-		{"limited", &forge.RateLimitError{RetryAfter: 7 * time.Minute}, 1, queue.Later(7*time.Minute, errOdd), "the forge asks to wait before it takes more calls"},
-		{"limited without a time", &forge.RateLimitError{}, 3, queue.Later(3*time.Minute, errOdd), "the forge asks to wait before it takes more calls"},
-		{"limited without a time, for long", &forge.RateLimitError{}, 30, queue.Later(15*time.Minute, errOdd), "the forge asks to wait before it takes more calls"},
-		{"refused", forge.ErrUnauthorized, 1, queue.Park(errOdd), "the forge refuses the bot's token, or its account may not do this"},
-		{"fenced", queue.ErrFenced, 1, queue.ErrFenced, "the run was stopped; it is done again"},
-		{"cancelled", context.Canceled, 1, context.Canceled, "the run was stopped; it is done again"},
-		{"odd", errOdd, 1, errOdd, "an internal error; the log says more"},
+		{"transient", forge.ErrTransient, forge.ErrTransient, "the forge or an upstream does not answer as it should; it is tried again"},
+		{"limited", &forge.RateLimitError{RetryAfter: 7 * time.Minute}, queue.Later(7*time.Minute, errOdd), "the forge asks to wait before it takes more calls"},
+		{"limited, for no time", &forge.RateLimitError{}, queue.Later(time.Second, errOdd), "the forge asks to wait before it takes more calls"},
+		{"refused", forge.ErrUnauthorized, queue.Park(errOdd), "the forge refuses the bot's token, or its account may not do this"},
+		{"fenced", queue.ErrFenced, queue.ErrFenced, "the run was stopped; it is done again"},
+		{"cancelled", context.Canceled, context.Canceled, "the run was stopped; it is done again"},
+		{"odd", errOdd, errOdd, "an internal error; the log says more"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -146,7 +144,7 @@ func TestWorker_verdicts(t *testing.T) {
 				}
 				return nil
 			})
-			got := d.worker.Work(t.Context(), d.job("merges", test.attempt))
+			got := d.worker.Work(t.Context(), d.job("merges", 1))
 			if fmt.Sprintf("%T", got) != fmt.Sprintf("%T", test.want) && !errors.Is(got, test.want) || got == nil {
 				t.Errorf("%T %v, want %T", got, got, test.want)
 			}

@@ -110,6 +110,7 @@ func (*postgresStore) phrases() phrases {
 		rows:   "jsonb_array_elements(CAST($1 AS jsonb)) AS rows(value)",
 		nextID: []string{"UPDATE river_job SET id = nextval(pg_get_serial_sequence('river_job', 'id')) WHERE id = $1 RETURNING id"},
 		lastBy: "attempted_by[array_upper(attempted_by, 1)]",
+		turn:   "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 
 // Request asks for a job. There is at most one job for a subject and kind at a
 // time; a request that finds one waiting joins it, and one that finds it
-// running causes one that follows.
+// running causes one that follows. Jobs of one subject run one after the other,
+// whatever their kinds and in whichever processes.
 type Request struct {
 	Subject string        // what it is about: "gitea:acme/odoo-image"
 	Kind    string        // what to do: "merges"

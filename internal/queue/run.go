@@ -18,7 +18,13 @@ import (
 const (
 	maxItems   = 1000 // that one run takes; the rest is for the next
 	endTimeout = 30 * time.Second
+	// turnPause is after which time a job looks again whether its subject is
+	// free. Below River's five seconds it is not given to its scheduler.
+	turnPause = time.Second
 )
+
+// errTurn says that another job of the subject runs.
+var errTurn = errors.New("another job of its subject runs")
 
 // run is an attempt of a job in this process.
 type run struct {
@@ -58,10 +64,12 @@ func (w *worker) Work(ctx context.Context, rj *river.Job[args]) error {
 	defer w.q.ended(r)
 
 	job, err := w.q.beginRun(ctx, r)
-	if err != nil {
-		if errors.Is(err, ErrFenced) {
-			return nil
-		}
+	switch {
+	case errors.Is(err, ErrFenced):
+		return nil
+	case errors.Is(err, errTurn):
+		return river.JobSnooze(turnPause)
+	case err != nil:
 		w.q.log.WarnContext(ctx, "job could not begin", "job", r.id, "kind", r.kind, "err", err)
 		return w.stopped(ctx, errors.New("the store did not let it begin"))
 	}
@@ -152,12 +160,17 @@ func (*worker) stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// beginRun makes r the attempt that counts and reads its items.
+// beginRun makes r the attempt that counts and reads its items. It is not its
+// turn while a job of another kind works on the same subject, in whichever
+// process.
 func (q *Queue) beginRun(ctx context.Context, r *run) (Job, error) {
 	job := Job{ID: r.id, Subject: r.subject, Kind: r.kind, Attempt: r.attempt}
 	job.Fence = func(ctx context.Context) error { return q.fence(ctx, r) }
 	err := q.transact(ctx, func(t tx) error {
 		job.Items = nil
+		if err := q.awaitTurn(ctx, t, r); err != nil {
+			return err
+		}
 		g, err := lock(ctx, t, r.subject, r.kind)
 		if err != nil {
 			return err
@@ -189,6 +202,26 @@ func (q *Queue) beginRun(ctx context.Context, r *run) (Job, error) {
 		return g.save(ctx, t)
 	})
 	return job, err
+}
+
+// awaitTurn returns errTurn while another kind's attempt on r's subject counts:
+// one that has a token, and whose job runs until its end is recorded or, when
+// its process is lost, it is put back.
+func (q *Queue) awaitTurn(ctx context.Context, t tx, r *run) error {
+	if q.phrases.turn != "" {
+		if _, err := t.exec(ctx, q.phrases.turn, r.subject); err != nil {
+			return err
+		}
+	}
+	n := 0
+	if _, err := one(ctx, t, []any{&n}, `SELECT COUNT(*) FROM odyssey_target g JOIN river_job j ON j.id = g.job
+		WHERE g.subject = $1 AND g.kind <> $2 AND g.token <> '' AND j.state = 'running'`, r.subject, r.kind); err != nil {
+		return err
+	}
+	if n > 0 {
+		return errTurn
+	}
+	return nil
 }
 
 // fence implements Job.Fence.

@@ -68,6 +68,9 @@ type phrases struct {
 	nextID []string
 	// lastBy is the process that took a job last.
 	lastBy string
+	// turn has the transaction wait for any other that decides whose turn a
+	// subject $1 is; "" where transactions wait for one another anyway.
+	turn string
 }
 
 // engine is what both stores have in common: River, by the transaction type

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/test/giteatest"
 )
 
@@ -96,6 +98,7 @@ func repoName(i int) string { return fmt.Sprintf("image-%04d", i) }
 type running struct {
 	cmd              *exec.Cmd
 	log              bytes.Buffer
+	config           string // its file
 	webhooks, status string
 	ended            chan struct{}
 	peak             chan int64
@@ -119,17 +122,17 @@ func (s *forgeScene) serve(ctx context.Context, name, store string, more ...stri
 	for i := range s.repos {
 		fmt.Fprintf(&config, "      - acme/%s\n", repoName(i))
 	}
+	r := &running{config: filepath.Join(dir, "odyssey.yaml"), webhooks: "http://" + addresses[0], status: "http://" + addresses[1], ended: make(chan struct{}), peak: make(chan int64, 1)}
 	err := errors.Join(
 		os.MkdirAll(dir, 0o755),
 		os.WriteFile(filepath.Join(dir, "token"), []byte(s.bot.Token), 0o600),
 		os.WriteFile(filepath.Join(dir, "hook"), []byte(hookSecret), 0o600),
-		os.WriteFile(filepath.Join(dir, "odyssey.yaml"), []byte(config.String()), 0o600),
+		os.WriteFile(r.config, []byte(config.String()), 0o600),
 	)
 	if err != nil {
 		return nil, err
 	}
-	r := &running{webhooks: "http://" + addresses[0], status: "http://" + addresses[1], ended: make(chan struct{}), peak: make(chan int64, 1)}
-	r.cmd = exec.CommandContext(ctx, s.binary, "serve", "--config", filepath.Join(dir, "odyssey.yaml"), "--log-level", "warn")
+	r.cmd = exec.CommandContext(ctx, s.binary, "serve", "--config", r.config, "--log-level", "warn")
 	r.cmd.Env = environment(dir)
 	r.cmd.Stderr = &r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -224,6 +227,29 @@ func (r *running) await(ctx context.Context, what string, is func() (bool, error
 	}
 }
 
+// cancelJobs ends what waits or runs: a bot that has met many repositories
+// looks into them over a quarter of an hour, and its calls are none of a sweep's.
+func (s *forgeScene) cancelJobs(ctx context.Context, r *running) error {
+	for {
+		list := exec.CommandContext(ctx, s.binary, "jobs", "list", "--config", r.config, "--state", "waiting,retrying,running", "--json")
+		out, err := list.Output()
+		var jobs []queue.Info
+		if err == nil {
+			err = json.Unmarshal(out, &jobs)
+		}
+		args := []string{"jobs", "cancel", "--config", r.config}
+		for _, j := range jobs {
+			if j.Kind == "merges" {
+				args = append(args, strconv.FormatInt(j.ID, 10))
+			}
+		}
+		if err != nil || len(args) == 4 {
+			return err
+		}
+		_ = exec.CommandContext(ctx, s.binary, args...).Run() // some have ended meanwhile
+	}
+}
+
 // sweep measures the second sweep over all repositories: in the first one the
 // bot meets them.
 func (s *forgeScene) sweep(ctx context.Context) error {
@@ -240,13 +266,7 @@ func (s *forgeScene) sweep(ctx context.Context) error {
 			return done >= n, err
 		})
 	}
-	quiet := func() error {
-		return r.await(ctx, "no job waits", func() (bool, error) {
-			jobs, err := r.metric("odyssey_jobs", `kind="merges"`)
-			return jobs == 0, err
-		})
-	}
-	if err := errors.Join(swept(1), quiet()); err != nil {
+	if err := errors.Join(swept(1), s.cancelJobs(ctx, r)); err != nil {
 		return errors.Join(err, r.stop())
 	}
 	calls, err := r.metric("odyssey_forge_calls_total")

@@ -1,6 +1,7 @@
 // Demo runs Odyssey's main job for real: a Gitea with upstream repositories
 // and a derived-image repository, an upstream branch that moves, and the bot,
-// which opens a pull request that moves exactly that commit in the lock.
+// which opens a pull request that moves exactly that commit in the lock. Then
+// the bot serves, and a maintainer's comment has it look again.
 //
 // It keeps serving until interrupted; DEMO_EXIT=1 makes it exit.
 package main
@@ -50,11 +51,20 @@ func demo(exit bool) error {
 	if err := mainJob(ctx, w); err != nil {
 		return err
 	}
-	if exit {
-		return nil
+	bot, err := serve(ctx, w)
+	if bot != nil {
+		defer bot.Kill()
 	}
-	fmt.Printf("\nGitea serves until you press Ctrl-C: %s\nSign in as %s with the password %s\n", server.URL, w.Owner.Login, w.Owner.Password)
-	<-ctx.Done()
+	if err != nil || exit {
+		return err
+	}
+	fmt.Printf("\nGitea and the bot serve until you press Ctrl-C.\n  %s: sign in as %s with the password %s, and comment /help\n  %s/: the bot's status pages\n",
+		server.URL, w.Owner.Login, w.Owner.Password, bot.Status)
+	select {
+	case <-ctx.Done():
+	case <-bot.Ended():
+		return fmt.Errorf("odyssey-bot serve has ended:\n%s", bot.Log())
+	}
 	return nil
 }
 

@@ -71,6 +71,9 @@ func TestFault_R4_Replicas(t *testing.T) {
 	s.grow("odoo", hotfix, "[FIX] stock: one")
 	var said []comment
 	for i := range 6 {
+		if i == 3 { // a push causes a job of another kind, perhaps in the other one
+			s.commit("Say something", map[string]string{"README.md": "# Something\n"})
+		}
 		said = append(said, k.say(s.Owner, fmt.Sprintf("Number %d.\n\n/refresh ./odoo\n", i)))
 	}
 	s.eventually(func() string {
@@ -84,6 +87,9 @@ func TestFault_R4_Replicas(t *testing.T) {
 		k.ends(c, "rocket")
 	}
 	s.one()
+	if all := s.pullRequests("all"); len(all) != 1 {
+		t.Errorf("%d pull requests were opened", len(all))
+	}
 	if replies := k.replies(); len(replies) > len(said) {
 		t.Errorf("%d replies to %d comments", len(replies), len(said))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +38,7 @@ func (s *stage) eventually(what func() string) {
 func (s *stage) serve(o world.ServeOptions) *world.Server {
 	s.t.Helper()
 	server := s.Serve(s.t, o)
-	must(s.t, s.Hook(s.t.Context(), server))
+	must(s.t, s.Hook(s.t.Context(), server.Webhooks))
 	return server
 }
 
@@ -117,7 +118,7 @@ func (k talk) ends(c comment, reaction string) {
 // A writer's command gives a reaction, a pull request and a last reaction.
 func TestServe_commandByWriter(t *testing.T) {
 	s := newStage(t)
-	s.serve(world.ServeOptions{})
+	server := s.serve(world.ServeOptions{})
 	k := s.talk()
 	s.grow("odoo", hotfix, "[FIX] stock: one")
 	said := k.say(s.Owner, "Let us have it.\n\n/refresh ./odoo\n")
@@ -128,15 +129,46 @@ func TestServe_commandByWriter(t *testing.T) {
 	if replies := k.replies(); len(replies) > 1 {
 		t.Errorf("the bot says %d things: %+v", len(replies), replies)
 	}
+	metrics, err := server.Get(t.Context(), "/metrics")
+	must(t, err)
+	for _, name := range []string{
+		`odyssey_deliveries_total{event="comment",forge="gitea",result="accepted"}`, "odyssey_git_received_bytes_total",
+		`odyssey_forge_calls_total{code="200",forge="gitea",method="GET"}`, `odyssey_job_duration_seconds_count{kind="commands",result="done"}`,
+		`odyssey_sweep_duration_seconds_count{forge="gitea"}`,
+	} {
+		at := strings.Index(metrics, "\n"+name+" ")
+		if at < 0 {
+			t.Errorf("there is no metric %s in\n%s", name, metrics)
+			continue
+		}
+		value, _, _ := strings.Cut(metrics[at+len(name)+2:], "\n")
+		if n, err := strconv.ParseFloat(value, 64); err != nil || n <= 0 {
+			t.Errorf("%s is %s", name, value)
+		}
+	}
 }
 
 // S3: the same by who may only read is refused with a word, and an edited or
-// quoted command is none.
+// quoted command is none. What a person has closed shows it: a command opens it
+// again, and nothing else does.
 func TestFault_S3_CommandByReader(t *testing.T) {
 	s := newStage(t)
+	s.grow("odoo", hotfix, "[FIX] stock: one")
 	s.serve(world.ServeOptions{})
 	k := s.talk()
-	s.grow("odoo", hotfix, "[FIX] stock: one")
+	s.eventually(func() string {
+		if len(s.pullRequests("open")) != 1 {
+			return "no pull request is opened"
+		}
+		return ""
+	})
+	s.closePullRequest(s.one().Number)
+	closed := func(after string) {
+		t.Helper()
+		if prs := s.pullRequests("open"); len(prs) != 0 {
+			t.Errorf("%s opened %+v", after, prs)
+		}
+	}
 	quoted := k.say(s.Owner, "> /refresh ./odoo\n\n```\n/refresh ./odoo\n```\n")
 	said := k.say(s.Upstream, "/refresh ./odoo")
 	k.ends(said, "confused")
@@ -144,18 +176,16 @@ func TestFault_S3_CommandByReader(t *testing.T) {
 	if len(replies) != 1 || !strings.Contains(replies[0].Body, "who may write") {
 		t.Errorf("the bot says %+v", replies)
 	}
-	if prs := s.pullRequests("all"); len(prs) != 0 {
-		t.Errorf("there are pull requests: %+v", prs)
-	}
+	closed("a reader")
 	if got := k.reactions(quoted); len(got) > 0 {
 		t.Errorf("reactions to a quotation: %v", got)
 	}
 	edited := k.say(s.Owner, "Hm.")
 	s.api(http.MethodPatch, fmt.Sprintf("/issues/comments/%d", edited.ID), map[string]string{"body": "/refresh ./odoo"}, nil)
 	k.ends(k.say(s.Owner, "/help"), "rocket") // what came before has been treated
-	if prs := s.pullRequests("all"); len(prs) != 0 {
-		t.Errorf("an edited comment gave %+v", prs)
-	}
+	closed("an edited comment")
+	k.ends(k.say(s.Owner, "/refresh ./odoo"), "rocket")
+	s.one()
 }
 
 // A held destination stays where it is, over a restart that forgets the store,

@@ -53,22 +53,39 @@ func FreeAddress() (string, error) {
 // the end of the test, if it still runs.
 func (w *World) Serve(t testing.TB, o ServeOptions) *Server {
 	t.Helper()
-	s := &Server{ended: make(chan struct{})}
+	s, err := w.StartServer(t.Context(), o)
+	if s != nil {
+		t.Cleanup(func() {
+			s.Kill()
+			if t.Failed() {
+				t.Logf("odyssey-bot serve said:\n%s", s.Log())
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// StartServer starts odyssey-bot serve and waits until it is ready. Where it
+// does not get ready it returns the server with the error.
+func (w *World) StartServer(ctx context.Context, o ServeOptions) (*Server, error) {
 	public, status := o.Listen, ""
 	for _, address := range []*string{&public, &status} {
 		if *address == "" {
 			free, err := FreeAddress()
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			*address = free
 		}
 	}
-	s.Webhooks, s.Status = "http://"+public, "http://"+status
 	config, err := w.serverConfig(o, public, status)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	s := &Server{Webhooks: "http://" + public, Status: "http://" + status, ended: make(chan struct{})}
 	s.cmd = exec.Command(w.Binary, "serve", "--config", config, "--log-level", "debug")
 	s.cmd.Env = append(os.Environ(), o.Env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -77,19 +94,13 @@ func (w *World) Serve(t testing.TB, o ServeOptions) *Server {
 		err = s.cmd.Start()
 	}
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	go s.keepLog(stderr)
-	t.Cleanup(func() {
-		s.Kill()
-		if t.Failed() {
-			t.Logf("odyssey-bot serve said:\n%s", s.Log())
-		}
-	})
-	if err := s.waitReady(t.Context()); err != nil {
-		t.Fatalf("odyssey-bot serve: %v\n%s", err, s.Log())
+	if err := s.waitReady(ctx); err != nil {
+		return s, fmt.Errorf("odyssey-bot serve: %w", err)
 	}
-	return s
+	return s, nil
 }
 
 func (w *World) serverConfig(o ServeOptions, public, status string) (string, error) {
@@ -130,12 +141,12 @@ statusListen: %s
 }
 
 // Hook has the forge send the events of the derived-image repository to a
-// server.
-func (w *World) Hook(ctx context.Context, s *Server) error {
+// server's Webhooks, or to what stands before it.
+func (w *World) Hook(ctx context.Context, webhooks string) error {
 	in := map[string]any{
 		"type": "gitea", "active": true,
 		"events": []string{"push", "pull_request", "pull_request_comment", "issue_comment", "repository"},
-		"config": map[string]string{"url": s.Webhooks + "/webhooks/gitea", "content_type": "json", "secret": webhookSecret},
+		"config": map[string]string{"url": webhooks + "/webhooks/gitea", "content_type": "json", "secret": webhookSecret},
 	}
 	return w.API(ctx, http.MethodPost, "/hooks", in, nil)
 }
@@ -178,16 +189,26 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 // Ready reports whether the server says that it is.
 func (s *Server) Ready(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Status+"/readyz", http.NoBody)
+	_, err := s.Get(ctx, "/readyz")
+	return err == nil
+}
+
+// Get returns a page of the status listener; any answer but 200 is an error.
+func (s *Server) Get(ctx context.Context, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Status+path, http.NoBody)
 	if err != nil {
-		return false
+		return "", err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return false
+		return "", err
 	}
-	_ = resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", path, resp.Status)
+	}
+	return string(body), err
 }
 
 // Signal sends the server, and not its children, a signal.

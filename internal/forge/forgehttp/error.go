@@ -54,7 +54,7 @@ func hasClass(err error) bool {
 }
 
 func statusError(resp *http.Response, err error) error {
-	if wait, limited := rateLimit(resp); limited {
+	if wait, _, limited := rateLimit(resp); limited {
 		return &forge.RateLimitError{RetryAfter: wait}
 	}
 	said := fmt.Sprintf("status %d", resp.StatusCode)

@@ -23,6 +23,7 @@ type Options struct {
 	MaxWait       time.Duration     // between two attempts; 10 s
 	MaxRetryAfter time.Duration     // longest wait a forge may ask for that is slept through; 15 s
 	MaxBody       int64             // bytes of an answer; 16 MiB
+	Now           func() time.Time  // time.Now
 }
 
 const (
@@ -57,6 +58,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxBody == 0 {
 		o.MaxBody = defaultMaxBody
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return o
 }
 
@@ -65,12 +69,13 @@ func (o Options) withDefaults() Options {
 // GET, HEAD, PUT, PATCH and DELETE are retried on connection errors, on an
 // answer that breaks off, on 5xx, and when the forge asks for a short wait. A
 // POST never is: its effect may have happened although its answer was lost.
-// A wait beyond MaxRetryAfter fails with forge.RateLimitError at once. When
-// the retries are used up the last answer is returned like any other.
+// A wait beyond MaxRetryAfter fails with forge.RateLimitError at once, and so
+// does, without a call, every request with the same credentials until then.
+// When the retries are used up the last answer is returned like any other.
 func New(o Options) *http.Client {
 	o = o.withDefaults()
 	attempt := &http.Client{
-		Transport:     bounded{next: o.Transport, limit: o.MaxBody},
+		Transport:     bounded{next: &gate{next: o.Transport, now: o.Now, closed: map[string]*closure{}}, limit: o.MaxBody},
 		Timeout:       o.Timeout,
 		CheckRedirect: checkRedirect,
 	}

@@ -12,10 +12,6 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
-// unsaidWait is how long to wait when a forge refuses for too many calls but
-// does not say for how long. GitHub demands at least a minute.
-const unsaidWait = time.Minute
-
 // policy decides whether and when an attempt is repeated.
 type policy struct{ maxRetryAfter time.Duration }
 
@@ -33,7 +29,7 @@ func (p policy) check(ctx context.Context, resp *http.Response, err error) (bool
 		}
 		return true, nil
 	}
-	if wait, limited := rateLimit(resp); limited {
+	if wait, _, limited := rateLimit(resp); limited {
 		if wait > p.maxRetryAfter {
 			return false, &forge.RateLimitError{RetryAfter: wait}
 		}
@@ -44,17 +40,17 @@ func (p policy) check(ctx context.Context, resp *http.Response, err error) (bool
 
 // wait is a retryablehttp.Backoff.
 func (p policy) wait(shortest, longest time.Duration, attempt int, resp *http.Response) time.Duration {
-	if wait, limited := rateLimit(resp); limited {
+	if wait, _, limited := rateLimit(resp); limited {
 		return wait
 	}
 	return retryablehttp.DefaultBackoff(shortest, longest, attempt, nil)
 }
 
-// rateLimit returns whether a forge refuses because of too many calls, and
-// how long it asks to wait.
-func rateLimit(resp *http.Response) (time.Duration, bool) {
+// rateLimit returns whether a forge refuses because of too many calls, how long
+// it asks to wait, and whether it said so or that is a guess.
+func rateLimit(resp *http.Response) (wait time.Duration, said, limited bool) {
 	if resp == nil {
-		return 0, false
+		return 0, false, false
 	}
 	after, said := retryAfter(resp.Header)
 	switch {
@@ -63,12 +59,12 @@ func rateLimit(resp *http.Response) (time.Duration, bool) {
 	case resp.StatusCode == http.StatusForbidden && said:
 	case resp.StatusCode == http.StatusServiceUnavailable && said:
 	default:
-		return 0, false
+		return 0, false, false
 	}
 	if !said {
-		return unsaidWait, true
+		return unsaidWait, false, true
 	}
-	return after, true
+	return after, true, true
 }
 
 // retryAfter reads Retry-After (RFC 9110, section 10.2.3: seconds or a date)
