@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	sdk "github.com/google/go-github/v62/github"
@@ -125,6 +126,18 @@ func makeLabels(ctx context.Context, client *sdk.Client, repo forge.Repo, names 
 		}
 	}
 	return nil
+}
+
+// addLabels adds labels to a pull request or an issue. The SDK's own method
+// sends a plain list, which GitHub's description does not allow any more.
+func addLabels(ctx context.Context, client *sdk.Client, repo forge.Repo, number int64, names []string) error {
+	path := fmt.Sprintf("repos/%s/issues/%d/labels", repo.Name, number)
+	req, err := client.NewRequest(http.MethodPost, path, map[string]any{"labels": names})
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(ctx, req, nil)
+	return answer(resp, err)
 }
 
 // alreadyThere reports whether somebody else was first.

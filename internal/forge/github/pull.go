@@ -96,8 +96,7 @@ func (f *Forge) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge
 	}
 	made := pullRequest(got)
 	if len(pr.Labels) > 0 {
-		_, resp, err := client.Issues.AddLabelsToIssue(ctx, repo.Owner, repo.Name.Name, int(made.Number), pr.Labels)
-		if err := answer(resp, err); err != nil {
+		if err := addLabels(ctx, client, repo, made.Number, pr.Labels); err != nil {
 			f.log.Warn("labels not set", "repo", repo.String(), "pr", made.Number, "err", err)
 		}
 	}
