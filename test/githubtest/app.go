@@ -34,6 +34,9 @@ type App struct {
 // Login is the account that the App acts as.
 func (a *App) Login() string { return a.bot.login }
 
+// Identity is whom GitHub makes the author of what the App commits.
+func (a *App) Identity() forge.Identity { return a.bot.identity() }
+
 // install is where an App is installed.
 type install struct {
 	id        int64
@@ -125,12 +128,12 @@ func (i *install) covers(r *repository) bool {
 
 // may compares what an operation needs with what the App was given.
 func (g *grant) may(area, level string, r *repository) error {
-	switch {
-	case area == "" || area == "installation" || area == "app":
+	switch area {
+	case "", "installation":
 		return nil
-	case area == "labels": // of issues and pull requests
+	case "labels": // of issues and pull requests
 		area = "issues"
-	case area == "user":
+	case "user":
 		return refuse(http.StatusForbidden, "Resource not accessible by integration")
 	}
 	has := g.install.app.needs[area]

@@ -19,6 +19,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 // called is a request that the description knows.
@@ -169,7 +170,7 @@ func (d *description) checkGraph(body []byte) (graphRequest, string, error) {
 	if err := decoder.Decode(&request); err != nil {
 		return request, "", err
 	}
-	query, errs := gqlparser.LoadQuery(d.graph, request.Query)
+	query, errs := gqlparser.LoadQueryWithRules(d.graph, request.Query, rules.NewDefaultRules())
 	if errs != nil {
 		return request, "", errs
 	}

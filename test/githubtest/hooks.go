@@ -124,15 +124,15 @@ func (s *Server) deliver(d *delivery) {
 	d.id, d.at = s.nextID(), s.now()
 	s.sent = append(s.sent, d)
 	s.running.Go(func() {
-		status := post(d)
+		status := post(s.t.Context(), d)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		d.statusCode = status
 	})
 }
 
-func post(d *delivery) int {
-	ctx, cancel := context.WithTimeout(context.Background(), hookTimeout)
+func post(ctx context.Context, d *delivery) int {
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.hook.url, bytes.NewReader(d.body))
 	if err != nil {
@@ -231,20 +231,19 @@ func shapeDelivery(d *delivery) map[string]any {
 
 // redeliver sends a delivery again, with the same GUID.
 func redeliver(c *call) (int, any, error) {
-	for _, d := range c.sent {
-		if d.id == c.number("delivery_id") && d.hook.app == c.app {
-			again := *d
-			again.again, again.statusCode = true, 0
-			for _, h := range c.hooks { // where it goes to now
-				if h.app == c.app {
-					again.hook = h
-				}
-			}
-			c.deliver(&again)
-			return http.StatusAccepted, map[string]any{}, nil
+	found := slices.IndexFunc(c.sent, func(d *delivery) bool { return d.id == c.number("delivery_id") && d.hook.app == c.app })
+	if found < 0 {
+		return 0, nil, refuse(http.StatusUnprocessableEntity, "no such delivery")
+	}
+	again := *c.sent[found]
+	again.again, again.statusCode = true, 0
+	for _, h := range c.hooks { // where it goes to now
+		if h.app == c.app {
+			again.hook = h
 		}
 	}
-	return 0, nil, refuse(http.StatusUnprocessableEntity, "no such delivery")
+	c.deliver(&again)
+	return http.StatusAccepted, map[string]any{}, nil
 }
 
 func atoi(text string) int64 {

@@ -310,3 +310,18 @@ func (s *Server) DeleteFork(name forge.Name) {
 		}
 	}
 }
+
+// CommitInBrowser changes a file on a branch as somebody does on GitHub's
+// pages, where GitHub commits and signs, and returns the commit.
+func (s *Server) CommitInBrowser(login string, name forge.Name, branch, path, content string) (head string) {
+	s.mustRepo(name, func(r *repository) {
+		by := s.account(login)
+		commit := r.git.commit(s.change(r, r.branches[branch], map[string]entry{path: {modeOf(""), r.git.blob([]byte(content))}},
+			"Update "+path, sign(by.identity(), s.now()), sign(webFlow(), s.now())))
+		commit.PGPSignature = verified
+		made := r.git.add(commit)
+		s.moveBranch(r, branch, made, by)
+		head = made.String()
+	})
+	return head
+}

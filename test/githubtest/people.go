@@ -84,8 +84,6 @@ func (a *actor) mayCall(op operation, r *repository) error {
 		return refuse(http.StatusForbidden, "You must authenticate with an installation access token in order to list repositories for an installation.")
 	case a.grant != nil:
 		return a.grant.may(area, level, r)
-	case area == "app": // only Apps have check runs
-		return refuse(http.StatusForbidden, "You must authenticate via a GitHub App.")
 	case area == "checks" && level == "write":
 		return refuse(http.StatusForbidden, "You must authenticate via a GitHub App.")
 	case r == nil:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -126,7 +127,7 @@ func (s *Server) handle(r *http.Request, path string) (outcome, string) {
 		return s.send(r, nil, 0, nil, err), ""
 	}
 	if path == "/graphql" {
-		return s.graph(r, who), who.login()
+		return s.graph(r, who), who.login() //nolint:contextcheck // deliveries outlive the request that causes them
 	}
 	if to := s.renamed(path); to != "" {
 		to += strings.TrimSuffix("?"+r.URL.RawQuery, "?")
@@ -146,11 +147,11 @@ func (s *Server) handle(r *http.Request, path string) (outcome, string) {
 }
 
 func unescaped(path string) string {
-	u, err := http.NewRequest(http.MethodGet, path, http.NoBody) //nolint:noctx // it is not sent
+	plain, err := url.PathUnescape(path)
 	if err != nil {
 		return path
 	}
-	return u.URL.Path
+	return plain
 }
 
 var inRepo = regexp.MustCompile(`^/repos/([^/]+)/([^/]+)(/.*)?$`)
@@ -278,7 +279,7 @@ func paged[T any](c *call, all []T, shape func(T) any) (int, any, error) {
 	var links []string
 	link := func(rel string, number int) {
 		query.Set("page", strconv.Itoa(number))
-		links = append(links, fmt.Sprintf(`<%s%s?%s>; rel="%s"`, c.URL, c.input.Request.URL.Path, query.Encode(), rel))
+		links = append(links, fmt.Sprintf(`<%s%s?%s>; rel=%q`, c.URL, c.input.Request.URL.Path, query.Encode(), rel))
 	}
 	if number < last {
 		link("next", number+1)

@@ -24,16 +24,16 @@ func (s *Server) shape(example string, set map[string]any) map[string]any {
 	return with(made, set)
 }
 
-func with(object, set map[string]any) map[string]any {
+func with(into, set map[string]any) map[string]any {
 	for key, value := range set {
 		below, isObject := value.(map[string]any)
-		old, wasObject := object[key].(map[string]any)
+		old, wasObject := into[key].(map[string]any)
 		if isObject && wasObject {
 			value = with(old, below)
 		}
-		object[key] = value
+		into[key] = value
 	}
-	return object
+	return into
 }
 
 func node(kind string, id int64) string {
