@@ -96,6 +96,7 @@ func (s *Server) shapeItem(r *repository, i *item) map[string]any {
 		"labels": s.shapeLabels(r, i.labels), "assignee": nil, "assignees": []any{}, "milestone": nil, "locked": false, "active_lock_reason": nil,
 		"created_at": stamp(i.created), "updated_at": stamp(i.created), "closed_at": nil, "closed_by": nil, "state_reason": nil,
 	})
+	got["reactions"] = reactions(got["url"], nil)
 	delete(got, "pull_request")
 	if i.pull != nil {
 		got["html_url"] = fmt.Sprintf("%s/pull/%d", page, i.number)
@@ -181,8 +182,24 @@ func (s *Server) shapeComment(r *repository, c *comment) map[string]any {
 		"url":        fmt.Sprintf("%s/repos/%s/issues/comments/%d", s.URL, r.name, c.id),
 		"html_url":   fmt.Sprintf("%s/%s/%s/%d#issuecomment-%d", s.web(), r.name, kind, c.item.number, c.id),
 		"issue_url":  fmt.Sprintf("%s/repos/%s/issues/%d", s.URL, r.name, c.item.number),
-		"created_at": stamp(c.created), "updated_at": stamp(c.updated),
+		"created_at": stamp(c.created), "updated_at": stamp(c.updated), "performed_via_github_app": nil,
+		"reactions": reactions(fmt.Sprintf("%s/repos/%s/issues/comments/%d", s.URL, r.name, c.id), c.reactions),
 	})
+}
+
+// reactions is how many there are of each.
+func reactions(url any, all []*reaction) map[string]any {
+	counts := map[string]any{"url": fmt.Sprintf("%v/reactions", url), "total_count": len(all)}
+	for _, content := range []string{"+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket"} {
+		n := 0
+		for _, r := range all {
+			if r.content == content {
+				n++
+			}
+		}
+		counts[content] = n
+	}
+	return counts
 }
 
 func (s *Server) shapeReaction(r *reaction) map[string]any {
