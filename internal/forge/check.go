@@ -5,10 +5,9 @@ type Conclusion string
 
 // The conclusions.
 const (
-	Succeeded   Conclusion = "success"         // what had to be done was done
-	Neutral     Conclusion = "neutral"         // nothing had to be done
-	Failed      Conclusion = "failure"         // it could not be done
-	NeedsPeople Conclusion = "action_required" // somebody has to decide
+	Succeeded Conclusion = "success" // what had to be done was done
+	Neutral   Conclusion = "neutral" // nothing had to be done
+	Failed    Conclusion = "failure" // somebody has to mend something first
 )
 
 // Check is what is shown of a run beside a commit, on a forge that has checks.
