@@ -207,10 +207,10 @@ func (h *hub) one() forge.PullRequest {
 	return open[0]
 }
 
-// file reads a file on a branch.
-func (h *hub) file(branch, path string) string {
+// locked reads the lock on a branch.
+func (h *hub) locked(branch string) string {
 	h.t.Helper()
-	text, err := h.owner.File(h.t.Context(), h.repo(), branch, path)
+	text, err := h.owner.File(h.t.Context(), h.repo(), branch, "repos.lock.yaml")
 	must(h.t, err)
 	return string(text)
 }
@@ -277,7 +277,7 @@ func TestGitHub_mergeRefresh(t *testing.T) {
 	if pr.Title != "Refresh `./odoo`: acme 17.0-hotfix-stock +1 commit" || pr.Head != "odyssey/merge/odoo" || pr.Author != h.app.Login() {
 		t.Errorf("%+v", pr)
 	}
-	if lock := h.file(pr.Head, "repos.lock.yaml"); !strings.Contains(lock, "  - acme "+first+"\n") {
+	if lock := h.locked(pr.Head); !strings.Contains(lock, "  - acme "+first+"\n") {
 		t.Errorf("the lock is\n%s", lock)
 	}
 	h.writes()
@@ -287,12 +287,12 @@ func TestGitHub_mergeRefresh(t *testing.T) {
 	}
 	second := h.grow("[FIX] stock: two")
 	h.run("./odoo updated")
-	if again := h.one(); again.Number != pr.Number || !strings.Contains(h.file(pr.Head, "repos.lock.yaml"), second) {
+	if again := h.one(); again.Number != pr.Number || !strings.Contains(h.locked(pr.Head), second) {
 		t.Errorf("%+v", again)
 	}
 	h.human.Merge(t, pr.Number)
 	h.run("idle")
-	if lock := h.file("main", "repos.lock.yaml"); !strings.Contains(lock, second) {
+	if lock := h.locked("main"); !strings.Contains(lock, second) {
 		t.Errorf("the lock is\n%s", lock)
 	}
 }
@@ -306,7 +306,7 @@ func TestGitHub_command(t *testing.T) {
 	said := h.human.Comment(t, issue, "Let us have it.\n\n/refresh ./odoo\n")
 	h.ends(said, forge.Seen)
 	h.ends(said, forge.Done)
-	if pr := h.one(); !strings.Contains(h.file(pr.Head, "repos.lock.yaml"), head) {
+	if pr := h.one(); !strings.Contains(h.locked(pr.Head), head) {
 		t.Errorf("%+v", pr)
 	}
 	if got := h.human.Reactions(t, said); !slices.Equal(got, []string{h.app.Login() + " eyes", h.app.Login() + " rocket"}) && !slices.Equal(got, []string{h.app.Login() + " rocket"}) {

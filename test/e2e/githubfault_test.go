@@ -83,8 +83,10 @@ func (h *hub) tell(d told, id string) {
 	}
 }
 
-var jobs = regexp.MustCompile(`(?m)^odyssey_job_duration_seconds_count\{kind="([a-z]+)",result="[a-z]+"\} ([0-9]+)$`)
-var unfinished = regexp.MustCompile(`(?m)^odyssey_jobs\{kind="[a-z]+",state="(waiting|running)"\} [1-9]`)
+var (
+	jobsDone   = regexp.MustCompile(`(?m)^odyssey_job_duration_seconds_count\{kind="([a-z]+)",result="[a-z]+"\} ([0-9]+)$`)
+	unfinished = regexp.MustCompile(`(?m)^odyssey_jobs\{kind="[a-z]+",state="(waiting|running)"\} [1-9]`)
+)
 
 // settled waits until the bot has nothing to do, and returns how many jobs of a
 // kind it has done so far.
@@ -97,7 +99,7 @@ func (h *hub) settled(s *world.Server, kind string) (done int) {
 			return err.Error()
 		}
 		done = 0
-		for _, line := range jobs.FindAllStringSubmatch(text, -1) {
+		for _, line := range jobsDone.FindAllStringSubmatch(text, -1) {
 			if n, err := strconv.Atoi(line[2]); err == nil && line[1] == kind {
 				done += n
 			}
@@ -257,7 +259,7 @@ func TestFault_D5_GitHubPushDuringARun(t *testing.T) {
 	})
 	h.tell(d, "")
 	h.eventually(func() string {
-		if open := h.open(); len(open) != 1 || newest == "" || !strings.Contains(h.file(open[0].Head, "repos.lock.yaml"), newest) {
+		if open := h.open(); len(open) != 1 || newest == "" || !strings.Contains(h.locked(open[0].Head), newest) {
 			return "what came during the run is not seen"
 		}
 		return ""

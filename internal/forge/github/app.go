@@ -101,14 +101,14 @@ func (a *app) installation(ctx context.Context, p purpose) (id int64, known bool
 	if p.installation != 0 {
 		return p.installation, false, nil
 	}
-	owner := strings.ToLower(p.owner)
+	owner := strings.ToLower(p.repo.Owner)
 	a.mu.Lock()
 	id, known = a.owners[owner]
 	a.mu.Unlock()
 	if known {
 		return id, true, nil
 	}
-	if id, err = a.find(asApp(ctx), p); err != nil {
+	if id, err = a.find(asApp(ctx), p.repo); err != nil {
 		return 0, false, err
 	}
 	a.mu.Lock()
@@ -117,25 +117,17 @@ func (a *app) installation(ctx context.Context, p purpose) (id int64, known bool
 	return id, false, nil
 }
 
-// find asks for the installation in a repository or, without one, at an owner.
-func (a *app) find(ctx context.Context, p purpose) (int64, error) {
+// find asks for the installation in a repository.
+func (a *app) find(ctx context.Context, repo forge.Name) (int64, error) {
 	client, err := a.client()
 	if err != nil {
 		return 0, err
 	}
-	var found *sdk.Installation
-	var resp *sdk.Response
-	if p.repo.Name != "" {
-		found, resp, err = client.Apps.FindRepositoryInstallation(ctx, p.repo.Owner, p.repo.Name)
-	} else if found, resp, err = client.Apps.FindOrganizationInstallation(ctx, p.owner); errors.Is(answer(resp, err), forge.ErrNotFound) {
-		found, resp, err = client.Apps.FindUserInstallation(ctx, p.owner)
-	}
+	found, resp, err := client.Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
 	err = answer(resp, err)
 	switch {
-	case errors.Is(err, forge.ErrNotFound) && p.repo.Name != "":
-		return 0, fmt.Errorf("the App is not installed in %s, or there is no such repository: %w", p.repo, err)
 	case errors.Is(err, forge.ErrNotFound):
-		return 0, fmt.Errorf("the App is not installed at %s: %w", p.owner, err)
+		return 0, fmt.Errorf("the App is not installed in %s, or there is no such repository: %w", repo, err)
 	case err != nil:
 		return 0, fmt.Errorf("find the App's installation: %w", err)
 	case found.SuspendedAt != nil:

@@ -2,7 +2,7 @@ package github_test
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // which is to be refused
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"

@@ -65,11 +65,9 @@ type identity interface {
 	login(ctx context.Context, s *session) (string, error)
 }
 
-// purpose is what a request is made for. One of owner, installation and app is
-// set; repo may be beside owner.
+// purpose is what a request is made for. One of the three is set.
 type purpose struct {
 	repo         forge.Name
-	owner        string
 	installation int64
 	app          bool
 }
@@ -86,12 +84,7 @@ type purposeKey struct{}
 
 // forRepo makes requests act on a repository.
 func forRepo(ctx context.Context, name forge.Name) context.Context {
-	return context.WithValue(ctx, purposeKey{}, purpose{repo: name, owner: name.Owner})
-}
-
-// forOwner makes requests act on an organisation or user.
-func forOwner(ctx context.Context, owner string) context.Context {
-	return context.WithValue(ctx, purposeKey{}, purpose{owner: owner})
+	return context.WithValue(ctx, purposeKey{}, purpose{repo: name})
 }
 
 // forInstallation makes requests act as an installation of the App.
