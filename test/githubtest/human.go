@@ -3,7 +3,6 @@ package githubtest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -295,20 +294,6 @@ func (h human) ForkPullRequest(t testing.TB, branch string) (number int64) {
 		return nil
 	})
 	return number
-}
-
-// DeleteFork deletes the stranger's fork of a repository.
-func (s *Server) DeleteFork(name forge.Name) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.repos = slices.DeleteFunc(s.repos, func(r *repository) bool { return r.fork && strings.EqualFold(r.name.Name, name.Name) })
-	for _, r := range s.repos {
-		for _, i := range r.items {
-			if i.pull != nil && i.pull.from != nil && !slices.Contains(s.repos, i.pull.from) {
-				i.pull.from = nil
-			}
-		}
-	}
 }
 
 // CommitInBrowser changes a file on a branch as somebody does on GitHub's

@@ -101,14 +101,11 @@ func editPull(c *call) (int, any, error) {
 // reopenable refuses what was merged, and what lost its branch or the commit
 // that it had.
 func (c *call) reopenable(i *item) error {
-	at := i.pull.headSHA
-	if i.pull.from != nil {
-		at = i.pull.from.branches[i.pull.head]
-	}
+	at := i.pull.from.branches[i.pull.head]
 	switch {
 	case !i.pull.merged.IsZero():
 		return invalid("PullRequest", "state", "custom", "state cannot be changed. The pull request is merged.")
-	case i.pull.from == nil || at.IsZero():
+	case at.IsZero():
 		return invalid("PullRequest", "state", "custom", fmt.Sprintf("state cannot be changed. The %s branch has been deleted.", i.pull.head))
 	case !c.repo.git.isAncestor(i.pull.headSHA, at):
 		return invalid("PullRequest", "state", "custom", fmt.Sprintf("state cannot be changed. The %s branch was force-pushed or recreated.", i.pull.head))

@@ -128,11 +128,7 @@ func (s *Server) shapePull(r *repository, i *item, full bool) map[string]any {
 	url := fmt.Sprintf("%s/repos/%s", s.URL, r.name)
 	page := fmt.Sprintf("%s/%s/pull/%d", s.web(), r.name, i.number)
 	end := func(branch string, sha string, of *repository, owner *account) map[string]any {
-		repo := any(nil)
-		if of != nil {
-			repo = s.shapeRepo(of)
-		}
-		return map[string]any{"label": owner.login + ":" + branch, "ref": branch, "sha": sha, "user": s.user(owner), "repo": repo}
+		return map[string]any{"label": owner.login + ":" + branch, "ref": branch, "sha": sha, "user": s.user(owner), "repo": s.shapeRepo(of)}
 	}
 	reviewers := []any{}
 	for _, a := range i.pull.reviewers {

@@ -63,8 +63,8 @@ type item struct {
 // pull is what a pull request has beside an issue.
 type pull struct {
 	head, base string
-	from       *repository // nil when the fork was deleted
-	owner      *account    // of from
+	from       *repository
+	owner      *account // of from
 	headSHA    plumbing.Hash
 	baseSHA    plumbing.Hash
 	merged     time.Time

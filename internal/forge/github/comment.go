@@ -93,7 +93,10 @@ func (f *Forge) CommentsSince(ctx context.Context, repo forge.Repo, since time.T
 	since = since.UTC().Truncate(time.Second)
 	found := map[int64]forge.Comment{}
 	from, number, more := since, 1, true
-	for more && len(found) < maxComments {
+	for more && (len(found) < maxComments || from.Equal(since)) {
+		if number > maxPages {
+			return forge.CommentPage{}, failed(repo.Name, "list the comments since "+since.Format(time.RFC3339), errManyPages)
+		}
 		got, resp, err := client.Issues.ListComments(ctx, repo.Owner, repo.Name.Name, everywhere, &sdk.IssueListCommentsOptions{
 			Sort: new("updated"), Direction: new("asc"), Since: sinceOf(from),
 			ListOptions: sdk.ListOptions{PerPage: pageSize, Page: number},

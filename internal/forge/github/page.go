@@ -11,6 +11,8 @@ const (
 	maxPages = 100
 )
 
+var errManyPages = fmt.Errorf("more than %d pages", maxPages)
+
 // lister gets one page.
 type lister[T any] func(sdk.ListOptions) ([]T, *sdk.Response, error)
 
@@ -29,5 +31,5 @@ func all[T any](list lister[T]) ([]T, error) {
 		}
 		page.Page = resp.NextPage
 	}
-	return nil, fmt.Errorf("more than %d pages", maxPages)
+	return nil, errManyPages
 }
