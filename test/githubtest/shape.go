@@ -155,7 +155,7 @@ func (s *Server) shapePull(r *repository, i *item, full bool) map[string]any {
 
 func (s *Server) shapeLabel(r *repository, l *label) map[string]any {
 	return s.shape("label", map[string]any{
-		"id": l.id, "node_id": node("Label", l.id), "name": l.name, "color": l.color, "description": nil, "default": false,
+		"id": l.id, "node_id": node("Label", l.id), "name": l.name, "color": l.color, "description": "", "default": false,
 		"url": fmt.Sprintf("%s/repos/%s/labels/%d", s.URL, r.name, l.id),
 	})
 }
