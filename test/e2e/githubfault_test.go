@@ -298,6 +298,52 @@ func TestFault_D6_GitHubDownForAWhile(t *testing.T) {
 	}
 }
 
+// S1, S2: what is not signed, signed by SHA-1 alone, sent by another forge or
+// too large is refused, and no job comes of it.
+func TestFault_S1_S2_GitHubStrangers(t *testing.T) {
+	h := newHub(t)
+	mail := h.divert()
+	s := h.serve()
+	issue := h.human.OpenIssue(t, "Talk", "Hello.")
+	h.settled(s, "commands")
+	h.human.Comment(t, issue, "/help")
+	d := mail.nth(t, "issue_comment", 1)
+	for name, c := range map[string]struct {
+		change func(header http.Header)
+		body   io.Reader
+		want   int
+	}{
+		"unsigned":    {func(h http.Header) { h.Del("X-Hub-Signature-256") }, bytes.NewReader(d.body), http.StatusUnauthorized},
+		"SHA-1 alone": {func(h http.Header) { h.Set("X-Hub-Signature", "sha1=00"); h.Del("X-Hub-Signature-256") }, bytes.NewReader(d.body), http.StatusUnauthorized},
+		"another":     {func(http.Header) {}, bytes.NewReader(append([]byte(" "), d.body...)), http.StatusUnauthorized},
+		"Gitea's":     {func(h http.Header) { h.Set("X-Gitea-Event", "issue_comment") }, bytes.NewReader(d.body), http.StatusUnauthorized},
+		"endless":     {func(http.Header) {}, io.LimitReader(endless{}, 1<<30), http.StatusRequestEntityTooLarge},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+h.addr+"/webhooks/github", c.body)
+		must(t, err)
+		req.Header = d.header.Clone()
+		req.Header.Del("Content-Length")
+		c.change(req.Header)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("%s: %s, want %d", name, resp.Status, c.want)
+		}
+	}
+	if n := h.settled(s, "commands"); n != 0 {
+		t.Errorf("%d jobs", n)
+	}
+}
+
+// endless is a body without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
 // S3: who may not write, and who edits, is not obeyed.
 func TestFault_S3_GitHubCommandByReader(t *testing.T) {
 	h := newHub(t)

@@ -124,7 +124,7 @@ func (a *app) find(ctx context.Context, repo forge.Name) (int64, error) {
 		return 0, err
 	}
 	found, resp, err := client.Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
-	err = answer(resp, err)
+	err = a.known(answer(resp, err))
 	switch {
 	case errors.Is(err, forge.ErrNotFound):
 		return 0, fmt.Errorf("the App is not installed in %s, or there is no such repository: %w", repo, err)
@@ -183,7 +183,17 @@ func (a *app) noToken(err error) error {
 	if resp.StatusCode == http.StatusUnauthorized {
 		said.Message += "; is it the App's id, and its private key?"
 	}
-	return fmt.Errorf("get the token of the App's installation %d: %w", refused.InstallationID, forgehttp.Error(resp, errors.New(said.Message)))
+	err = a.known(forgehttp.Error(resp, errors.New(said.Message)))
+	return fmt.Errorf("get the token of the App's installation %d: %w", refused.InstallationID, err)
+}
+
+// known tells an App that GitHub does not know from a thing that it does not
+// know: the operator mends that.
+func (a *app) known(err error) error {
+	if errors.Is(err, forge.ErrNotFound) && strings.Contains(err.Error(), "Integration not found") {
+		return fmt.Errorf("%w: it knows no App %d; is the App's id right, and is it this GitHub's?", forge.ErrUnauthorized, a.ID)
+	}
+	return err
 }
 
 // tolerance is how far a clock may be off before it is what to blame.
@@ -240,7 +250,7 @@ func (a *app) login(ctx context.Context, s *session) (string, error) {
 		return "", err
 	}
 	self, resp, err := client.Apps.Get(ctx, "")
-	if err := answer(resp, err); err != nil {
+	if err := a.known(answer(resp, err)); err != nil {
 		return "", err
 	}
 	return self.GetSlug() + "[bot]", nil

@@ -145,7 +145,7 @@ func TestFault_F6_GitHubRefusesCredentials(t *testing.T) {
 		want error
 		says string
 	}{
-		"no such App":   {stranger, forge.ErrNotFound, "Integration not found"},
+		"no such App":   {stranger, forge.ErrUnauthorized, "it knows no App 9"},
 		"no such token": {github.Options{Token: secret.New(token)}, forge.ErrUnauthorized, "Bad credentials"},
 	} {
 		f := w.driver(t, c.o)

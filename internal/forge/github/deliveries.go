@@ -12,7 +12,7 @@ import (
 
 const (
 	mostDeliveryPages = 20  // of 100
-	mostRedelivered   = 100 // in one go; the next sweep goes on
+	mostRedelivered   = 40  // in one go, which takes as many seconds; the next sweep goes on
 	// settling is how long after its first attempt a delivery is asked for again;
 	// it is doubled with each further one. What fails for mostAttempts times is
 	// not the network's fault.

@@ -49,7 +49,7 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, errors.New(req.Method + " " + req.URL.Path + ": nobody said whose quota this takes")
 	}
-	c := call{use: u, resource: m.resource(req), write: req.Method != http.MethodGet && req.Method != http.MethodHead}
+	c := call{use: u, resource: m.resource(req), write: isWrite(req)}
 	if err := m.quota.enter(req.Context(), c); err != nil {
 		closeBody(req)
 		return nil, err
@@ -64,6 +64,12 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 		concealBody(resp, out)
 	}
 	return m.cache.settle(known, resp)
+}
+
+// isWrite reports whether a request makes or changes something. A token, one an
+// hour, is nothing that anybody sees.
+func isWrite(req *http.Request) bool {
+	return req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/access_tokens")
 }
 
 // resource says which of an account's quotas a request takes from.

@@ -66,7 +66,7 @@ func (q *quota) enter(ctx context.Context, c call) error {
 		q.mu.Unlock()
 		return &forge.RateLimitError{RetryAfter: d}
 	}
-	if !c.write || c.account == appAccount { // a token an hour is not what GitHub means
+	if !c.write {
 		q.mu.Unlock()
 		return nil
 	}

@@ -116,7 +116,9 @@ func (t *tour) pull(head string) (number int64) {
 	t.must(err)
 	open, err := t.OpenPullRequests(t.Context(), t.repo)
 	t.must(err)
-	if !slices.ContainsFunc(open, func(o forge.PullRequest) bool { return o.Number == pr.Number && o.HeadSHA == head && o.Author == t.repo.Account }) {
+	if !slices.ContainsFunc(open, func(o forge.PullRequest) bool {
+		return o.Number == pr.Number && o.HeadSHA == head && o.Author == t.repo.Account
+	}) {
 		t.Errorf("#%d at %s of %s is not among %+v", pr.Number, head, t.repo.Account, open)
 	}
 	edited, err := t.EditPullRequest(t.Context(), t.repo, pr.Number, forge.Edit{Title: "A live test, edited", State: forge.Closed})
