@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -144,6 +146,55 @@ func TestOwnBranch(t *testing.T) {
 	own("edited on a page", false)
 	s.Human.Push(t, forgetest.Commit{Branch: "made", Message: "forged", By: s.app.Identity(), Files: map[string]forgetest.File{"f": {}}})
 	own("in the App's name", false)
+}
+
+// What GitHub commits has another time and so another id each time: a push
+// that would change nothing makes no commit.
+func TestPushOfTheSame(t *testing.T) {
+	t.Parallel()
+	var clock atomic.Int64
+	start := time.Now()
+	w := newWorldAt(t, func() time.Time { return start.Add(time.Duration(clock.Load()) * time.Second) })
+	s := newStageIn(t, w, (*world).withApp)
+	first, err := s.Forge.Push(t.Context(), s.repo, s.change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.change.Lease = first
+	push := func(what string, same bool) {
+		t.Helper()
+		clock.Add(2)
+		got, err := s.Forge.Push(t.Context(), s.repo, s.change)
+		if err != nil || (got == first) != same || s.head(t, "made") != got {
+			t.Errorf("%s: %q, %v; want the commit %q to be the same: %t", what, got, err, first, same)
+		}
+		s.change.Lease = got
+	}
+	push("the same", true)
+	s.change.Message = "another message"
+	push("another message", false)
+	s.change.Message = "made"
+	s.change.Lease = s.Human.Push(t, forgetest.Commit{
+		Branch: "made", Amend: true, Message: "made", Files: map[string]forgetest.File{"f": {Content: "x"}},
+	})[0]
+	first = s.change.Lease
+	push("the same by a human", false)
+}
+
+// What is no text goes another way.
+func TestPushBinary(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, (*world).withToken)
+	want := map[string][]byte{"latin": []byte("\xe9"), "nul": []byte("a\x00b"), "text": []byte("é\r\n"), "empty": {}}
+	s.change.Files = want
+	if _, err := s.Forge.Push(t.Context(), s.repo, s.change); err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range want {
+		if got, err := s.Forge.File(t.Context(), s.repo, "made", path); err != nil || string(got) != string(content) {
+			t.Errorf("%s is %q, %v; want %q", path, got, err, content)
+		}
+	}
 }
 
 // A pull request whose fork was deleted is still one from a fork. GitHub's

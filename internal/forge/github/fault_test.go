@@ -33,7 +33,11 @@ type stage struct {
 // newStage acts with a token or as an App.
 func newStage(t *testing.T, fixture func(*world, *testing.T) forgetest.Fixture) stage {
 	t.Helper()
-	w := newWorld(t)
+	return newStageIn(t, newWorld(t), fixture)
+}
+
+func newStageIn(t *testing.T, w *world, fixture func(*world, *testing.T) forgetest.Fixture) stage {
+	t.Helper()
 	s := stage{world: w, Fixture: fixture(w, t)}
 	s.Human.Push(t, forgetest.Commit{Branch: "topic", Message: "m", Files: map[string]forgetest.File{"f": {Content: "c"}}})
 	s.said = s.Human.Comment(t, s.Human.OpenIssue(t, "Talk", "x"), "/help")
@@ -350,11 +354,14 @@ func TestFault_F8_GitHubHumanPushesDuringPush(t *testing.T) {
 			s := newStage(t, fixture)
 			existing := s.change
 			existing.Branch, existing.Lease = "topic", s.pr.HeadSHA
+			onBase := s.change
+			onBase.Base, onBase.BaseHead, onBase.Branch = "base", s.Human.Push(t, forgetest.Commit{Branch: "base", Message: "b"})[0], "on-base"
 			old := s.Human.Push(t, forgetest.Commit{Branch: "old", Message: "old"})[0]
 			for name, attempt := range map[string]struct {
 				branch, path string
 				push         func() error
 			}{
+				"base":       {"base", "/git/commits", func() error { _, err := s.Forge.Push(t.Context(), s.repo, onBase); return err }},
 				"new branch": {"made", "/git/refs", func() error { _, err := s.Forge.Push(t.Context(), s.repo, s.change); return err }},
 				"replaced":   {"topic", "/graphql", func() error { _, err := s.Forge.Push(t.Context(), s.repo, existing); return err }},
 				"deleted":    {"old", "/graphql", func() error { return s.Forge.DeleteBranch(t.Context(), s.repo, "old", old) }},

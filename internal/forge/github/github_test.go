@@ -40,7 +40,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	s := githubtest.New(t, githubtest.Options{MaxPage: smallPages})
+	return newWorldAt(t, nil)
+}
+
+func newWorldAt(t *testing.T, now func() time.Time) *world {
+	t.Helper()
+	s := githubtest.New(t, githubtest.Options{MaxPage: smallPages, Now: now})
 	s.AddUser("owner")
 	return &world{Server: s, bot: s.AddUser("bot"), app: s.AddApp("odyssey", nil)}
 }

@@ -187,7 +187,6 @@ func pullRequest(pr *sdk.PullRequest) forge.PullRequest {
 		got.State = forge.Closed
 	}
 	// A fork that was deleted is no repository any more.
-	from, onto := pr.GetHead().GetRepo(), pr.GetBase().GetRepo()
-	got.FromFork = from == nil || onto == nil || from.GetID() != onto.GetID()
+	got.FromFork = pr.GetHead().GetRepo().GetID() != pr.GetBase().GetRepo().GetID()
 	return got
 }
