@@ -130,15 +130,8 @@ func (a *app) find(ctx context.Context, repo forge.Name) (int64, error) {
 		return 0, fmt.Errorf("the App is not installed in %s, or there is no such repository: %w", repo, err)
 	case err != nil:
 		return 0, fmt.Errorf("find the App's installation: %w", err)
-	case found.SuspendedAt != nil:
-		return 0, suspended(found.GetAccount().GetLogin())
 	}
 	return found.GetID(), nil
-}
-
-// suspended is what an owner's suspension of the App amounts to.
-func suspended(owner string) error {
-	return fmt.Errorf("%w: the App's installation at %s is suspended; an owner there can unsuspend it in the settings, under GitHub Apps", forge.ErrUnauthorized, owner)
 }
 
 // renewed returns an installation's transport with a token that is good.
@@ -180,8 +173,11 @@ func (a *app) noToken(err error) error {
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	_ = json.Unmarshal(body, &said)
-	if resp.StatusCode == http.StatusUnauthorized {
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
 		said.Message += "; is it the App's id, and its private key?"
+	case http.StatusForbidden:
+		said.Message += "; who owns the repositories can allow it in the settings, under GitHub Apps"
 	}
 	err = a.known(forgehttp.Error(resp, errors.New(said.Message)))
 	return fmt.Errorf("get the token of the App's installation %d: %w", refused.InstallationID, err)

@@ -211,6 +211,24 @@ func TestFault_R3_GitHubClockOff(t *testing.T) {
 			t.Errorf("%s: asked %v", off, got)
 		}
 	}
+	// The same when the installation is known and only its token is to be got.
+	theirs := &movable{now: time.Now()}
+	s := githubtest.New(t, githubtest.Options{Now: theirs.Now})
+	name := forge.Name{Owner: "owner", Name: "repo"}
+	s.AddRepo(name)
+	app := s.AddApp("odyssey", nil)
+	app.Install("owner", name)
+	f, err := github.New(github.Options{API: s.URL, HTTP: quick(), Wait: noWait, App: github.App{ID: app.ID, Key: secret.New(string(app.Key))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Repo(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	theirs.pass(2 * time.Hour)
+	if _, err := f.Repo(t.Context(), name); !errors.Is(err, forge.ErrUnauthorized) || !strings.Contains(err.Error(), "behind GitHub's") {
+		t.Errorf("while it runs: error %v", err)
+	}
 }
 
 // Many at once get one token each installation, and race for nothing.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	mostDeliveryPages = 20  // of 100
-	mostRedelivered   = 40  // in one go, which takes as many seconds; the next sweep goes on
+	mostDeliveryPages = 20 // of 100
+	mostRedelivered   = 40 // in one go, which takes as many seconds; the next sweep goes on
 	// settling is how long after its first attempt a delivery is asked for again;
 	// it is doubled with each further one. What fails for mostAttempts times is
 	// not the network's fault.

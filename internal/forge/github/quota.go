@@ -22,10 +22,12 @@ const (
 	reserve = 5
 )
 
-// quota keeps the calls of a forge within what GitHub allows: none before it
-// said so, at least a second between two writes of all accounts together, and
-// of each account's calls an equal share for each of its repositories once
-// they become scarce. Its methods may be called at the same time.
+// quota keeps the calls of a forge within what GitHub allows: none when there
+// are none left, at least a second between two writes of all accounts together,
+// and of each account's calls an equal share for each of its repositories once
+// they become scarce. When GitHub says that there are too many at a time,
+// forgehttp makes none; quota tells it for how long when GitHub does not. Its
+// methods may be called at the same time.
 type quota struct {
 	now  func() time.Time
 	wait func(ctx context.Context, d time.Duration) error
@@ -38,9 +40,8 @@ type quota struct {
 
 // allowance is an account's.
 type allowance struct {
-	until   time.Time // no call before
-	strikes int       // times in a row that GitHub said "too many" without saying for how long
-	struck  bool      // the last of them was a write
+	strikes int  // times in a row that GitHub said "too many" without saying for how long
+	struck  bool // the last of them was a write
 	windows map[string]*window
 }
 
@@ -102,9 +103,6 @@ func (q *quota) account(name string) *allowance {
 
 // refusal returns for how long a call is not to be made.
 func (a *allowance) refusal(c call, now time.Time) time.Duration {
-	if d := a.until.Sub(now); d > 0 {
-		return d
-	}
 	w := a.windows[c.resource]
 	if w == nil || !w.end.After(now) {
 		return 0
@@ -133,33 +131,21 @@ func (w *window) hadItsShare(budget string) bool {
 func (q *quota) note(c call, resp *http.Response, secondary bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := q.now()
 	a := q.account(c.account)
-	a.windows[c.resource] = a.windows[c.resource].noted(c, resp, now)
-
-	spent := resp.Header.Get("X-Ratelimit-Remaining") == "0"
-	switch after, said := seconds(resp.Header.Get("Retry-After")); {
+	a.windows[c.resource] = a.windows[c.resource].noted(c, resp, q.now())
+	switch {
 	case resp.StatusCode < http.StatusBadRequest:
 		if c.write == a.struck {
 			a.strikes = 0
 		}
-	case said && (secondary || resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusServiceUnavailable):
-		a.block(now.Add(after))
-	case secondary && !spent:
-		a.struck = c.write
+	case secondary && resp.Header.Get("Retry-After") == "" && resp.Header.Get("X-Ratelimit-Remaining") != "0":
 		d := min(secondaryWait<<a.strikes, secondaryMost)
 		if d < secondaryMost {
 			a.strikes++
 		}
+		a.struck = c.write
 		resp.Header.Set("Retry-After", strconv.Itoa(int(d/time.Second)))
-		a.block(now.Add(d))
 		q.log.Warn("too many calls at a time", "account", c.account, "repo", c.budget, "wait", d)
-	}
-}
-
-func (a *allowance) block(until time.Time) {
-	if until.After(a.until) {
-		a.until = until
 	}
 }
 
@@ -188,9 +174,4 @@ func (w *window) noted(c call, resp *http.Response, now time.Time) *window {
 		w.used[c.budget]++
 	}
 	return w
-}
-
-func seconds(text string) (time.Duration, bool) {
-	n, err := strconv.ParseUint(text, 10, 31)
-	return time.Duration(n) * time.Second, err == nil
 }

@@ -225,5 +225,9 @@ func TestBudget(t *testing.T) {
 	b.wantLimit(t, "nothing left", "a/quiet", "GET", time.Hour, false)
 	b.pass(time.Hour)
 	left, reset = 100, b.Now().Add(time.Hour)
-	b.wantFine(t, "busy, an hour later", "a/busy", "GET")
+	for range 80 {
+		b.wantFine(t, "quiet is busy, an hour later", "a/quiet", "GET")
+	}
+	b.wantLimit(t, "who is busy now", "a/quiet", "GET", time.Hour, false)
+	b.wantFine(t, "who was busy", "a/busy", "GET")
 }
