@@ -179,8 +179,7 @@ func (a *app) noToken(err error) error {
 	case http.StatusForbidden:
 		said.Message += "; who owns the repositories can allow it in the settings, under GitHub Apps"
 	}
-	err = a.known(forgehttp.Error(resp, errors.New(said.Message)))
-	return fmt.Errorf("get the token of the App's installation %d: %w", refused.InstallationID, err)
+	return fmt.Errorf("get the token of the App's installation %d: %w", refused.InstallationID, forgehttp.Error(resp, errors.New(said.Message)))
 }
 
 // known tells an App that GitHub does not know from a thing that it does not

@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -50,6 +51,34 @@ func TestApp_token(t *testing.T) {
 	for call, want := range map[string]int{"GET /app": 1, "GET REPO/installation": 1, "POST TOKEN": 1} {
 		if got[call] != want {
 			t.Errorf("%s: %d times, want %d; all: %v", call, got[call], want, got)
+		}
+	}
+}
+
+// A token is nothing that somebody sees: the first write need not wait for it.
+func TestApp_tokenIsNoWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name := w.repo()
+	w.app.Install("owner", name)
+	waits, at := 0, time.Now()
+	o := w.asApp()
+	o.Now = func() time.Time { return at }
+	o.API, o.HTTP, o.Wait = w.URL, quick(), func(ctx context.Context, _ time.Duration) error { waits++; return ctx.Err() }
+	f, err := github.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo, err := f.Repo(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		if _, err := f.CreateIssue(t.Context(), repo, forge.NewIssue{Title: "I"}); err != nil {
+			t.Fatal(err)
+		}
+		if waits != i {
+			t.Errorf("write %d: waited %d times", i, waits)
 		}
 	}
 }

@@ -231,3 +231,20 @@ func TestBudget(t *testing.T) {
 	b.wantLimit(t, "who is busy now", "a/quiet", "GET", time.Hour, false)
 	b.wantFine(t, "who was busy", "a/busy", "GET")
 }
+
+// Answers overtake each other: the least that is left counts, of the newest
+// window.
+func TestWindow_order(t *testing.T) {
+	t.Parallel()
+	now := newClock().Now()
+	var w *window
+	for _, c := range []struct{ left, reset, want int }{{9, 60, 9}, {7, 60, 7}, {8, 60, 7}, {50, 120, 50}, {6, 60, 50}, {49, 120, 49}} {
+		w = w.noted(call{resource: "core"}, &http.Response{Header: http.Header{
+			"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {strconv.Itoa(c.left)}, "Date": {now.Format(http.TimeFormat)},
+			"X-Ratelimit-Reset": {strconv.FormatInt(now.Unix()+int64(c.reset), 10)},
+		}}, now)
+		if w.left != c.want {
+			t.Errorf("%d left until %d: %d, want %d", c.left, c.reset, w.left, c.want)
+		}
+	}
+}
