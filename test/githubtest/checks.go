@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/nuobit/odyssey/internal/forge"
 )
 
 // wantedCheck is the body of a request for a check run.
@@ -67,4 +69,20 @@ func checkOperations() map[string]operation {
 			return 0, nil, notFound()
 		}},
 	}
+}
+
+// Rerequest presses the button that asks for the newest check run of a
+// repository again.
+func (s *Server) Rerequest(login string, name forge.Name) {
+	s.mustRepo(name, func(r *repository) {
+		run := r.checks[len(r.checks)-1]
+		shape := s.shapeCheck(r, run)
+		suite, _ := shape["check_suite"].(map[string]any)
+		shape["check_suite"] = with(suite, map[string]any{
+			"head_sha": run.head, "head_branch": "main", "app": s.shapeApp(run.app), "pull_requests": []any{}, "status": "completed",
+			"conclusion": run.conclusion, "before": run.head, "after": run.head, "created_at": stamp(run.started), "updated_at": stamp(run.completed),
+			"url": shape["url"], "node_id": node("CheckSuite", run.id),
+		})
+		s.tell(r, "check_run", "rerequested", s.account(login), map[string]any{"check_run": shape})
+	})
 }
