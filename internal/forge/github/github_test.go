@@ -3,9 +3,13 @@ package github_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
@@ -97,3 +101,30 @@ func quick() forgehttp.Options {
 
 // noWait lets writes follow one another at once.
 func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// An Enterprise Server has its API at /api/v3, and GraphQL beside it.
+func TestEnterpriseServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	at := w.withApp(t)
+	o := w.asApp()
+	o.API, o.HTTP, o.Wait = w.URL+"/api/v3/", quick(), noWait
+	f, err := github.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Requests()
+	seen := map[string]bool{}
+	w.Intercept(func(r *http.Request) *githubtest.Answer {
+		seen[strings.Join(strings.Split(r.URL.Path, "/")[:3], "/")] = true
+		return nil
+	})
+	head := at.Human.Push(t, forgetest.Commit{Branch: "old", Message: "old"})[0]
+	if err := f.DeleteBranch(t.Context(), forge.Repo{Name: at.Repo}, "old", head); err != nil {
+		t.Fatal(err)
+	}
+	w.Intercept(nil)
+	if diff := cmp.Diff(map[string]bool{"/api/v3": true, "/api/graphql": true}, seen); diff != "" {
+		t.Errorf("where it asked (-want +got):\n%s", diff)
+	}
+}
