@@ -154,6 +154,13 @@ func TestFault_D1_D2_GitHubRepeats(t *testing.T) {
 	if n := h.settled(s, "commands"); n != 1 {
 		t.Errorf("%d jobs", n)
 	}
+	metrics, err := s.Get(t.Context(), "/metrics")
+	must(t, err)
+	for result, n := range map[string]int{"accepted": 1, "known": 49} {
+		if line := fmt.Sprintf(`odyssey_deliveries_total{event="comment",forge="github",result=%q} %d`, result, n); !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
 	h.once(issue, comment)
 	h.writes()
 	h.tell(d, "another-id")
