@@ -93,6 +93,9 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		}
 		for _, failure := range cli.Each(err) {
 			failures = append(failures, fmt.Errorf("%s: %w%s", w.name, failure, hint(failure)))
+			if o.json {
+				outcomes = append(outcomes, bot.Outcome{Repo: w.name.String(), Action: bot.Failed, Reason: failure.Error()})
+			}
 		}
 	}
 	if err := a.printOutcomes(outcomes, o.json); err != nil {

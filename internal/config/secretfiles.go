@@ -23,8 +23,8 @@ type secrets struct {
 	warnings               []string
 }
 
-// readSecrets reads the files with secrets, and warns of those that others can
-// read. When serving, each forge needs a secret for its webhooks.
+// readSecrets reads the files with secrets, and warns of those that everybody
+// can read. When serving, each forge needs a secret for its webhooks.
 func (c *checker) readSecrets(serving bool) (s secrets) {
 	readBy := func(reader func(string) (secret.Text, error), node *yaml.Node, path string) secret.Text {
 		file, ok := textOf(node)
@@ -69,13 +69,15 @@ func (c *checker) readSecrets(serving bool) (s secrets) {
 }
 
 // exposed returns a warning when the file that node names can be read by
-// group or others. Windows keeps that elsewhere than in the mode.
+// everybody. By its group a file may have to be: Kubernetes gives a secret to
+// who runs the container in this way. Windows keeps that elsewhere than in the
+// mode.
 func (c *checker) exposed(node *yaml.Node) []string {
 	file := c.besides(node.Value)
 	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows" {
+	if err != nil || info.Mode().Perm()&0o004 == 0 || runtime.GOOS == "windows" {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s:%d: %s can be read by group or others (mode %04o); run: chmod 600 %s",
+	return []string{fmt.Sprintf("%s:%d: %s can be read by everybody (mode %04o); run: chmod o= %s",
 		c.doc.Path, node.Line, file, info.Mode().Perm(), file)}
 }

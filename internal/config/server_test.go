@@ -178,7 +178,7 @@ func TestLoadServer(t *testing.T) {
 	if len(server.Warnings) > 0 {
 		t.Errorf("warnings: %q", server.Warnings)
 	}
-	for name, mode := range map[string]fs.FileMode{"..data": 0o640, "credentials": 0o604} {
+	for name, mode := range map[string]fs.FileMode{"..data": 0o440, "token": 0o644, "credentials": 0o604} {
 		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
 			t.Fatal(err)
 		}
@@ -187,8 +187,8 @@ func TestLoadServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		path + ":3: " + dir + "/token2 can be read by group or others (mode 0640); run: chmod 600 " + dir + "/token2",
-		path + ":4: " + dir + "/credentials can be read by group or others (mode 0604); run: chmod 600 " + dir + "/credentials",
+		path + ":2: " + dir + "/token can be read by everybody (mode 0644); run: chmod o= " + dir + "/token",
+		path + ":4: " + dir + "/credentials can be read by everybody (mode 0604); run: chmod o= " + dir + "/credentials",
 	}
 	if diff := cmp.Diff(want, server.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

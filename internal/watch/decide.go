@@ -108,8 +108,8 @@ func commands(subject, account string, c forge.Comment, head string) []queue.Req
 }
 
 // Accept records what an event asks for, in one transaction with its delivery.
-// It is not fresh when the delivery was known already. An event that asks for
-// nothing is recorded nowhere, and is fresh.
+// It is not fresh when the delivery was known already, or asks for nothing: that
+// is recorded nowhere.
 func (w *Watcher) Accept(ctx context.Context, forgeName string, e forge.Event) (fresh bool, err error) {
 	s, ok := w.situation(forgeName, e)
 	if !ok {
@@ -118,7 +118,7 @@ func (w *Watcher) Accept(ctx context.Context, forgeName string, e forge.Event) (
 	requests := decide(e, s)
 	switch {
 	case len(requests) == 0:
-		return true, nil
+		return false, nil
 	case e.Delivery == "": // nothing to tell it by from the next
 		return true, w.Queue.Want(ctx, requests...)
 	}

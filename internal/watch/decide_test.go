@@ -144,7 +144,7 @@ func TestAccept_several(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	accept(t, w, forge.Event{Kind: forge.EventPing, Delivery: "p"}, true)
+	accept(t, w, forge.Event{Kind: forge.EventPing, Delivery: "p"}, false)
 	if got := jobs(t, s, queue.Waiting); len(got) != 0 {
 		t.Errorf("waiting: %+v", got)
 	}
@@ -174,7 +174,7 @@ func TestDiscovery(t *testing.T) {
 	}
 	for i := range 5 { // asked about just now
 		e.Delivery = fmt.Sprint("again", i)
-		accept(t, w, e, true)
+		accept(t, w, e, false)
 	}
 	if got := jobs(t, s, queue.Waiting); len(got) != 0 {
 		t.Errorf("waiting: %+v", got)
