@@ -18,7 +18,6 @@ import (
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/config"
-	"github.com/nuobit/odyssey/internal/forge/gitea"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/watch"
 	"github.com/nuobit/odyssey/internal/web"
@@ -116,7 +115,7 @@ type service struct {
 
 func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
 	s := &service{log: b.Log, queue: q, metrics: metrics}
-	forges, err := openForges(server, func(name string) http.RoundTripper {
+	forges, err := openForges(server, b.Log, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
 	})
 	if err != nil {
@@ -126,7 +125,7 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 	var sources []watch.Source
 	var hooks []web.Hook
 	for _, f := range forges {
-		receiver, err := gitea.NewReceiver(gitea.Flavour(f.config.Kind), f.config.WebhookSecret)
+		receiver, err := f.receiver()
 		if err != nil {
 			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
 		}

@@ -68,6 +68,7 @@ func retryLost(err error, _ time.Duration) (time.Duration, bool) {
 type result struct {
 	outcomes []Outcome
 	repo     forge.Repo     // zero when the forge did not tell
+	head     string         // commit that was read; "" when none was
 	state    *refresh.State // nil when it could not be read
 	issues   []forge.Issue  // the bot's; nil when nobody asked for them
 	ahead    map[merge]int  // commits that merges move by, as far as the attempt asked
@@ -98,6 +99,7 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 	if err != nil {
 		return done, err
 	}
+	done.head = snapshot.Commit
 	done.state, err = refresh.Read(ctx, refresh.Input{Files: snapshot.Files, URLs: b.URLs, Jobs: b.Jobs, Lookup: b.Git})
 	if err != nil {
 		return done, err

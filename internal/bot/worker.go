@@ -38,7 +38,9 @@ type Worker struct {
 type place struct {
 	subject, forgeName string
 	name               forge.Name
-	forge              Forge // that asks the job's fence before each write
+	forge              Forge                           // that asks the job's fence before each write
+	checker            Checker                         // nil where the forge has no checks
+	fence              func(ctx context.Context) error // the job's; never nil
 	log                *slog.Logger
 }
 
@@ -54,8 +56,15 @@ func (w *Worker) place(job queue.Job) (place, error) {
 	if err != nil {
 		return place{}, queue.Park(fmt.Errorf("job %d: %w", job.ID, err))
 	}
-	log := w.Bot.Log.With("forge", forgeName, "repo", name.String(), "job", job.ID, "attempt", job.Attempt)
-	return place{job.Subject, forgeName, name, guard(driver, job.Fence, w.Crash), log}, nil
+	at := place{
+		subject: job.Subject, forgeName: forgeName, name: name, forge: guard(driver, job.Fence, w.Crash), fence: job.Fence,
+		log: w.Bot.Log.With("forge", forgeName, "repo", name.String(), "job", job.ID, "attempt", job.Attempt),
+	}
+	at.checker, _ = driver.(Checker)
+	if at.fence == nil {
+		at.fence = func(context.Context) error { return nil }
+	}
+	return at, nil
 }
 
 // Work does one job. Its error tells the queue what to do next.
@@ -96,6 +105,7 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	if _, told := w.tell(ctx, at, &done, err); told != nil {
 		err = errors.Join(err, told)
 	}
+	w.check(ctx, at, done, err)
 	report := w.report(at, kindMerges, started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
 	before, _ := w.last(ctx, at.subject)

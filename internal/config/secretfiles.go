@@ -18,29 +18,31 @@ const shortSecret = 16
 // secrets is what the files hold that a server's configuration names, by
 // forge, and what to warn of.
 type secrets struct {
-	tokens, webhooks []secret.Text
-	store            secret.Text
-	warnings         []string
+	tokens, keys, webhooks []secret.Text
+	store                  secret.Text
+	warnings               []string
 }
 
 // readSecrets reads the files with secrets, and warns of those that everybody
 // can read. When serving, each forge needs a secret for its webhooks.
 func (c *checker) readSecrets(serving bool) (s secrets) {
-	read := func(node *yaml.Node, path string) secret.Text {
+	readBy := func(reader func(string) (secret.Text, error), node *yaml.Node, path string) secret.Text {
 		file, ok := textOf(node)
 		if !ok || file == "" {
 			return secret.Text{}
 		}
-		text, err := secret.ReadFile(c.besides(file))
+		text, err := reader(c.besides(file))
 		if err != nil {
 			c.fault(node, path, "%s", err)
 		}
 		s.warnings = append(s.warnings, c.exposed(node)...)
 		return text
 	}
+	read := func(node *yaml.Node, path string) secret.Text { return readBy(secret.ReadFile, node, path) }
 	for i, forge := range items(child(c.doc.Root, "forges")) {
 		at := fmt.Sprintf("forges[%d]", i)
 		s.tokens = append(s.tokens, read(child(forge, "tokenFile"), at+".tokenFile"))
+		s.keys = append(s.keys, readBy(secret.ReadKey, child(forge, "privateKeyFile"), at+".privateKeyFile"))
 		node := child(forge, "webhookSecretFile")
 		webhook := read(node, at+".webhookSecretFile")
 		s.webhooks = append(s.webhooks, webhook)

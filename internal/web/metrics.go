@@ -110,7 +110,8 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) delivery(forgeName string, event forge.Event, result string) {
 	kind := "other"
 	switch event.Kind {
-	case forge.EventPing, forge.EventPush, forge.EventPullRequest, forge.EventComment, forge.EventRepository:
+	case forge.EventPing, forge.EventPush, forge.EventPullRequest, forge.EventComment, forge.EventRepository,
+		forge.EventIssue, forge.EventRerun, forge.EventWorkflow:
 		kind = string(event.Kind)
 	}
 	m.deliveries.WithLabelValues(forgeName, kind, result).Inc()

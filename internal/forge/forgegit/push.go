@@ -24,7 +24,7 @@ import (
 // *forge.FileError: a path cannot be a plain file in Base's tree.
 // forge.ErrTransient after the push was sent leaves open whether it happened.
 func (r *Remote) Push(ctx context.Context, c forge.Change) (string, error) {
-	if err := validate(c); err != nil {
+	if err := Validate(c); err != nil {
 		return "", err
 	}
 	adv, err := r.refs(ctx, transport.UploadPackServiceName)
