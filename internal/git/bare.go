@@ -62,6 +62,30 @@ func (b *bare) shallow() (map[string]bool, error) {
 	return cut, nil
 }
 
+// counted runs a fetch and tells the client's Received what packs it brought.
+func (b *bare) counted(fetch func() error) error {
+	before := b.packed()
+	err := fetch()
+	if n := b.packed() - before; n > 0 {
+		b.c.received(n)
+	}
+	return err
+}
+
+// packed is how many bytes the packs of the repository have.
+func (b *bare) packed() (sum int64) {
+	packs, err := filepath.Glob(filepath.Join(b.dir, "objects", "pack", "pack-*.pack"))
+	if err != nil {
+		return 0 // not with this pattern
+	}
+	for _, pack := range packs {
+		if info, err := os.Stat(pack); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum
+}
+
 // each runs git and calls yield with each piece of its output up to end, cut
 // off at maxRecord.
 func (b *bare) each(ctx context.Context, end byte, yield func(piece string), args ...string) error {

@@ -33,6 +33,12 @@ type Options struct {
 	Attempts int
 	// Backoff is the wait before the second attempt; it doubles. Default 500 ms.
 	Backoff time.Duration
+	// Received is told of bytes that came from a remote: of what is asked for
+	// refs, and of fetches whose pack git reads from its transport for us, as they
+	// come; of fetches that git does itself, when one is over, as many as its packs
+	// have. What HTTP and ssh add is not in it. It is called from several
+	// goroutines at once. Nil: nobody is told.
+	Received func(n int64)
 }
 
 // Client reads remotes. It keeps no state and may be used concurrently.
@@ -48,6 +54,7 @@ type Client struct {
 	// renewable: the credentials are in a file, which is read for each request.
 	renewable bool
 	execPath  *execPath
+	received  func(n int64)
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -55,6 +62,10 @@ type Client struct {
 // New returns a client.
 func New(o Options) *Client {
 	env := environment(o)
+	received := o.Received
+	if received == nil {
+		received = func(int64) {}
+	}
 	return &Client{
 		policy: o.Policy, env: env, settings: settings(o), proxied: proxied(env),
 		timeout:   cmp.Or(o.Timeout, 2*time.Minute),
@@ -63,6 +74,7 @@ func New(o Options) *Client {
 		backoff:   cmp.Or(o.Backoff, 500*time.Millisecond),
 		renewable: o.CredentialsFile != "",
 		execPath:  &execPath{},
+		received:  received,
 		lookup:    net.DefaultResolver.LookupNetIP,
 	}
 }

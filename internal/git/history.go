@@ -112,15 +112,8 @@ func (f *fetcher) fetch(ctx context.Context, ranges []Range, depth int) error {
 		}
 		slices.Sort(ends)
 		ends = slices.DeleteFunc(slices.Compact(ends), func(id string) bool { return f.gone[id] })
-		_, err := retry(ctx, f.c, func(ctx context.Context) ([]byte, error) {
-			t, err := f.c.target(ctx, f.url)
-			if err != nil {
-				return nil, err
-			}
-			// By a name: a path is none to a fetch with a filter.
-			t.settings = append(t.settings, setting{"remote.upstream.url", t.String()})
-			args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "upstream"}
-			return f.limited(ctx, t, append(args, ends...)...)
+		_, err := retry(ctx, f.c, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, f.counted(func() error { return f.fetchOnce(ctx, ends, depth) })
 		})
 		failed := (*Error)(nil)
 		if !errors.As(err, &failed) {
@@ -133,6 +126,18 @@ func (f *fetcher) fetch(ctx context.Context, ranges []Range, depth int) error {
 		}
 		f.gone[missing[1]] = true
 	}
+}
+
+func (f *fetcher) fetchOnce(ctx context.Context, ends []string, depth int) error {
+	t, err := f.c.target(ctx, f.url)
+	if err != nil {
+		return err
+	}
+	// By a name: a path is none to a fetch with a filter.
+	t.settings = append(t.settings, setting{"remote.upstream.url", t.String()}, setting{"fetch.unpackLimit", "1"}) // a pack can be counted
+	args := []string{"fetch", "--quiet", "--no-tags", "--filter=tree:0", "--depth=" + strconv.Itoa(depth), "upstream"}
+	_, err = f.limited(ctx, t, append(args, ends...)...)
+	return err
 }
 
 // read computes the histories from what was fetched, and reports whether all

@@ -154,6 +154,7 @@ func parseRef(line string) (advertised, error) {
 // lsRemote is listRefs for servers without version 2: they send every ref.
 func (c *Client) lsRemote(ctx context.Context, t target, prefixes []string) ([]advertised, error) {
 	out, err := c.git(ctx, t, "ls-remote", "--", t.String()).output()
+	c.received(int64(len(out)))
 	if err != nil {
 		return nil, err
 	}

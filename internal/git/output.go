@@ -42,6 +42,20 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// counted tells how many bytes are read.
+type counted struct {
+	io.Reader
+	tell func(n int64)
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if n > 0 {
+		c.tell(int64(n))
+	}
+	return n, err
+}
+
 // splitter hands on what is written to it, cut at each end byte; of a piece
 // only the first most bytes.
 type splitter struct {

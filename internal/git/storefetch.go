@@ -177,7 +177,7 @@ func (q *quarantine) fetchOnce(ctx context.Context, url string, what []string, p
 	cmd := q.command(ctx, t, args...)
 	out := &splitter{end: '\r', most: 200, yield: func(line string) { progress(percentage(line)) }}
 	cmd.Stderr = &tee{cmd.stderr, out}
-	return explain(url, cmd.run())
+	return explain(url, q.counted(cmd.run))
 }
 
 // explain makes of what git says what a caller asks for.

@@ -52,7 +52,7 @@ func (c *Client) dial(ctx context.Context, t target, most int) (*conversation, e
 	if err := cmd.Start(); err != nil {
 		return nil, cmd.failure(err)
 	}
-	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{out, most})}, nil
+	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{&counted{out, c.received}, most})}, nil
 }
 
 // remoteHelper prepares the program that git itself would start for http. To
