@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 )
 
@@ -98,6 +99,15 @@ func (b *builder) place(d *lock.Destination) (*place, error) {
 		p.state = s
 	}
 	return p, b.checkPlace(p)
+}
+
+// early is where the destination's files may be put while they are being fetched;
+// nil where something is that only its tree tells whether it can stay.
+func (p *place) early(t *staging) git.Sink {
+	if p.foreign {
+		return nil
+	}
+	return t
 }
 
 // record is the file in the cache that holds the state of a destination.
