@@ -13,67 +13,102 @@ type File struct {
 }
 
 const (
-	maxFiles = 1_000_000
-	maxPaths = 64 << 20 // bytes of all paths that wait
+	maxFiles  = 1_000_000
+	placeCost = 150 // bytes of a place, beside its path
 )
 
 // paths knows where the objects of a commit's tree are in it, as far as trees have
 // come. Trees come from one goroutine, blobs are asked for by many.
 type paths struct {
+	memory  *Memory
 	mu      sync.Mutex
 	waiting map[ID][]File // blobs and trees that did not come yet
 	trees   map[ID][]byte // that came
 	count   int           // of places that were ever found
-	size    int           // of the paths in waiting
+	size    int64         // of what waits, in bytes of Memory.places
 	off     bool          // no more is looked for
 }
 
-func newPaths(root ID) *paths {
-	return &paths{waiting: map[ID][]File{root: {{Mode: modeTree, ID: root}}}, trees: map[ID][]byte{}}
+func newPaths(root ID, memory *Memory) *paths {
+	p := &paths{memory: memory, waiting: map[ID][]File{}, trees: map[ID][]byte{}}
+	if f := (File{Mode: modeTree, ID: root}); p.hold(f) {
+		p.waiting[root] = []File{f}
+	}
+	return p
 }
 
 // tree says that a tree has come.
 func (p *paths) tree(id ID, data []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.off {
+		return
+	}
 	p.trees[id] = data
-	p.expand(p.takeLocked(id))
+	found := p.waiting[id]
+	delete(p.waiting, id)
+	p.expand(found)
 }
 
 // take returns the places of a blob that has come, and forgets them.
 func (p *paths) take(id ID) []File {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.takeLocked(id)
-}
-
-func (p *paths) takeLocked(id ID) []File {
 	found := p.waiting[id]
 	delete(p.waiting, id)
 	for _, f := range found {
-		p.size -= len(f.Path)
+		p.drop(f)
 	}
 	return found
 }
 
-// expand finds what is in trees that have come.
+// end gives up what still waits.
+func (p *paths) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endLocked()
+}
+
+func (p *paths) endLocked() {
+	p.memory.places.Release(p.size)
+	p.size, p.off, p.waiting = 0, true, nil
+}
+
+// hold makes sure that there is room for a place; if there is none, no more is
+// looked for. drop is its opposite.
+func (p *paths) hold(f File) bool {
+	cost := placeCost + int64(len(f.Path))
+	if p.count++; p.count > maxFiles || len(f.Path) > maxPath || !p.memory.places.TryAcquire(cost) {
+		p.endLocked()
+		return false
+	}
+	p.size += cost
+	return true
+}
+
+func (p *paths) drop(f File) {
+	cost := placeCost + int64(len(f.Path))
+	p.memory.places.Release(cost)
+	p.size -= cost
+}
+
+// expand finds what is in trees that have come. Their places are held.
 func (p *paths) expand(trees []File) {
 	for len(trees) > 0 && !p.off {
 		at := trees[len(trees)-1]
 		trees = trees[:len(trees)-1]
+		p.drop(at)
 		_ = eachEntry(p.trees[at.ID], func(e treeEntry) bool { // was read before
 			f := File{Path: join(at.Path, e.name), Mode: e.mode, ID: e.id}
-			p.count++
+			if e.mode == modeGitlink || !p.hold(f) {
+				return !p.off
+			}
 			if _, here := p.trees[e.id]; here && e.mode == modeTree {
 				trees = append(trees, f)
-			} else if e.mode != modeGitlink {
+			} else {
 				p.waiting[e.id] = append(p.waiting[e.id], f)
-				p.size += len(f.Path)
 			}
-			if p.count > maxFiles || p.size > maxPaths || len(f.Path) > maxPath {
-				p.off, p.waiting = true, map[ID][]File{}
-			}
-			return !p.off
+			return true
 		})
 	}
 }

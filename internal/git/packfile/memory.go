@@ -10,13 +10,17 @@ import (
 
 const (
 	maxRecent   = 32 << 20 // bytes of recent objects
-	maxInFlight = 40 << 20 // bytes of what is being named and written; at least maxHeld
+	maxInFlight = 32 << 20 // bytes of what is being named and written; at least maxHeld
+	maxKnown    = 56 << 20 // bytes of trees, and of what is known of each object
+	maxPlaces   = 32 << 20 // bytes of the places of files that did not come yet
 )
 
 // Memory is what all readers of a process may have in memory.
 type Memory struct {
 	inFlight *semaphore.Weighted // of objects on their way
-	trees    *semaphore.Weighted // of packs that are coming in
+	known    *semaphore.Weighted // of packs that are coming in
+	places   *semaphore.Weighted // of their files
+	rebuild  sync.Mutex          // held while a large object is made of another
 
 	mu     sync.Mutex
 	recent map[place]*list.Element // of *object: deltas build on what came shortly before
@@ -39,7 +43,7 @@ type object struct {
 // NewMemory returns a memory for all packs of a process.
 func NewMemory() *Memory {
 	return &Memory{
-		inFlight: semaphore.NewWeighted(maxInFlight), trees: semaphore.NewWeighted(2 * maxTrees),
+		inFlight: semaphore.NewWeighted(maxInFlight), known: semaphore.NewWeighted(maxKnown), places: semaphore.NewWeighted(maxPlaces),
 		recent: map[place]*list.Element{}, order: list.New(),
 	}
 }
@@ -96,6 +100,33 @@ func (m *Memory) forget(pack any) {
 		e = next
 	}
 }
+
+// room is what one who makes large objects of others has to be in: there is one
+// at a time. Who is in it may wait for room on the way; those on the way never wait for it.
+type room struct {
+	memory  *Memory
+	in, own bool
+}
+
+func (m *Memory) room() *room { return &room{memory: m, own: true} }
+
+// enter is to be called before an object of so many bytes is held.
+func (r *room) enter(size int64) {
+	if r.own && !r.in && size > maxPiece {
+		r.memory.rebuild.Lock()
+		r.in = true
+	}
+}
+
+func (r *room) leave() {
+	if r.own && r.in {
+		r.memory.rebuild.Unlock()
+		r.in = false
+	}
+}
+
+// inner is the same room for somebody who is called from it, and does not leave it.
+func (r *room) inner() *room { return &room{memory: r.memory, own: !r.in} }
 
 // take waits until there is room for an object of so many bytes on its way.
 func (m *Memory) take(ctx context.Context, size int64) error { return m.inFlight.Acquire(ctx, size) }

@@ -83,7 +83,7 @@ func (rc *receiver) structure(e *entry, data []byte) error {
 	if e.kind == Commit {
 		c, err := parseCommit(data)
 		if rc.pack.commits[e.id] = c; err == nil && rc.File != nil && e.id == rc.Root && rc.paths.Load() == nil {
-			p := newPaths(c.tree)
+			p := newPaths(c.tree, rc.Memory)
 			for id, tree := range rc.pack.trees { // that came before it
 				p.tree(id, tree)
 			}
@@ -94,14 +94,29 @@ func (rc *receiver) structure(e *entry, data []byte) error {
 	if err := eachEntry(data, func(treeEntry) bool { return true }); err != nil {
 		return err
 	}
-	if rc.treeBytes+int64(len(data)) > maxTrees || !rc.Memory.trees.TryAcquire(int64(len(data))) {
-		return oddf("more than %d bytes of trees", rc.treeBytes)
+	if err := rc.know(int64(len(data)) + treeCost); err != nil {
+		return err
 	}
-	rc.treeBytes += int64(len(data))
 	rc.pack.trees[e.id] = data
 	if p := rc.paths.Load(); p != nil {
 		p.tree(e.id, data)
 	}
+	return nil
+}
+
+// What is known of an object costs, in bytes, beside a tree's content.
+const (
+	entryCost = 40
+	treeCost  = 100 // to find it by its name
+	nameCost  = 80  // to find any by its name
+)
+
+// know makes sure that there is room to know so much more, in bytes.
+func (rc *receiver) know(n int64) error {
+	if !rc.Memory.known.TryAcquire(n) {
+		return oddf("more trees, or more objects, than there is room for")
+	}
+	rc.known += n
 	return nil
 }
 
@@ -143,10 +158,14 @@ func (rc *receiver) blob(n *namer, j job) {
 
 // nameAtOnce waits until all that came has its name. What comes from now on is
 // named when it comes: the pack has deltas of objects by their names.
-func (rc *receiver) nameAtOnce() {
+func (rc *receiver) nameAtOnce() error {
+	if err := rc.know(int64(cap(rc.pack.entries)) * nameCost); err != nil {
+		return err
+	}
 	rc.busy.Wait()
 	rc.pack.byName = map[ID]int{}
 	for i, e := range rc.pack.entries[:len(rc.pack.entries)-1] {
 		rc.pack.byName[e.id] = i
 	}
+	return nil
 }

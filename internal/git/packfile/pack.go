@@ -102,7 +102,7 @@ func (p *Pack) Blob(id ID, yield func(size int64, content io.Reader) error) erro
 		}
 		return yield(size, io.LimitReader(content, size))
 	}
-	o, err := p.object(p.entries[i].offset)
+	o, err := p.object(p.entries[i].offset, p.memory.room())
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,8 @@ func (p *Pack) sort() {
 }
 
 // object returns the object at an offset, made of its base and deltas.
-func (p *Pack) object(offset int64) (*object, error) {
+func (p *Pack) object(offset int64, room *room) (*object, error) {
+	defer room.leave()
 	type delta struct {
 		offset int64
 		data   []byte
@@ -144,7 +145,7 @@ func (p *Pack) object(offset int64) (*object, error) {
 			o = recent
 			break
 		}
-		kind, data, base, err := p.raw(at)
+		kind, data, base, err := p.raw(at, room)
 		if err != nil {
 			return nil, err
 		}
@@ -167,6 +168,7 @@ func (p *Pack) object(offset int64) (*object, error) {
 		if baseSize != int64(len(o.data)) || size > maxHeld {
 			return nil, oddf("a delta to %d bytes of an object of %d", size, len(o.data))
 		}
+		room.enter(size)
 		data := make([]byte, size)
 		if err := patch(data, o.data, commands); err != nil {
 			return nil, err
@@ -183,7 +185,7 @@ const maxDepth = 5000
 
 // raw reads what the pack has at an offset: an object, or a delta, which builds
 // on the object at base.
-func (p *Pack) raw(offset int64) (kind Kind, data []byte, base int64, err error) {
+func (p *Pack) raw(offset int64, room *room) (kind Kind, data []byte, base int64, err error) {
 	r := p.reader()
 	defer p.readers.Put(r)
 	kind, size, err := r.open(p.file, offset)
@@ -211,6 +213,7 @@ func (p *Pack) raw(offset int64) (kind Kind, data []byte, base int64, err error)
 		}
 		base = p.entries[i].offset
 	}
+	room.enter(size)
 	data = make([]byte, size)
 	return kind, data, base, r.inflate(data)
 }

@@ -68,13 +68,13 @@ func (k Kind) String() string {
 const (
 	// maxObjects is how many objects a pack may have; Odoo has 85,000 without
 	// its history.
-	maxObjects = 2_000_000
+	maxObjects = 1_000_000
 	// maxHeld is how large an object may be that is held in memory, in bytes.
-	maxHeld = 32 << 20
+	maxHeld = 16 << 20
+	// maxDelta is how many bytes may tell the changes of one object to another.
+	maxDelta = 4 << 20
 	// maxStreamed is how large one may be that is read in pieces.
 	maxStreamed = 2 << 30
-	// maxTrees is how many bytes all trees of a pack may have.
-	maxTrees = 32 << 20
 )
 
 // entry is what is known of an object.

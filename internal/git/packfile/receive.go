@@ -1,6 +1,7 @@
 package packfile
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -42,7 +43,10 @@ func Receive(ctx context.Context, in io.Reader, file *os.File, o Options) (*Pack
 	err := rc.read(ctx)
 	close(rc.jobs)
 	rc.workers.Wait()
-	defer func() { o.Memory.trees.Release(rc.treeBytes) }()
+	if p := rc.paths.Load(); p != nil {
+		p.end()
+	}
+	defer func() { o.Memory.known.Release(rc.known) }()
 	switch {
 	case rc.collision.Load():
 		return nil, ErrCollision
@@ -67,8 +71,8 @@ type receiver struct {
 	workers   sync.WaitGroup
 	busy      sync.WaitGroup // jobs that are not done
 	namer     namer
-	scratch   []byte // of the last delta
-	treeBytes int64
+	scratch   []byte      // of the last delta
+	known     int64       // that Memory was asked for
 	enough    atomic.Bool // File has failed
 	collision atomic.Bool
 }
@@ -88,10 +92,13 @@ func (rc *receiver) read(ctx context.Context) error {
 	if string(head[:4]) != "PACK" || version != 2 || count > maxObjects {
 		return oddf("version %d with %d objects", version, count)
 	}
+	if err := rc.know(int64(count) * entryCost); err != nil {
+		return err
+	}
 	rc.pack.entries = make([]entry, 0, count) // never moved: workers write to it
 	for range count {
 		if err := rc.object(ctx); err != nil {
-			return rc.fault(err)
+			return cmp.Or(ctx.Err(), rc.fault(err))
 		}
 		if rc.collision.Load() {
 			return ErrCollision
@@ -200,22 +207,25 @@ func (rc *receiver) delta(ctx context.Context, e *entry, size int64) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	if size > maxHeld {
+	if size > maxDelta {
 		return nil, oddf("a delta of %d bytes", size)
 	}
 	rc.scratch = slices.Grow(rc.scratch[:0], int(size))[:size]
 	if err := rc.inflate(rc.scratch); err != nil {
 		return nil, err
 	}
-	base, err := rc.pack.object(from)
-	if err != nil {
-		return nil, err
-	}
-	e.kind = base.kind
 	baseSize, resultSize, commands, err := deltaSizes(rc.scratch)
 	if err != nil {
 		return nil, err
 	}
+	room := rc.Memory.room()
+	room.enter(max(baseSize, resultSize))
+	defer room.leave()
+	base, err := rc.pack.object(from, room.inner())
+	if err != nil {
+		return nil, err
+	}
+	e.kind = base.kind
 	if baseSize != int64(len(base.data)) || resultSize > maxHeld {
 		return nil, oddf("a delta to %d bytes of an object of %d", resultSize, len(base.data))
 	}
@@ -245,7 +255,9 @@ func (rc *receiver) base(e *entry) (offset int64, err error) {
 		return 0, err
 	}
 	if rc.pack.byName == nil {
-		rc.nameAtOnce()
+		if err := rc.nameAtOnce(); err != nil {
+			return 0, err
+		}
 	}
 	i, found := rc.pack.byName[id]
 	if !found {
