@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
 
 // fetchPack fetches commits at depth 1 into a repository that has nothing yet,
 // and checks that what they consist of is all there. It does what git fetch
-// does, with one process in the place of five, and reads the pack while it comes
+// does, with one process or none in the place of five, and reads the pack while it comes
 // in. errNoV2 says that git fetch has to do it.
 func (q *quarantine) fetchPack(ctx context.Context, w wanted) error {
 	t, err := q.c.target(ctx, w.url)
@@ -23,6 +21,9 @@ func (q *quarantine) fetchPack(ctx context.Context, w wanted) error {
 		return err
 	}
 	if err := q.clear(); err != nil {
+		return err
+	}
+	if err := q.fetchDirect(ctx, t, w); !errors.Is(err, errIndirect) {
 		return err
 	}
 	v, err := q.c.dial(ctx, t, math.MaxInt)
@@ -43,34 +44,23 @@ func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, 
 	if err := packets.greeting(); err != nil {
 		return err
 	}
-	request := packet("command=fetch\n") + packet("agent=odyssey\n") + packet("object-format=sha1\n") + delimiter + packet("ofs-delta\n") + packet("deepen 1\n")
-	for _, id := range w.ids {
-		request += packet("want " + id + "\n")
-	}
-	if _, err := io.WriteString(v.in, request+packet("done\n")+flush); err != nil {
+	if _, err := io.WriteString(v.in, fetchRequest(w.ids)); err != nil {
 		return err
 	}
-	var cut []string
-	for lines := 0; ; lines++ {
-		line, kind, err := packets.next()
-		if err != nil {
-			return err
-		}
-		if lines > maxLines+len(w.ids) {
-			return errors.New("the server sends no end of lines where a pack should start")
-		}
-		switch text := strings.TrimSuffix(string(line), "\n"); {
-		case kind == flushPacket:
-			return errors.New("the server sends no pack")
-		case strings.HasPrefix(text, "shallow "):
-			cut = append(cut, strings.TrimPrefix(text, "shallow "))
-		case text == "packfile":
-			if err := os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(strings.Join(cut, "\n")+"\n"), 0o644); err != nil {
-				return err
-			}
-			return q.receive(ctx, packets, cut, w)
-		}
+	cut, err := packets.untilPack(len(w.ids))
+	if err != nil {
+		return err
 	}
+	return q.receive(ctx, packets, cut, w)
+}
+
+// fetchRequest asks for commits without their parents.
+func fetchRequest(ids []string) string {
+	request := packet("command=fetch\n") + packet("agent=odyssey\n") + packet("object-format=sha1\n") + delimiter + packet("no-progress\n") + packet("ofs-delta\n") + packet("deepen 1\n")
+	for _, id := range ids {
+		request += packet("want " + id + "\n")
+	}
+	return request + packet("done\n") + flush
 }
 
 // maxLines is how many lines are read before a pack, beside one for each commit.
@@ -125,6 +115,26 @@ func (p *packetReader) next() ([]byte, packetKind, error) {
 		return nil, 0, serverError(said)
 	}
 	return line, dataPacket, nil
+}
+
+// untilPack reads up to the pack, and returns the commits whose parents do not
+// come; wants is how many commits were asked for.
+func (p *packetReader) untilPack(wants int) (cut []string, err error) {
+	for range maxLines + wants {
+		line, kind, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		switch text := strings.TrimSuffix(string(line), "\n"); {
+		case kind == flushPacket:
+			return nil, errors.New("the server sends no pack")
+		case strings.HasPrefix(text, "shallow "):
+			cut = append(cut, strings.TrimPrefix(text, "shallow "))
+		case text == "packfile":
+			return cut, nil
+		}
+	}
+	return nil, errors.New("the server sends no end of lines where a pack should start")
 }
 
 // unexpected makes an end of input one that comes too early.

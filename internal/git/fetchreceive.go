@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/nuobit/odyssey/internal/git/packfile"
 )
@@ -29,6 +30,9 @@ type Sink interface {
 // receive reads the pack that follows in packets, which begins with commits whose parents
 // are cut off.
 func (q *quarantine) receive(ctx context.Context, packets *packetReader, cut []string, w wanted) error {
+	if err := os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(strings.Join(cut, "\n")+"\n"), 0o644); err != nil {
+		return err
+	}
 	file, err := os.CreateTemp(filepath.Join(q.dir, "objects", "pack"), "tmp_pack_")
 	if err != nil {
 		return err

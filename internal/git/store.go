@@ -40,7 +40,8 @@ type Store struct {
 	fetched   atomic.Bool // something came into the pool
 	inspector inspector
 	memory    *packfile.Memory
-	kept      kept // packs of this process
+	kept      kept    // packs of this process
+	direct    *direct // nil: git has to ask
 }
 
 // OpenStore opens the store in a directory, which it makes if need be, and
@@ -65,7 +66,7 @@ func (c *Client) OpenStore(dir string) (*Store, error) {
 	if err := sweep(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks, memory: packfile.NewMemory()}
+	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks, memory: packfile.NewMemory(), direct: newDirect(c.env)}
 	if s.scratch, s.lock, err = makeScratch(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
@@ -123,6 +124,9 @@ func (s *Store) Close() error {
 	s.inspector.mu.Lock()
 	defer s.inspector.mu.Unlock()
 	s.inspector.stop()
+	if s.direct != nil {
+		s.direct.idle()
+	}
 	return errors.Join(s.kept.close(), os.RemoveAll(s.scratch), s.lock.Close())
 }
 

@@ -114,7 +114,7 @@ func (s *Store) fetch(ctx context.Context, w wanted, haves []string) (int64, err
 	if err != nil {
 		return 0, err
 	}
-	q.memory = s.memory
+	q.memory, q.direct = s.memory, s.direct
 	defer os.RemoveAll(q.dir)
 	err = q.fetchCommits(ctx, w)
 	byRef := errors.Is(err, errUnadvertised)

@@ -20,6 +20,7 @@ type quarantine struct {
 	*bare
 	haves  []string // commits of the pool that it has, too
 	memory *packfile.Memory
+	direct *direct        // nil: git has to ask
 	pack   *packfile.Pack // what was received without git; nil otherwise
 }
 
