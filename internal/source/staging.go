@@ -28,7 +28,7 @@ type staging struct {
 
 	mu      sync.Mutex
 	dirs    map[string]bool // that were made
-	written map[string]bool // files that are complete
+	written map[string]stat // files that are complete
 }
 
 // Begin makes a new directory, and removes the one before.
@@ -40,7 +40,7 @@ func (t *staging) Begin() error {
 	if err != nil {
 		return err
 	}
-	t.dir, t.dirs, t.written = dir, map[string]bool{".": true}, map[string]bool{}
+	t.dir, t.dirs, t.written = dir, map[string]bool{".": true}, map[string]stat{}
 	t.bytes.Store(0)
 	t.failed.Store(false)
 	return os.Chmod(dir, 0o755)
@@ -76,13 +76,7 @@ func (t *staging) put(e git.Entry, content []byte) error {
 	if err := t.mkdir(path.Dir(e.Path)); err != nil {
 		return err
 	}
-	if err := t.write(e, int64(len(content)), whole(content)); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.written[e.Path] = true
-	return nil
+	return t.write(e, int64(len(content)), whole(content))
 }
 
 // errConverts: git has to write the tree.
@@ -101,7 +95,7 @@ func (t *staging) rest(files []git.Entry, anew bool) ([]git.Entry, error) {
 	}
 	var rest []git.Entry
 	for _, f := range files {
-		if !t.written[f.Path] {
+		if _, there := t.written[f.Path]; !there {
 			rest = append(rest, f)
 		}
 	}
@@ -150,7 +144,14 @@ func (t *staging) write(e git.Entry, size int64, content iter.Seq2[[]byte, error
 	if executable(e.Mode) {
 		mode = 0o755
 	}
-	return writeFile(filepath.Join(t.dir, e.Path), mode, size, content)
+	state, err := writeFile(filepath.Join(t.dir, e.Path), mode, size, content)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.written[e.Path] = state
+	return nil
 }
 
 // executable reads a mode as git does: only the owner's bit counts.
@@ -171,10 +172,11 @@ func checkPointer(name string, content []byte) error {
 	return fmt.Errorf("%s is a Git LFS pointer, and LFS is not supported\n  commit the file itself, or fetch it in the image build", printable(filepath.Base(name)))
 }
 
-func writeFile(name string, mode os.FileMode, size int64, content iter.Seq2[[]byte, error]) error {
+// writeFile writes a file and returns what it is then.
+func writeFile(name string, mode os.FileMode, size int64, content iter.Seq2[[]byte, error]) (stat, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
-		return err
+		return stat{}, err
 	}
 	for piece, failed := range content {
 		if err = failed; err == nil && size < maxPointer {
@@ -187,7 +189,11 @@ func writeFile(name string, mode os.FileMode, size int64, content iter.Seq2[[]by
 			break
 		}
 	}
-	return errors.Join(err, f.Close())
+	info, failed := f.Stat()
+	if err := errors.Join(err, failed, f.Close()); err != nil {
+		return stat{}, err
+	}
+	return statOf(info), nil
 }
 
 // whole is content that is in memory.

@@ -61,12 +61,14 @@ func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, 
 		return err
 	}
 	report.Files = len(entries)
+	known := t.written
 	if len(commands) > 0 {
+		known = nil // they may have changed any
 		if err := b.shell(ctx, d, a, commands, t.dir); err != nil {
 			return err
 		}
 	}
-	if err := p.put(t.dir, a.tree, commands); err != nil {
+	if err := p.put(t.dir, a.tree, commands, known); err != nil {
 		return err
 	}
 	b.done("write", d.Path, true, start, "%d files, %s", report.Files, Size(report.Bytes))
