@@ -47,8 +47,9 @@ const (
 	symbolBits = 10
 	offsetBits = 8
 	longest    = 15
-	// lookAhead is how many bytes there are behind what is inflated: a
-	// checksum of it, and one of the pack.
+	// lookAhead is how many bytes must be in the window where 16 may be read, of
+	// which 8 may have been taken before. So 23 bytes must follow on what is inflated; a
+	// pack has 24 there, a checksum of the object and one of the pack.
 	lookAhead = 16
 )
 

@@ -234,7 +234,7 @@ func (p *Pack) reader() *pieceReader {
 // open reads the header of an object.
 func (r *pieceReader) open(file io.ReaderAt, offset int64) (kind Kind, size int64, err error) {
 	// While a pack comes in, an object's neighbour may not be in the file yet.
-	r.reset(io.MultiReader(io.NewSectionReader(file, offset, math.MaxInt64-offset), bytes.NewReader(make([]byte, lookAhead))))
+	r.reset(io.MultiReader(io.NewSectionReader(file, offset, math.MaxInt64-offset), bytes.NewReader(make([]byte, 2*lookAhead))))
 	first, err := r.ReadByte()
 	if err != nil {
 		return 0, 0, err
