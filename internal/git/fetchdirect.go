@@ -23,16 +23,20 @@ import (
 // pack in answer is left to git, which then says what is wrong. Connections are
 // used again.
 type direct struct {
-	http *http.Client
-	idle func() // closes connections that are not in use
+	http     *http.Client
+	idle     func()        // closes connections that are not in use
+	patience time.Duration // with a dead line
 }
+
+// dialing is net.Dialer's DialContext.
+type dialing func(ctx context.Context, network, address string) (net.Conn, error)
 
 // errIndirect: git has to ask.
 var errIndirect = errors.New("not to be had without git")
 
 // newDirect returns nil where git has to ask always: by a proxy, or with
 // certificates that cannot be read.
-func newDirect(env []string) *direct {
+func newDirect(env []string, dial dialing) *direct {
 	trusted := &tls.Config{MinVersion: tls.VersionTLS12}
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
@@ -48,7 +52,6 @@ func newDirect(env []string) *direct {
 			}
 		}
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	transport := &http.Transport{
 		// Bound to the address that passed the policy, as git is.
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -59,7 +62,7 @@ func newDirect(env []string) *direct {
 				}
 				address = net.JoinHostPort(t.address.String(), port)
 			}
-			return dialer.DialContext(ctx, network, address)
+			return dial(ctx, network, address)
 		},
 		TLSClientConfig:        trusted,
 		ForceAttemptHTTP2:      true,
@@ -70,7 +73,7 @@ func newDirect(env []string) *direct {
 		DisableCompression:     true, // a pack is compressed
 	}
 	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &direct{http: &http.Client{Transport: transport, CheckRedirect: refuse}, idle: transport.CloseIdleConnections}
+	return &direct{http: &http.Client{Transport: transport, CheckRedirect: refuse}, idle: transport.CloseIdleConnections, patience: slowTime}
 }
 
 type targetKey struct{}
@@ -91,7 +94,7 @@ func (q *quarantine) fetchDirect(ctx context.Context, t target, w wanted) error 
 
 func (q *quarantine) fetchFrom(ctx context.Context, slow context.CancelCauseFunc, server string, w wanted) error {
 	var pace pace
-	defer pace.watch(slow)()
+	defer pace.watch(q.direct.patience, slow)()
 	body, err := q.direct.post(ctx, server, fetchRequest(w.ids))
 	if err != nil {
 		return errIndirect
@@ -172,9 +175,9 @@ var errSlow = errors.New("the server sends less than 500 bytes a second")
 
 // watch has a request given up when its line is dead. The function that it returns
 // ends the watch.
-func (p *pace) watch(giveUp context.CancelCauseFunc) (stop func()) {
+func (p *pace) watch(patience time.Duration, giveUp context.CancelCauseFunc) (stop func()) {
 	var before int64
-	ticks, done := time.NewTicker(slowTime), make(chan struct{})
+	ticks, done := time.NewTicker(patience), make(chan struct{})
 	go func() {
 		defer ticks.Stop()
 		for {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +67,7 @@ func (c *Client) OpenStore(dir string) (*Store, error) {
 	if err := sweep(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks, memory: packfile.NewMemory(), direct: newDirect(c.env)}
+	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks, memory: packfile.NewMemory(), direct: newDirect(c.env, (&net.Dialer{Timeout: 10 * time.Second}).DialContext)}
 	if s.scratch, s.lock, err = makeScratch(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
