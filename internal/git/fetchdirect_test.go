@@ -76,12 +76,16 @@ func TestStore_Fetch_indirect(t *testing.T) {
 		{"certificates that cannot be read", func(_ *gitserver.Server, o *git.Options) {
 			o.Environ = append(slices.DeleteFunc(slices.Clone(o.Environ), func(kv string) bool { return strings.HasPrefix(kv, "GIT_SSL_CAINFO=") }), "GIT_SSL_CAINFO=/nonexistent")
 		}, nil},
-		{"an error", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, gitserver.Status(http.StatusInternalServerError)) }, nil},
+		{"an error", func(srv *gitserver.Server, _ *git.Options) {
+			srv.Fail(1, gitserver.Status(http.StatusInternalServerError))
+		}, nil},
 		{"a redirect", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, gitserver.Redirect(srv.URL+"/other")) }, nil},
 		{"no git server", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, html) }, nil},
 		{"nonsense", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, gitserver.Answer("hello", result)) }, nil},
 		{"an error of git's", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, saying("ERR go away\n")) }, nil},
-		{"lines without end", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, gitserver.Answer(strings.Repeat("0009abcde", 5000), result)) }, nil},
+		{"lines without end", func(srv *gitserver.Server, _ *git.Options) {
+			srv.Fail(1, gitserver.Answer(strings.Repeat("0009abcde", 5000), result))
+		}, nil},
 		{"nothing", func(srv *gitserver.Server, _ *git.Options) { srv.Fail(1, gitserver.Answer("", result)) }, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -215,12 +219,12 @@ func TestStore_Fetch_badPack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bad := gitserver.New(t)
-			url := bad.Repo(t, "r").URL
+			from := bad.Repo(t, "r").URL
 			bad.Fail(-1, gitserver.Posts(gitserver.Answer(inPackets(pack), result)))
 			o := options()
 			o.Attempts = 1
 			s := openStore(t, o, t.TempDir())
-			if _, err := s.Fetch(t.Context(), url, []git.Want{{Commit: id}}, nil, nil); err == nil || s.Has(url, id) {
+			if _, err := s.Fetch(t.Context(), from, []git.Want{{Commit: id}}, nil, nil); err == nil || s.Has(from, id) {
 				t.Errorf("got %v", err)
 			}
 			if got := below(t, filepath.Join(s.Dir(), "objects", "pack")); got != nil {
@@ -234,10 +238,10 @@ func TestStore_Fetch_badPack(t *testing.T) {
 	t.Run("good", func(t *testing.T) {
 		t.Parallel()
 		good := gitserver.New(t)
-		url := good.Repo(t, "r").URL
+		from := good.Repo(t, "r").URL
 		good.Fail(-1, gitserver.Posts(gitserver.Answer(inPackets(whole), result)))
 		s := openStore(t, options(), t.TempDir())
-		fetch(t, s, url, nil, id)
+		fetch(t, s, from, nil, id)
 		if len(commitContents(t, s, id)) != 2 {
 			t.Error("the tree is another")
 		}

@@ -28,7 +28,7 @@ func (z *inflater) block(data []byte, at int) (int, error) {
 			if at >= len(data) {
 				return at, errInflate
 			}
-			data[at] = byte(e >> 16)
+			data[at] = byte(e >> 16) //nolint:gosec // a literal is a byte
 			at++
 			if i == 2 {
 				break
@@ -50,14 +50,14 @@ func (z *inflater) block(data []byte, at int) (int, error) {
 			z.r += int(63-n) >> 3
 			n |= 56
 		}
-		length := int(e>>16) + int(b&(1<<(e>>4&15)-1))
+		length := int(e>>16) + int(b&(1<<(e>>4&15)-1)) //nolint:gosec // 13 bits at most
 		b, n = b>>(e>>4&15), n-uint(e>>4&15)
 		o := offsets[b&(1<<offsetBits-1)]
 		if o&kindMask == second {
 			o = z.offsets.find(b)
 		}
 		b, n = b>>(o&15), n-uint(o&15)
-		offset := int(o>>16) + int(b&(1<<(o>>4&15)-1))
+		offset := int(o>>16) + int(b&(1<<(o>>4&15)-1)) //nolint:gosec // 13 bits at most
 		b, n = b>>(o>>4&15), n-uint(o>>4&15)
 		if o&kindMask != copying || offset > at || length > len(data)-at {
 			return at, errInflate

@@ -62,7 +62,7 @@ func (b *builder) tiny(data string) {
 // is a process of its own; none takes more than it may.
 func TestReceive_memory(t *testing.T) { //nolint:paralleltest // it measures what the process has
 	base := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
-	for _, test := range []struct {
+	for _, test := range []struct {                   //nolint:paralleltest // as above
 		name string
 		make func(b *builder) (root packfile.ID)
 		want error

@@ -66,16 +66,16 @@ func (b *builder) add(kind packfile.Kind, data string) int {
 // ofs adds a delta of the object at base, ref one of an object by its name.
 func (b *builder) ofs(base int, delta []byte) int {
 	distance := b.Len() - base
-	bytes := []byte{byte(distance & 0x7f)}
+	back := []byte{byte(distance & 0x7f)}
 	for distance >>= 7; distance > 0; distance >>= 7 {
 		distance--
-		bytes = append([]byte{0x80 | byte(distance&0x7f)}, bytes...)
+		back = append([]byte{0x80 | byte(distance&0x7f)}, back...)
 	}
-	return b.raw(6, len(delta), bytes, deflate(delta))
+	return b.raw(6, len(delta), back, deflate(delta))
 }
 
-func (b *builder) ref(base packfile.ID, delta []byte) int {
-	return b.raw(7, len(delta), base[:], deflate(delta))
+func (b *builder) ref(base packfile.ID, delta []byte) {
+	b.raw(7, len(delta), base[:], deflate(delta))
 }
 
 // pack is the whole, with head and checksum.
@@ -114,12 +114,8 @@ func line(mode, name string, id packfile.ID) string {
 }
 
 // commitOf is the text of a commit.
-func commitOf(tree packfile.ID, parents ...packfile.ID) string {
-	text := fmt.Sprintf("tree %v\n", tree)
-	for _, p := range parents {
-		text += fmt.Sprintf("parent %v\n", p)
-	}
-	return text + "author A <a@example.com> 1700000000 +0000\ncommitter A <a@example.com> 1700000000 +0000\n\ntext\n"
+func commitOf(tree packfile.ID) string {
+	return fmt.Sprintf("tree %v\n", tree) + "author A <a@example.com> 1700000000 +0000\ncommitter A <a@example.com> 1700000000 +0000\n\ntext\n"
 }
 
 // given is what was handed to File.

@@ -4,15 +4,15 @@ import "encoding/binary"
 
 // deltaSizes reads the sizes of base and result that a delta begins with.
 func deltaSizes(delta []byte) (base, result int64, rest []byte, err error) {
-	sizes := [2]uint64{}
+	sizes := [2]int64{}
 	for i := range sizes {
-		n := 0
-		if sizes[i], n = binary.Uvarint(delta); n <= 0 || sizes[i] > maxStreamed {
+		size, n := binary.Uvarint(delta)
+		if n <= 0 || size > maxStreamed {
 			return 0, 0, nil, oddf("a delta without sizes")
 		}
-		delta = delta[n:]
+		sizes[i], delta = int64(size), delta[n:]
 	}
-	return int64(sizes[0]), int64(sizes[1]), delta, nil
+	return sizes[0], sizes[1], delta, nil
 }
 
 // patch makes of a base what the commands of a delta say.

@@ -44,7 +44,7 @@ func Collides(text []byte) bool {
 }
 
 // Inflate inflates a stream into memory, and returns what follows it.
-func Inflate(compressed []byte, data []byte) (rest []byte, err error) {
+func Inflate(compressed, data []byte) (rest []byte, err error) {
 	in := bytes.NewReader(append(bytes.Clone(compressed), make([]byte, 2*lookAhead)...))
 	z := &inflater{window: &window{buf: make([]byte, 64)}}
 	z.reset(in)

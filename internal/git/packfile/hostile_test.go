@@ -78,9 +78,9 @@ func TestReceive_hostile(t *testing.T) {
 	t.Parallel()
 	base := strings.Repeat("abcdefgh", 20)
 	blob := nameOf(packfile.Blob, base)
-	one := func(make func(b *builder)) []byte {
+	one := func(fill func(b *builder)) []byte {
 		b := newBuilder()
-		make(b)
+		fill(b)
 		return b.pack()
 	}
 	onBase := func(d []byte) []byte { return one(func(b *builder) { b.ofs(b.add(packfile.Blob, base), d) }) }

@@ -12,7 +12,7 @@ import (
 func (p *Pack) WriteIndex(w io.Writer) error {
 	made := &idxfile.Writer{}
 	for _, e := range p.entries {
-		made.Add(plumbing.Hash(e.id), uint64(e.offset), e.crc)
+		made.Add(plumbing.Hash(e.id), uint64(e.offset), e.crc) //nolint:gosec // an offset is not negative
 	}
 	if err := made.OnFooter(plumbing.Hash(p.sum)); err != nil {
 		return err

@@ -118,7 +118,7 @@ func (z *inflater) need(n uint) error {
 func (z *inflater) take(n uint) int {
 	v := z.bits & (1<<n - 1)
 	z.bits, z.count = z.bits>>n, z.count-n
-	return int(v)
+	return int(v) //nolint:gosec // 14 bits at most
 }
 
 // align gives back the whole bytes that were not used, and drops the rest of the
@@ -190,7 +190,7 @@ func (z *inflater) dynamic() error {
 		if err := z.need(3); err != nil {
 			return err
 		}
-		lengths[i] = byte(z.take(3))
+		lengths[i] = byte(z.take(3)) //nolint:gosec // 3 bits
 	}
 	if err := z.codes.build(lengths[:], 7, plainEntry); err != nil {
 		return err
@@ -204,7 +204,7 @@ func (z *inflater) dynamic() error {
 			return errInflate
 		}
 		z.take(uint(e & 15))
-		length, times := byte(e>>16), 1
+		length, times := byte(e>>16), 1 //nolint:gosec // one of 19 symbols
 		switch {
 		case length == 16 && i == 0:
 			return errInflate
@@ -229,37 +229,37 @@ func (z *inflater) dynamic() error {
 	return firstError(z.symbols.build(z.lengths[:symbols], symbolBits, symbolEntry), z.offsets.build(z.lengths[symbols:symbols+offsets], offsetBits, offsetEntry))
 }
 
-func plainEntry(symbol int) entryBits { return literal | entryBits(symbol)<<16 }
+func plainEntry(symbol entryBits) entryBits { return literal | symbol<<16 }
 
-func symbolEntry(symbol int) entryBits {
+func symbolEntry(symbol entryBits) entryBits {
 	switch {
 	case symbol < 256:
-		return literal | entryBits(symbol)<<16
+		return literal | symbol<<16
 	case symbol == 256 || symbol > 285:
-		return special | entryBits(symbol)<<16
+		return special | symbol<<16
 	case symbol == 285:
 		return copying | 258<<16
 	case symbol < 265:
-		return copying | entryBits(symbol-257+3)<<16
+		return copying | (symbol-257+3)<<16
 	}
 	extra := (symbol - 261) / 4
-	return copying | entryBits(extra)<<4 | entryBits(3+(4+(symbol-265)%4)<<extra)<<16
+	return copying | extra<<4 | (3+(4+(symbol-265)%4)<<extra)<<16
 }
 
-func offsetEntry(symbol int) entryBits {
+func offsetEntry(symbol entryBits) entryBits {
 	switch {
 	case symbol > 29:
-		return special | entryBits(symbol)<<16
+		return special | symbol<<16
 	case symbol < 4:
-		return copying | entryBits(symbol+1)<<16
+		return copying | (symbol+1)<<16
 	}
 	extra := (symbol - 2) / 2
-	return copying | entryBits(extra)<<4 | entryBits(1+(2+symbol%2)<<extra)<<16
+	return copying | extra<<4 | (1+(2+symbol%2)<<extra)<<16
 }
 
 // build makes the table of the canonical code whose symbols have these lengths.
-func (t *table) build(lengths []byte, first uint, entryOf func(symbol int) entryBits) error {
-	var count, next [longest + 2]int
+func (t *table) build(lengths []byte, first uint, entryOf func(symbol entryBits) entryBits) error {
+	var count, next [longest + 2]uint16
 	most := 0
 	for _, n := range lengths {
 		count[n]++
@@ -268,8 +268,8 @@ func (t *table) build(lengths []byte, first uint, entryOf func(symbol int) entry
 	count[0] = 0
 	code := 0
 	for n := 1; n <= longest; n++ {
-		next[n] = code
-		code = (code + count[n]) << 1
+		next[n] = uint16(code)
+		code = (code + int(count[n])) << 1
 		if code > 2<<n {
 			return errInflate
 		}
@@ -289,9 +289,9 @@ func (t *table) build(lengths []byte, first uint, entryOf func(symbol int) entry
 		if n == 0 {
 			continue
 		}
-		code := int(bits.Reverse16(uint16(next[n])) >> (16 - n))
+		code := int(bits.Reverse16(next[n]) >> (16 - n))
 		next[n]++
-		e := entryOf(symbol) | entryBits(n)
+		e := entryOf(entryBits(symbol)) | entryBits(n)
 		if uint(n) <= first {
 			for i := code; i < size; i += 1 << n {
 				t.entries[i] = e
@@ -312,7 +312,7 @@ func (t *table) long(code int, n, most uint, e entryBits) {
 		for range 1 << width {
 			t.entries = append(t.entries, special)
 		}
-		t.entries[low] = second | entryBits(width)<<4 | entryBits(at)<<16
+		t.entries[low] = second | entryBits(width)<<4 | entryBits(at)<<16 //nolint:gosec // fewer than 1<<16 entries
 	}
 	at := int(t.entries[low] >> 16)
 	for i := code >> t.first; i < 1<<width; i += 1 << (n - t.first) {

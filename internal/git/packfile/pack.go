@@ -96,7 +96,7 @@ func (p *Pack) Blob(id ID, yield func(size int64, content io.Reader) error) erro
 		return err
 	}
 	if kind == Blob && size > maxPiece {
-		content, err := stream(&r.zip, r)
+		content, err := r.zip.stream(r)
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (p *Pack) raw(offset int64, room *room) (kind Kind, data []byte, base int64
 // pieceReader reads objects at their places.
 type pieceReader struct {
 	inflater
-	zip io.ReadCloser
+	zip zipped
 }
 
 func (p *Pack) reader() *pieceReader {

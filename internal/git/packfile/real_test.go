@@ -22,7 +22,7 @@ func text(seed uint64, n int) string {
 	r := rand.New(rand.NewPCG(seed, 2))
 	words := make([]string, 300)
 	for i := range words {
-		words[i] = fmt.Sprintf("%x", r.Uint64()>>(r.IntN(50)))
+		words[i] = fmt.Sprintf("%x", r.Uint64()>>r.IntN(50))
 	}
 	var b strings.Builder
 	for b.Len() < n {
@@ -55,7 +55,8 @@ func history(t *testing.T) (*gitserver.Repo, []string) {
 		}
 		commits = append(commits, gitserver.Commit{Branch: "main", Files: files})
 	}
-	return repo, repo.Add(t, commits...)
+	ids := repo.Add(t, commits...)
+	return repo, ids
 }
 
 // noise cannot be compressed.

@@ -183,7 +183,7 @@ func (rc *receiver) large(e *entry, size int64) error {
 	if size > maxStreamed {
 		return oddf("a blob of %d bytes", size)
 	}
-	r, err := stream(&rc.zip, rc)
+	r, err := rc.zip.stream(rc)
 	if err != nil {
 		return err
 	}

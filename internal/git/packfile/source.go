@@ -23,7 +23,7 @@ type source struct {
 	sum    hash.Hash
 	crc    uint32
 	broken error // in reading from in, or in writing to the file
-	zip    io.ReadCloser
+	zip    zipped
 }
 
 const (
@@ -96,22 +96,23 @@ func (s *source) fault(err error) error {
 	return oddf("%v", err)
 }
 
-// stream makes a reader of what is compressed at a window, the same one each
-// time.
-func stream(zip *io.ReadCloser, from io.Reader) (io.Reader, error) {
-	if *zip == nil {
+// zipped reads what is compressed at a window. The zero value is ready.
+type zipped struct{ r io.ReadCloser }
+
+func (z *zipped) stream(from io.Reader) (io.Reader, error) {
+	if z.r == nil {
 		r, err := zlib.NewReader(from)
 		if err != nil {
 			return nil, err
 		}
-		*zip = r
+		z.r = r
 		return r, nil
 	}
-	again, ok := (*zip).(zlib.Resetter)
+	again, ok := z.r.(zlib.Resetter)
 	if !ok {
 		return nil, errors.New("zlib cannot be reset")
 	}
-	return *zip, again.Reset(from, nil)
+	return z.r, again.Reset(from, nil)
 }
 
 // ended makes sure that there is nothing more, and that the checksum is right.
