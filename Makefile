@@ -25,12 +25,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: odoo-run ## build the programs into bin/
-	$(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/ ./cmd/odyssey-bot ./cmd/odoo-build-image
+build: odoo-run ## build the programs into bin/, static
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/ ./cmd/odyssey-bot ./cmd/odoo-build-image
 
-# It goes into runtime images, so it is static, whatever is in them, and small.
+# It goes into runtime images, so it has no symbols, and is small.
 .PHONY: odoo-run
-odoo-run: ## build odoo-run alone, static and small
+odoo-run: ## build odoo-run alone
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w $(LDFLAGS)' -o $(ODOO_RUN) ./cmd/odoo-run
 
 .PHONY: demo

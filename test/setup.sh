@@ -11,6 +11,8 @@
 #   pytools       uv, pip, pip-tools and packaging in another one, pytools
 #   psycopg       psycopg2, with which Odoo reaches PostgreSQL, in one more, psycopg
 #   addonwheels   the wheels of some real Odoo addons, addonwheels
+#   octokit       GitHub's description of its API, octokit; $NPM_CONFIG_REGISTRY
+#                 names another registry than npm's own to take it from
 #   chromium      Chromium, to look at the status pages; $CHROMIUM names another
 #                 browser of its family to use instead
 #   postgres      PostgreSQL; $POSTGRES_BIN names the directory of another one's
@@ -197,6 +199,35 @@ setup_addonwheels() {
     once "$dir" 'addonwheels.txt addonwheels-py2.txt' check_addonwheels make_addonwheels
 }
 
+# check_octokit looks for what make_octokit makes.
+check_octokit() { [[ -s $1/openapi.json && -s $1/webhooks-examples.json && -s $1/graphql-schema.graphql ]]; }
+
+# make_octokit takes one file out of each package that test/octokit.txt names.
+make_octokit() {
+    local registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.npmjs.org}} package version sum file name
+    [[ $registry == https://* ]] || die "NPM_CONFIG_REGISTRY is $registry; it must begin with https://"
+    command -v curl >/dev/null || apt_install curl ca-certificates
+    say "downloading GitHub's description of its API to $1"
+    mkdir -p "$1"
+    while read -r package version sum file; do
+        name=${package#*/}
+        curl --fail --silent --show-error --location --proto '=https' --proto-redir '=https' --retry 3 \
+            --output "$1/$name.tgz" "${registry%/}/$package/-/$name-$version.tgz" ||
+            die "curl could not download $package $version; its words are above"
+        sha512sum --check --status <<<"$sum  $1/$name.tgz" ||
+            die "$package $version from $registry is not what test/octokit.txt says"
+        tar -xzf "$1/$name.tgz" -O "$file" >"$1/$name.${file##*.}" || die "there is no $file in $package $version"
+        rm "$1/$name.tgz"
+    done < <(grep -v '^#' "$root/test/octokit.txt")
+    check_octokit "$1" || die "$1 lacks what test/octokit.txt names"
+}
+
+setup_octokit() {
+    local dir
+    cached octokit
+    once "$dir" octokit.txt check_octokit make_octokit
+}
+
 setup_chromium() {
     if [[ -n ${CHROMIUM:-} ]]; then
         command -v "$CHROMIUM" >/dev/null || die "CHROMIUM is $CHROMIUM, which is no program"
@@ -230,10 +261,10 @@ setup_postgres() {
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools psycopg addonwheels chromium postgres
+(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit chromium postgres
 for part; do
     case $part in
-    cc | gitaggregate | pytools | psycopg | addonwheels | chromium | postgres) "setup_$part" ;;
+    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | chromium | postgres) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done

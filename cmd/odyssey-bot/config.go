@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +54,9 @@ func (a *app) checkRepo(path string, named bool) error {
 		_, err = config.ParseRepo(path, data)
 	}
 	if err != nil {
+		if filepath.Base(path) == config.ServerFile {
+			err = fmt.Errorf("%w\n  this looks like the bot's own configuration: odyssey-bot config check --server %s", err, path)
+		}
 		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
 	}
 	a.say("%s is good", path)
@@ -65,6 +70,16 @@ func (a *app) checkServer(path string) error {
 	}
 	for _, warning := range server.Warnings {
 		a.say("warning: %s", warning)
+	}
+	for _, f := range server.Forges {
+		if f.WebhookSecret.Reveal() == "" {
+			a.say("warning: forge %s lacks webhookSecretFile: run does without, serve refuses to start", f.Name)
+		}
+	}
+	if dir := filepath.Dir(server.Store); server.Store != "" {
+		if _, err := os.Stat(dir); err != nil {
+			a.say("warning: store: %s; serve needs that directory", err)
+		}
 	}
 	a.say("%s is good", path)
 	return nil

@@ -1,42 +1,74 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 	"github.com/nuobit/odyssey/internal/forge/gitea"
+	"github.com/nuobit/odyssey/internal/forge/github"
 	"github.com/nuobit/odyssey/internal/near"
+	"github.com/nuobit/odyssey/internal/watch"
+	"github.com/nuobit/odyssey/internal/web"
 )
+
+// driver is what the commands need of a forge.
+type driver interface {
+	bot.Forge
+	watch.Forge
+}
 
 // openForge is a forge of the configuration with its driver.
 type openForge struct {
 	config config.Forge
-	driver *gitea.Forge
+	driver driver
 }
 
 // openForges makes the drivers. transport, if there is one, returns what
 // carries the calls to the forge of a name.
-func openForges(server *config.Server, transport func(name string) http.RoundTripper) ([]openForge, error) {
+func openForges(server *config.Server, log *slog.Logger, transport func(name string) http.RoundTripper) ([]openForge, error) {
 	var forges []openForge
 	for _, f := range server.Forges {
-		o := gitea.Options{URL: f.URL, Token: f.Token, Flavour: gitea.Flavour(f.Kind)}
+		var o forgehttp.Options
 		if transport != nil {
-			o.HTTP = forgehttp.Options{Transport: transport(f.Name)}
+			o.Transport = transport(f.Name)
 		}
-		driver, err := gitea.New(o)
+		driver, err := newDriver(f, log, o)
 		if err != nil {
 			return nil, fmt.Errorf("forge %s: %w", f.Name, err)
 		}
 		forges = append(forges, openForge{f, driver})
 	}
 	return forges, nil
+}
+
+func newDriver(f config.Forge, log *slog.Logger, o forgehttp.Options) (driver, error) {
+	if f.Kind == githubKind {
+		return github.New(github.Options{
+			API: cmp.Or(f.APIURL, github.API(f.URL)), Token: f.Token, App: github.App{ID: f.AppID, Key: f.PrivateKey},
+			HTTP: o, Log: log.With("forge", f.Name),
+		})
+	}
+	return gitea.New(gitea.Options{URL: f.URL, Token: f.Token, Flavour: gitea.Flavour(f.Kind), HTTP: o})
+}
+
+const githubKind = "github"
+
+// receiver returns what takes the forge's webhooks.
+func (f openForge) receiver() (web.Receiver, error) {
+	if f.config.Kind == githubKind {
+		return github.NewReceiver(f.config.WebhookSecret)
+	}
+	return gitea.NewReceiver(gitea.Flavour(f.config.Kind), f.config.WebhookSecret)
 }
 
 // watched lists the repositories that the configuration names or has

@@ -97,6 +97,7 @@ func (a *app) printJobs(jobs []queue.Info, asJSON bool) error {
 		return cli.PrintJSON(a.stdout, jobs)
 	}
 	if len(jobs) == 0 {
+		a.say("there are no such jobs")
 		return nil
 	}
 	table := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
@@ -104,7 +105,7 @@ func (a *app) printJobs(jobs []queue.Info, asJSON bool) error {
 	for _, j := range jobs {
 		next := "-"
 		if j.State == queue.Waiting || j.State == queue.Retrying {
-			next = j.Scheduled.Local().Format(time.DateTime)
+			next = j.Scheduled.Local().Format(time.RFC3339)
 		}
 		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", j.ID, j.Subject, j.Kind, j.State, j.Attempt, next, strings.SplitN(j.Error, "\n", 2)[0])
 	}

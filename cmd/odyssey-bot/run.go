@@ -80,7 +80,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	repos, err := selectRepos(ctx, &server, o)
+	repos, err := selectRepos(ctx, &server, o, log)
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,9 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		}
 		for _, failure := range cli.Each(err) {
 			failures = append(failures, fmt.Errorf("%s: %w%s", w.name, failure, hint(failure)))
+			if o.json {
+				outcomes = append(outcomes, bot.Outcome{Repo: w.name.String(), Action: bot.Failed, Reason: failure.Error()})
+			}
 		}
 	}
 	if err := a.printOutcomes(outcomes, o.json); err != nil {
@@ -128,7 +131,8 @@ func (o *runOptions) conditional(outcome bot.Outcome) bot.Outcome {
 func hint(err error) string {
 	switch {
 	case errors.Is(err, forge.ErrUnauthorized):
-		return "\n  the token needs the scopes write:repository, write:issue and read:user, and its account write permission on the repository"
+		return "\n  on Gitea and Forgejo the token needs the scopes write:repository, write:issue and read:user, and its account write permission on the repository;" +
+			"\n  on GitHub see what the App needs: odyssey-bot github-app-manifest"
 	case errors.Is(err, forge.ErrNotFound):
 		return "\n  check the name, and forges[].url; the token's account may not be allowed to see it"
 	}
@@ -169,8 +173,8 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // selectRepos lists the repositories of the configuration, or those of --repo.
-func selectRepos(ctx context.Context, server *config.Server, o *runOptions) ([]watched, error) {
-	forges, err := openForges(server, nil)
+func selectRepos(ctx context.Context, server *config.Server, o *runOptions, log *slog.Logger) ([]watched, error) {
+	forges, err := openForges(server, log, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/config"
-	"github.com/nuobit/odyssey/internal/forge/gitea"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/watch"
 	"github.com/nuobit/odyssey/internal/web"
@@ -34,7 +34,7 @@ schedules of the repositories, and opens, updates and closes pull requests. One
 listener is for the forge, the other one for status pages, metrics and health
 checks. What was delivered is kept until it is done, over crashes too.
 
-SIGTERM and Ctrl-C end it when running work has ended, or after the configured
+SIGTERM, SIGHUP and Ctrl-C end it when running work has ended, or after the configured
 time; a second one ends it at once.
 
 Exit codes: 0 stopped, 1 failed, 2 wrong usage or invalid configuration.`,
@@ -72,15 +72,17 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 	}
 	q, err := queue.Open(ctx, queueOptions(&server, log))
 	if err != nil {
-		return errors.Join(err, public.Close(), status.Close())
+		return errors.Join(fmt.Errorf("store: %w", err), public.Close(), status.Close())
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	s, err := newService(&server, b, q, metrics)
+	s, err := newService(&server, file, b, q, metrics)
 	if err != nil {
 		return errors.Join(err, public.Close(), status.Close())
 	}
 	log.Info("serving", "webhooks", public.Addr().String(), "status", status.Addr().String())
-	return s.run(ctx, public, status)
+	err = s.run(ctx, public, status)
+	log.Info("stopped")
+	return err
 }
 
 func listen(ctx context.Context, server *config.Server) (public, status net.Listener, err error) {
@@ -103,6 +105,7 @@ func queueOptions(server *config.Server, log *slog.Logger) queue.Options {
 
 // service is what serve consists of.
 type service struct {
+	log     *slog.Logger
 	queue   *queue.Queue
 	watcher *watch.Watcher
 	worker  *bot.Worker
@@ -110,9 +113,9 @@ type service struct {
 	metrics *web.Metrics
 }
 
-func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
-	s := &service{queue: q, metrics: metrics}
-	forges, err := openForges(server, func(name string) http.RoundTripper {
+func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
+	s := &service{log: b.Log, queue: q, metrics: metrics}
+	forges, err := openForges(server, b.Log, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
 	})
 	if err != nil {
@@ -122,7 +125,7 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.
 	var sources []watch.Source
 	var hooks []web.Hook
 	for _, f := range forges {
-		receiver, err := gitea.NewReceiver(gitea.Flavour(f.config.Kind), f.config.WebhookSecret)
+		receiver, err := f.receiver()
 		if err != nil {
 			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
 		}
@@ -135,9 +138,12 @@ func newService(server *config.Server, b *bot.Bot, q *queue.Queue, metrics *web.
 		return nil, err
 	}
 	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
+	if file, err = filepath.Abs(file); err != nil {
+		return nil, err
+	}
 	s.web, err = web.New(web.Options{
 		Hooks: hooks, Accepter: crashing(s.watcher), Store: q, Reports: q, Jobs: q, Repositories: s.repositories, Next: s.watcher.Next,
-		Hosts: server.StatusHosts, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
+		Hosts: server.StatusHosts, ConfigFile: file, Version: cli.Version(), Metrics: s.metrics, Log: b.Log,
 	})
 	return s, err
 }
@@ -165,7 +171,9 @@ func (s *service) Work(ctx context.Context, job queue.Job) error {
 	start := time.Now()
 	var err error
 	if job.Kind == watch.Sweep {
-		err = s.watcher.Work(ctx, job)
+		if err = s.watcher.Work(ctx, job); err != nil {
+			s.log.Warn("sweep failed", "forge", strings.TrimSuffix(job.Subject, ":"), "job", job.ID, "attempt", job.Attempt, "err", err)
+		}
 	} else {
 		err = s.worker.Work(ctx, job)
 	}
@@ -198,6 +206,7 @@ func (s *service) run(ctx context.Context, public, status net.Listener) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		s.log.Info("stopping: running jobs are given the time of drain to end")
 		s.web.Drain()
 		return nil
 	})

@@ -114,8 +114,9 @@ const (
 	Updated   Action = "updated"
 	Unchanged Action = "unchanged"
 	Closed    Action = "closed"
-	Held      Action = "held" // nothing done, for the outcome's reason
-	Idle      Action = "idle" // nothing to do
+	Held      Action = "held"   // nothing done, for the outcome's reason
+	Idle      Action = "idle"   // nothing to do
+	Failed    Action = "failed" // for the outcome's reason; of whole runs, by who reports on them
 )
 
 // Outcome is what became of one group of a repository.

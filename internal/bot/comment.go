@@ -37,7 +37,7 @@ func (w *Worker) commands(ctx context.Context, at place, job queue.Job) error {
 		for _, item := range job.Items {
 			var told CommentItem
 			if json.Unmarshal(item.Data, &told) != nil || told.Comment <= 0 {
-				w.Bot.Log.Error("item is no comment", "forge", at.forgeName, "repo", at.name.String(), "job", job.ID)
+				at.log.Error("item is no comment")
 				continue
 			}
 			if err = s.treat(ctx, told); err != nil {
@@ -61,9 +61,12 @@ type session struct {
 
 	last     result // of the last run
 	ran      bool
+	judged   bool   // a run has seen whether the files have faults
+	fault    string // them, in public words; "" when there are none
 	now      *holds // what is held since a command changed it; nil when none did
 	outcomes []Outcome
 	trigger  []string // logins whose commands were taken
+	taken    []string // these commands, as they were written
 }
 
 // open reads the repository and its policy.
@@ -97,18 +100,22 @@ func (s *session) obeys() bool {
 // close reports on the session.
 func (s *session) close(ctx context.Context, err error) {
 	report := s.report(s.at, kindCommands, s.started, s.repo)
-	report.Outcomes, report.Error = s.outcomes, publicly(err)
+	report.Outcomes, report.Commands, report.Error = s.outcomes, s.taken, publicly(err)
 	if len(s.trigger) > 0 {
 		report.Trigger = "comment by " + strings.Join(slices.Compact(s.trigger), ", ")
 	}
 	before, known := s.Worker.last(ctx, s.at.subject)
 	report.Destinations = s.last.destinations(before.Destinations, report.Finished)
+	report.Pulls = s.last.pulls(before.Pulls)
 	if s.now != nil {
 		noteHolds(report.Destinations, *s.now)
 	}
 	s.put(ctx, report)
-	if known && (s.ran || s.now != nil) {
-		before.Destinations = report.Destinations
+	if s.judged {
+		before.Error = s.fault
+	}
+	if known && (s.ran || s.judged || s.now != nil) {
+		before.Destinations, before.Pulls = report.Destinations, report.Pulls
 		s.put(ctx, before)
 	}
 }
@@ -178,7 +185,7 @@ func (s *session) forbids(ctx context.Context, t *talk, told CommentItem) (strin
 	may, err := s.at.forge.Permission(ctx, s.repo, t.Author)
 	switch {
 	case errors.Is(err, forge.ErrUnauthorized):
-		s.Bot.Log.Error("permission not told", "forge", s.at.forgeName, "repo", s.repo.String(), "err", err)
+		s.at.log.Error("permission not told", "err", err)
 		return "The forge does not tell me who may write here. That is for the operator of this bot to mend: its account must be allowed to ask.", nil
 	case err != nil:
 		return "", err

@@ -54,9 +54,10 @@ func digest(data []byte) string {
 
 // own reports whether the branch ends in a commit that the bot made and
 // nobody has touched: an amended, rebased or further commit has another
-// committer or no trailer.
+// committer or no trailer. A forge that makes the bot's commits itself is the
+// committer of all that people make there as well, and so says whose one is.
 func (b *Bot) own(branch forge.Branch) bool {
-	return branch.Committer == b.Identity && strings.Contains(branch.Message, "\n"+refresh.Trailer)
+	return (branch.Own || branch.Committer == b.Identity) && strings.Contains(branch.Message, "\n"+refresh.Trailer)
 }
 
 // noteStart and noteEnd enclose what the bot says at the top of a pull

@@ -16,7 +16,7 @@ import (
 
 // After so many attempts people are told that it failed: they wait for a word.
 const (
-	patience = 5 // when it may pass
+	patience = 3 // when it may pass
 	doubt    = 3 // when nobody knows why
 )
 
@@ -24,12 +24,14 @@ const (
 func (s *session) obey(ctx context.Context, t *talk, all []command.Command) error {
 	var answers []answer
 	for _, c := range all {
+		s.taken = append(s.taken, c.Line)
 		a, err := s.do(ctx, t, c)
 		if err != nil {
 			if a, err = s.failure(err); err != nil {
 				return err
 			}
 		}
+		s.at.log.Info("command obeyed", "by", t.Author, "command", c.Line, "refused", a.refused)
 		switch {
 		case strings.HasPrefix(a.text, "\n"): // a list
 			a.text = quote(c.Line) + ":" + a.text
@@ -71,13 +73,13 @@ func (s *session) failure(err error) (answer, error) {
 		}
 		return answer{"an upstream does not answer; say it again later. " + refresh.Inline(publicly(err)), true}, nil
 	case refused:
-		s.Bot.Log.Error("command refused by the forge", "forge", s.at.forgeName, "repo", s.repo.String(), "err", err)
+		s.at.log.Error("command refused by the forge", "err", err)
 		return answer{"the forge does not let me; that is for the operator of this bot to mend.", true}, nil
 	case unexpected:
 		if s.attempt < doubt {
 			return answer{}, err
 		}
-		s.Bot.Log.Error("command failed", "forge", s.at.forgeName, "repo", s.repo.String(), "err", err)
+		s.at.log.Error("command failed", "err", err)
 		return answer{"this failed for a reason inside of me; the operator's log says more.", true}, nil
 	}
 	return answer{}, err
@@ -139,6 +141,12 @@ func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error)
 	s.ran, s.outcomes = s.ran || done.state != nil, append(s.outcomes, done.outcomes...)
 	if done.state != nil {
 		s.last = done
+	}
+	switch classify(err) {
+	case fine:
+		s.judged, s.fault = s.judged || done.state != nil, ""
+	case userFault:
+		s.judged, s.fault = true, publicly(err)
 	}
 	url, told := s.tell(ctx, s.at, &done, err)
 	if told != nil {

@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,6 +104,20 @@ func stops(err error) bool {
 // others from its branch, with whatever mark: they count for nothing.
 func (r *reconciler) ours(pr forge.PullRequest) bool {
 	return !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) && pr.Author == r.repo.Account
+}
+
+// pulls lists the bot's pull requests that are open, the oldest first, or nil
+// when nobody asked for them.
+func (r *reconciler) pulls() []Pull {
+	if r.open == nil {
+		return nil
+	}
+	all := slices.SortedFunc(maps.Values(r.open), func(a, b forge.PullRequest) int { return cmp.Compare(a.Number, b.Number) })
+	pulls := make([]Pull, 0, len(all))
+	for _, pr := range all {
+		pulls = append(pulls, Pull{URL: pr.URL, Title: pr.Title})
+	}
+	return pulls
 }
 
 func (r *reconciler) propose(ctx context.Context, p *refresh.Proposal) error {

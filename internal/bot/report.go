@@ -8,6 +8,10 @@ import (
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
+// mostReport is how many bytes of JSON a report has that tells where every merge
+// stands: some 1,300 of them.
+const mostReport = 256 << 10
+
 // Reports keeps what may be forgotten. Get returns nil when there is nothing.
 type Reports interface {
 	Put(ctx context.Context, bucket, key string, value []byte) error
@@ -28,7 +32,8 @@ type Report struct {
 	Repo     string    `json:"repo"`    // OWNER/NAME
 	WebURL   string    `json:"webURL,omitempty"`
 	Kind     string    `json:"kind"`
-	Trigger  string    `json:"trigger,omitempty"` // who or what asked, when that is known
+	Trigger  string    `json:"trigger,omitempty"`  // who or what asked, when that is known
+	Commands []string  `json:"commands,omitempty"` // of comments, as they were written, that were taken
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 
@@ -39,6 +44,16 @@ type Report struct {
 	// Destinations are those of repos.yaml in its order; after a job that
 	// could not read them, those of the report before.
 	Destinations []DestinationReport `json:"destinations,omitempty"`
+
+	// Pulls are the bot's pull requests that are open; after a job that did not
+	// ask for them, those of the report before.
+	Pulls []Pull `json:"pullRequests,omitempty"`
+}
+
+// Pull is an open pull request of the bot.
+type Pull struct {
+	URL   string `json:"url"`
+	Title string `json:"title"`
 }
 
 // DestinationReport is where one destination stands.
@@ -65,11 +80,15 @@ func (w *Worker) put(ctx context.Context, r Report) {
 		return
 	}
 	data, err := json.Marshal(r)
+	if len(data) > mostReport {
+		r.Destinations, r.Idle = nil, "there are too many merges to show where they stand"
+		data, err = json.Marshal(r)
+	}
 	if err == nil {
 		err = w.Reports.Put(ctx, ReportBucket, ReportKey(r.Subject, r.Kind), data)
 	}
-	if err != nil {
-		w.Bot.Log.Warn("report not kept", "repo", r.Repo, "err", err)
+	if err != nil && ctx.Err() == nil {
+		w.Bot.Log.Warn("report not kept", "forge", r.Forge, "repo", r.Repo, "err", err)
 	}
 }
 
@@ -107,6 +126,14 @@ func (done result) destinations(before []DestinationReport, now time.Time) []Des
 	}
 	noteHolds(all, readHolds(done.issues))
 	return all
+}
+
+// pulls are the open pull requests after an attempt.
+func (done result) pulls(before []Pull) []Pull {
+	if done.open == nil {
+		return before
+	}
+	return done.open
 }
 
 // noteHolds notes what is held.

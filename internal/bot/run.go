@@ -68,9 +68,11 @@ func retryLost(err error, _ time.Duration) (time.Duration, bool) {
 type result struct {
 	outcomes []Outcome
 	repo     forge.Repo     // zero when the forge did not tell
+	head     string         // commit that was read; "" when none was
 	state    *refresh.State // nil when it could not be read
 	issues   []forge.Issue  // the bot's; nil when nobody asked for them
 	ahead    map[merge]int  // commits that merges move by, as far as the attempt asked
+	open     []Pull         // the bot's pull requests after the attempt; nil when it did not ask for them
 	idle     string         // why there was nothing to do
 }
 
@@ -97,6 +99,7 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 	if err != nil {
 		return done, err
 	}
+	done.head = snapshot.Commit
 	done.state, err = refresh.Read(ctx, refresh.Input{Files: snapshot.Files, URLs: b.URLs, Jobs: b.Jobs, Lookup: b.Git})
 	if err != nil {
 		return done, err
@@ -106,7 +109,7 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 	}
 	r := &reconciler{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, state: done.state, ahead: map[merge]int{}}
 	err = r.run(ctx, d)
-	done.outcomes, done.issues, done.ahead = r.outcomes, r.issues, r.ahead
+	done.outcomes, done.issues, done.ahead, done.open = r.outcomes, r.issues, r.ahead, r.pulls()
 	if err == nil && len(r.outcomes) == 0 {
 		return idle("every merge is at its newest commit")
 	}

@@ -90,6 +90,7 @@ func (r *reconciler) update(ctx context.Context, p *refresh.Proposal, pr forge.P
 		return err
 	}
 	pr.Title = text.Title
+	r.open[p.Branch] = pr
 	r.report(p.Group, action, pr, "")
 	return nil
 }

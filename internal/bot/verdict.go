@@ -114,6 +114,9 @@ func publicly(err error) string {
 	case refused:
 		return "the forge refuses the bot's token, or its account may not do this"
 	case gone:
+		if moved := (*forge.MovedError)(nil); errors.As(err, &moved) {
+			return moved.Error() + "; the bot's configuration has its old name"
+		}
 		return errGone.Error()
 	case passing:
 		if remote := (*lock.RemoteError)(nil); errors.As(err, &remote) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -37,7 +38,10 @@ type Worker struct {
 type place struct {
 	subject, forgeName string
 	name               forge.Name
-	forge              Forge // that asks the job's fence before each write
+	forge              Forge                           // that asks the job's fence before each write
+	checker            Checker                         // nil where the forge has no checks
+	fence              func(ctx context.Context) error // the job's; never nil
+	log                *slog.Logger
 }
 
 // place finds a job's repository. A subject that means none is parked: no
@@ -52,7 +56,15 @@ func (w *Worker) place(job queue.Job) (place, error) {
 	if err != nil {
 		return place{}, queue.Park(fmt.Errorf("job %d: %w", job.ID, err))
 	}
-	return place{job.Subject, forgeName, name, guard(driver, job.Fence, w.Crash)}, nil
+	at := place{
+		subject: job.Subject, forgeName: forgeName, name: name, forge: guard(driver, job.Fence, w.Crash), fence: job.Fence,
+		log: w.Bot.Log.With("forge", forgeName, "repo", name.String(), "job", job.ID, "attempt", job.Attempt),
+	}
+	at.checker, _ = driver.(Checker)
+	if at.fence == nil {
+		at.fence = func(context.Context) error { return nil }
+	}
+	return at, nil
 }
 
 // Work does one job. Its error tells the queue what to do next.
@@ -69,10 +81,21 @@ func (w *Worker) Work(ctx context.Context, job queue.Job) error {
 	default:
 		return queue.Park(fmt.Errorf("job %d: there is no kind of job %q", job.ID, job.Kind))
 	}
-	if class := classify(err); class == unexpected || class == refused || class == gone {
-		w.Bot.Log.Error("job failed", "forge", at.forgeName, "repo", at.name.String(), "job", job.ID, "attempt", job.Attempt, "err", err)
-	}
+	logFailure(at.log, job.Kind, err)
 	return verdict(err)
+}
+
+// logFailure logs why a job is not done, once.
+func logFailure(log *slog.Logger, kind string, err error) {
+	switch classify(err) {
+	case fine, userFault:
+	case stopped:
+		log.Info("job stopped", "kind", kind, "err", err)
+	case limited, passing:
+		log.Warn("job failed and is tried again", "kind", kind, "err", err)
+	default:
+		log.Error("job failed", "kind", kind, "err", err)
+	}
 }
 
 // merges does what is due in a repository.
@@ -82,10 +105,12 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	if _, told := w.tell(ctx, at, &done, err); told != nil {
 		err = errors.Join(err, told)
 	}
+	w.check(ctx, at, done, err)
 	report := w.report(at, kindMerges, started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
 	before, _ := w.last(ctx, at.subject)
 	report.Destinations = done.destinations(before.Destinations, report.Finished)
+	report.Pulls = done.pulls(before.Pulls)
 	w.put(ctx, report)
 	return err
 }
@@ -99,7 +124,22 @@ func (w *Worker) run(ctx context.Context, at place, d Demand) (result, error) {
 	if done.repo.Name == (forge.Name{}) && errors.Is(err, forge.ErrNotFound) {
 		err = fmt.Errorf("%w: %w", errGone, err)
 	}
+	logRun(ctx, at.log, done.outcomes, err)
 	return done, err
+}
+
+// logRun logs what a run did, and which faults kept it from doing more.
+func logRun(ctx context.Context, log *slog.Logger, outcomes []Outcome, err error) {
+	for _, o := range outcomes {
+		level := slog.LevelInfo
+		if o.Action == Unchanged || o.Action == Idle || o.Action == Held {
+			level = slog.LevelDebug
+		}
+		log.Log(ctx, level, "refresh looked at", "group", o.Group, "action", o.Action, "pr", o.URL, "reason", o.Reason)
+	}
+	if faults, _ := faultsOf(err); len(faults) > 0 {
+		log.Warn("repository has faults", "count", len(faults), "err", errors.Join(faults...))
+	}
 }
 
 // tell keeps the issue about the repository's faults. A run that failed for

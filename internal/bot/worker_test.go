@@ -39,6 +39,7 @@ func TestWorker_merges(t *testing.T) {
 			}},
 			{Path: "./web", Merges: []bot.MergeReport{{Remote: "oca", Ref: "17.0", Locked: id(3), Newest: id(3)}}},
 		},
+		Pulls: []bot.Pull{{URL: pr.URL, Title: pr.Title}},
 	}
 	if diff := cmp.Diff(want, r); diff != "" || !r.Finished.After(started) {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -60,6 +61,48 @@ func TestWorker_merges(t *testing.T) {
 	if diff := cmp.Diff([]string{want.Subject + " 10", want.Subject + " 10", want.Subject + " 10", want.Subject + " 10"}, learned); diff != "" {
 		t.Errorf("learned (-want +got):\n%s", diff)
 	}
+}
+
+// A report lists the pull requests that are open: after a run that failed,
+// beside commands, and where a destination is held.
+func TestWorker_pulls(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "")
+	d.git.commits[acme] = id(11)
+	d.merges()
+	pr := d.one()
+	want := []bot.Pull{{URL: pr.URL, Title: pr.Title}}
+	check := func(name string, r bot.Report) {
+		t.Helper()
+		if diff := cmp.Diff(want, r.Pulls); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	d.obeys("/hold ./odoo")
+	check("after /hold", d.report("merges"))
+	check("after /hold", d.report("commands"))
+	check("held", d.merges())
+	d.push("main", map[string]string{refresh.ConfigFile: "[]"})
+	check("failed", d.merges())
+	d.push("main", map[string]string{refresh.ConfigFile: ""})
+	d.obeys("/unhold ./odoo\n/refresh all")
+	if diff := cmp.Diff([]string{"/unhold ./odoo", "/refresh all"}, d.report("commands").Commands); diff != "" {
+		t.Errorf("commands (-want +got):\n%s", diff)
+	}
+	check("after /refresh", d.report("merges"))
+	d.git.commits[acme] = id(2)
+	want = nil
+	check("current again", d.merges())
+	d.git.commits[acme] = id(12)
+	d.obeys("/refresh ./odoo")
+	pr = d.one()
+	want = []bot.Pull{{URL: pr.URL, Title: pr.Title}}
+	check("opened by a comment", d.report("merges"))
+	d.git.commits[odoo] = id(13)
+	updated := d.merges()
+	pr = d.one()
+	want = []bot.Pull{{URL: pr.URL, Title: pr.Title}}
+	check("updated", updated)
 }
 
 // A file that is broken becomes one issue, which follows it and is closed when

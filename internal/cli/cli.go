@@ -137,12 +137,19 @@ func Each(err error) []error {
 	return all
 }
 
-// Args wraps a check of positional arguments so that its errors are wrong
-// usage.
+// Args wraps a check of the number of arguments so that its errors are wrong
+// usage, and say what to write.
 func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return Usagef("%w\n  see: %s --help", err, cmd.CommandPath())
+			_, form, _ := strings.Cut(cmd.Use, " ")
+			switch {
+			case cmd.HasSubCommands(): // cobra knows the near names
+				return Usagef("%w\n  see: %s --help", err, cmd.CommandPath())
+			case form == "":
+				return Usagef("%s takes no arguments\n  see: %s --help", cmd.CommandPath(), cmd.CommandPath())
+			}
+			return Usagef("%d arguments are too few or too many; write: %s %s\n  see: %s --help", len(args), cmd.CommandPath(), form, cmd.CommandPath())
 		}
 		return nil
 	}

@@ -93,7 +93,7 @@ func command(end error) *cobra.Command {
 	root := &cobra.Command{Use: "tool"}
 	root.PersistentFlags().Int("n", 0, "a number")
 	root.AddCommand(&cobra.Command{
-		Use: "sub", Args: cli.Args(cobra.MaximumNArgs(1)),
+		Use: "sub [X]", Args: cli.Args(cobra.MaximumNArgs(1)),
 		RunE: func(*cobra.Command, []string) error { return end },
 	})
 	return root
@@ -114,7 +114,7 @@ func TestRun(t *testing.T) {
 		{"a code and words", []string{"sub"}, &cli.ExitError{Code: 4, Err: errPlain}, 4, "error: plain\n"},
 		{"unknown flag", []string{"sub", "--x"}, nil, 2, "error: unknown flag: --x\n  see: tool sub --help\n"},
 		{"bad value", []string{"sub", "--n", "x"}, nil, 2, "error: invalid argument \"x\" for \"--n\" flag: strconv.ParseInt: parsing \"x\": invalid syntax\n  see: tool sub --help\n"},
-		{"too many arguments", []string{"sub", "a", "b"}, nil, 2, "error: accepts at most 1 arg(s), received 2\n  see: tool sub --help\n"},
+		{"too many arguments", []string{"sub", "a", "b"}, nil, 2, "error: 2 arguments are too few or too many; write: tool sub [X]\n  see: tool sub --help\n"},
 		{"unknown command", []string{"sup"}, nil, 2, "error: unknown command \"sup\" for \"tool\"\n\nDid you mean this?\n\tsub\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

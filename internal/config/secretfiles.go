@@ -18,29 +18,31 @@ const shortSecret = 16
 // secrets is what the files hold that a server's configuration names, by
 // forge, and what to warn of.
 type secrets struct {
-	tokens, webhooks []secret.Text
-	store            secret.Text
-	warnings         []string
+	tokens, keys, webhooks []secret.Text
+	store                  secret.Text
+	warnings               []string
 }
 
-// readSecrets reads the files with secrets, and warns of those that others can
-// read. When serving, each forge needs a secret for its webhooks.
+// readSecrets reads the files with secrets, and warns of those that everybody
+// can read. When serving, each forge needs a secret for its webhooks.
 func (c *checker) readSecrets(serving bool) (s secrets) {
-	read := func(node *yaml.Node, path string) secret.Text {
+	readBy := func(reader func(string) (secret.Text, error), node *yaml.Node, path string) secret.Text {
 		file, ok := textOf(node)
 		if !ok || file == "" {
 			return secret.Text{}
 		}
-		text, err := secret.ReadFile(c.besides(file))
+		text, err := reader(c.besides(file))
 		if err != nil {
 			c.fault(node, path, "%s", err)
 		}
 		s.warnings = append(s.warnings, c.exposed(node)...)
 		return text
 	}
+	read := func(node *yaml.Node, path string) secret.Text { return readBy(secret.ReadFile, node, path) }
 	for i, forge := range items(child(c.doc.Root, "forges")) {
 		at := fmt.Sprintf("forges[%d]", i)
 		s.tokens = append(s.tokens, read(child(forge, "tokenFile"), at+".tokenFile"))
+		s.keys = append(s.keys, readBy(secret.ReadKey, child(forge, "privateKeyFile"), at+".privateKeyFile"))
 		node := child(forge, "webhookSecretFile")
 		webhook := read(node, at+".webhookSecretFile")
 		s.webhooks = append(s.webhooks, webhook)
@@ -67,13 +69,15 @@ func (c *checker) readSecrets(serving bool) (s secrets) {
 }
 
 // exposed returns a warning when the file that node names can be read by
-// group or others. Windows keeps that elsewhere than in the mode.
+// everybody. By its group a file may have to be: Kubernetes gives a secret to
+// who runs the container in this way. Windows keeps that elsewhere than in the
+// mode.
 func (c *checker) exposed(node *yaml.Node) []string {
 	file := c.besides(node.Value)
 	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows" {
+	if err != nil || info.Mode().Perm()&0o004 == 0 || runtime.GOOS == "windows" {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s:%d: %s can be read by group or others (mode %04o); run: chmod 600 %s",
+	return []string{fmt.Sprintf("%s:%d: %s can be read by everybody (mode %04o); run: chmod o= %s",
 		c.doc.Path, node.Line, file, info.Mode().Perm(), file)}
 }

@@ -42,15 +42,20 @@ type Server struct {
 // Forge is a forge and the repositories on it that are watched.
 type Forge struct {
 	Name              string      `yaml:"name" jsonschema:"minLength=1,maxLength=40,pattern=^[a-z0-9][a-z0-9._-]*$,example=main" jsonschema_description:"Name of this forge in errors and logs. It is the kind unless set."`
-	Kind              string      `yaml:"kind" jsonschema:"required,enum=gitea,enum=forgejo" jsonschema_description:"Software of the forge."`
-	URL               string      `yaml:"url" jsonschema:"required,minLength=1,maxLength=2000,example=https://git.example.com" jsonschema_description:"Address of the forge's start page."` // without a slash at its end
-	TokenFile         string      `yaml:"tokenFile" jsonschema:"required,minLength=1,maxLength=4000,example=/run/secrets/gitea-token" jsonschema_description:"File with an access token of the bot's account and nothing else. A relative path starts at this file's directory."`
+	Kind              string      `yaml:"kind" jsonschema:"required,enum=gitea,enum=forgejo,enum=github" jsonschema_description:"Software of the forge."`
+	URL               string      `yaml:"url" jsonschema:"minLength=1,maxLength=2000,example=https://git.example.com" jsonschema_description:"Address of the forge's start page. Needed but for kind github, where it is https://github.com unless set."` // without a slash at its end
+	APIURL            string      `yaml:"apiURL" jsonschema:"minLength=1,maxLength=2000,example=https://github.example.com/api/v3" jsonschema_description:"Address of the API, for kind github alone and where it cannot be told from url."`              // "" unless set; without a slash at its end
+	TokenFile         string      `yaml:"tokenFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/gitea-token" jsonschema_description:"File with an access token of the bot's account and nothing else. Needed but for kind github, where appID and privateKeyFile are better. A relative path starts at this file's directory."`
+	AppID             int64       `yaml:"appID" jsonschema:"minimum=1,maximum=9007199254740991,example=123456" jsonschema_description:"Number of the GitHub App that the bot is, for kind github alone; with privateKeyFile instead of tokenFile."`
+	PrivateKeyFile    string      `yaml:"privateKeyFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/github-app.pem" jsonschema_description:"File with the App's private key, as GitHub gives it for download. A relative path starts at this file's directory."`
 	WebhookSecretFile string      `yaml:"webhookSecretFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/gitea-webhook" jsonschema_description:"File with the secret that the forge signs its webhooks with and nothing else; serve needs it. A relative path starts at this file's directory."`
 	Repositories      []string    `yaml:"repositories" jsonschema:"minItems=1,maxItems=1000,uniqueItems=true,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=owner/name" jsonschema_description:"The watched repositories, each OWNER/NAME."`
 	Discover          []Discovery `yaml:"discover" jsonschema:"minItems=1,maxItems=100" jsonschema_description:"Which repositories are watched besides: those of an owner, those with a topic, or those with both. New ones are found by event and by sweep."`
 
-	// Token and WebhookSecret are what the files hold. Only LoadServer sets them.
+	// Token, PrivateKey and WebhookSecret are what the files hold. Only
+	// LoadServer sets them.
 	Token         secret.Text `yaml:"-"`
+	PrivateKey    secret.Text `yaml:"-"`
 	WebhookSecret secret.Text `yaml:"-"`
 }
 
@@ -110,6 +115,7 @@ func load(path string, serving bool) (Server, error) {
 	server.StoreURL = secrets.store
 	for i := range server.Forges {
 		server.Forges[i].Token = secrets.tokens[i]
+		server.Forges[i].PrivateKey = secrets.keys[i]
 		server.Forges[i].WebhookSecret = secrets.webhooks[i]
 	}
 	server.Warnings = slices.Concat(secrets.warnings, c.unwise(&server))
@@ -149,8 +155,11 @@ func (c *checker) server() (Server, error) {
 	for i := range s.Forges {
 		f := &s.Forges[i]
 		f.Name = cmp.Or(f.Name, f.Kind)
-		f.URL = strings.TrimRight(f.URL, "/")
-		c.place(&f.TokenFile, &f.WebhookSecretFile)
+		if f.Kind == github {
+			f.URL = cmp.Or(f.URL, githubURL)
+		}
+		f.URL, f.APIURL = strings.TrimRight(f.URL, "/"), strings.TrimRight(f.APIURL, "/")
+		c.place(&f.TokenFile, &f.PrivateKeyFile, &f.WebhookSecretFile)
 	}
 	if s.StoreURLFile != "" {
 		s.Store = ""

@@ -77,7 +77,7 @@ func TestParseServer_errors(t *testing.T) {
       - a
       - b/c
       - B/C
-  - kind: github
+  - kind: gitlab
     url: https://u:hunter2@h
     tokenFile: ""
     repositories: [../x]
@@ -99,12 +99,12 @@ git:
 identity: {name: "<", email: x}
 `,
 			[]string{
-				":2: forges[0]: lacks kind, tokenFile",
+				":2: forges[0]: lacks kind",
 				":2: forges[0].url: the URL must begin with https:// or http://\n  for example: https://git.example.com",
 				":3: forges[0]: unknown key \"tokenfile\"\n  did you mean tokenFile?",
 				":5: forges[0].repositories[0]: \"a\" does not match ^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$\n  for example: owner/name",
 				":7: forges[0].repositories[2]: \"B/C\" is watched already, see line 6",
-				":8: forges[1].kind: expected gitea or forgejo, not \"github\"",
+				":8: forges[1].kind: expected gitea or forgejo or github, not \"gitlab\"\n  did you mean gitea or github?",
 				":9: forges[1].url: the URL must not hold a user name or password; the token goes into tokenFile\n  for example: https://git.example.com",
 				":10: forges[1].tokenFile: must not be empty\n  for example: /run/secrets/gitea-token",
 				":11: forges[1].repositories[0]: \"../x\" does not match ^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$\n  for example: owner/name",
@@ -178,7 +178,7 @@ func TestLoadServer(t *testing.T) {
 	if len(server.Warnings) > 0 {
 		t.Errorf("warnings: %q", server.Warnings)
 	}
-	for name, mode := range map[string]fs.FileMode{"..data": 0o640, "credentials": 0o604} {
+	for name, mode := range map[string]fs.FileMode{"..data": 0o440, "token": 0o644, "credentials": 0o604} {
 		if err := os.Chmod(filepath.Join(dir, name), mode); err != nil {
 			t.Fatal(err)
 		}
@@ -187,8 +187,8 @@ func TestLoadServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		path + ":3: " + dir + "/token2 can be read by group or others (mode 0640); run: chmod 600 " + dir + "/token2",
-		path + ":4: " + dir + "/credentials can be read by group or others (mode 0604); run: chmod 600 " + dir + "/credentials",
+		path + ":2: " + dir + "/token can be read by everybody (mode 0644); run: chmod o= " + dir + "/token",
+		path + ":4: " + dir + "/credentials can be read by everybody (mode 0604); run: chmod o= " + dir + "/credentials",
 	}
 	if diff := cmp.Diff(want, server.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
@@ -245,5 +245,45 @@ func TestLoadServer_allFaults(t *testing.T) {
 	}
 	if _, err := config.LoadServer(path + ".none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// key is no RSA key, which is the driver's matter, but PEM.
+const key = "-----BEGIN RSA PRIVATE KEY-----\naHVudGVyMg==\n-----END RSA PRIVATE KEY-----\n"
+
+func TestLoadServer_github(t *testing.T) {
+	t.Parallel()
+	path := installed(t, map[string]string{
+		"odyssey.yaml": `forges:
+- {kind: github, appID: 123, privateKeyFile: key.pem, repositories: [a/b]}
+- {name: enterprise, kind: github, url: "https://github.example.com/", apiURL: "https://api.example.com/v3/", tokenFile: token, repositories: [a/b]}
+`,
+		"key.pem": key, "token": "t\n",
+	})
+	server, err := config.LoadServer(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, plain := server.Forges[0], server.Forges[1]
+	if app.URL != "https://github.com" || app.Name != "github" || app.AppID != 123 || app.PrivateKey.Reveal() != key || app.Token.Reveal() != "" {
+		t.Errorf("App: %+v", app)
+	}
+	if plain.URL != "https://github.example.com" || plain.APIURL != "https://api.example.com/v3" || plain.Token.Reveal() != "t" || plain.PrivateKey.Reveal() != "" {
+		t.Errorf("token: %+v", plain)
+	}
+	for name, c := range map[string]struct{ key, want string }{
+		"no PEM":    {"hunter2", "holds no private key in PEM"},
+		"public":    {strings.ReplaceAll(key, "RSA PRIVATE", "PUBLIC"), "holds no private key in PEM"},
+		"encrypted": {strings.ReplaceAll(key, "RSA", "ENCRYPTED"), "needs a password"},
+		"two":       {key + key, "more than one private key"},
+		"large":     {strings.Repeat("a", 5000), "larger than 4 KiB"},
+	} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), "key.pem"), []byte(c.key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := config.LoadServer(path)
+		if err == nil || !strings.Contains(err.Error(), ":2: forges[0].privateKeyFile: ") || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "aHVud") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 }

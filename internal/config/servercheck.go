@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -11,18 +12,26 @@ import (
 	"github.com/nuobit/odyssey/internal/gitname"
 )
 
-// checkForges checks what the schema cannot: URLs, and that names and
-// watched repositories are unique, the latter whatever their case.
+const (
+	github    = "github" // the kind
+	githubURL = "https://github.com"
+)
+
+// checkForges checks what the schema cannot: URLs, what each kind needs, and
+// that names and watched repositories are unique, the latter whatever their case.
 func (c *checker) checkForges(forges []*yaml.Node) {
 	names, watched := map[string]int{}, map[string]int{}
 	for i, forge := range forges {
 		at := fmt.Sprintf("forges[%d]", i)
 		c.checkForgeName(forge, at, names)
-		address, ok := textOf(child(forge, "url"))
-		if fault := urlFault(address); ok && fault != "" {
-			c.fault(child(forge, "url"), join(at, "url"), "%s", fault).Hint = "for example: https://git.example.com"
-		}
+		c.checkKind(forge, at)
+		c.checkURL(child(forge, "url"), join(at, "url"), "https://git.example.com")
+		c.checkURL(child(forge, "apiURL"), join(at, "apiURL"), "https://github.example.com/api/v3")
 		c.checkWatched(forge, at)
+		address, _ := textOf(child(forge, "url"))
+		if kind, _ := textOf(child(forge, "kind")); kind == github {
+			address = cmp.Or(address, githubURL)
+		}
 		for j, repository := range items(child(forge, "repositories")) {
 			text, ok := textOf(repository)
 			id := strings.ToLower(strings.TrimRight(address, "/") + "/" + text)
@@ -32,6 +41,50 @@ func (c *checker) checkForges(forges []*yaml.Node) {
 				watched[id] = repository.Line
 			}
 		}
+	}
+}
+
+// checkKind checks that a forge has what its kind needs, and nothing that only
+// others know.
+func (c *checker) checkKind(forge *yaml.Node, at string) {
+	if forge.Kind != yaml.MappingNode {
+		return
+	}
+	if kind, ok := textOf(child(forge, "kind")); !ok || kind != github {
+		for _, key := range []string{"apiURL", "appID", "privateKeyFile"} {
+			if node := child(forge, key); node != nil {
+				c.fault(node, join(at, key), "is for kind github alone")
+			}
+		}
+		c.needs(forge, at, "url", "tokenFile")
+		return
+	}
+	token, id, key := child(forge, "tokenFile"), child(forge, "appID"), child(forge, "privateKeyFile")
+	switch {
+	case token == nil && id == nil && key == nil:
+		c.fault(forge, at, "lacks appID and privateKeyFile, or tokenFile").Hint = "odyssey-bot github-app-manifest makes an App"
+	case token != nil && (id != nil || key != nil):
+		c.fault(token, join(at, "tokenFile"), "there is an App as well, see line %d", cmp.Or(id, key).Line).Hint = "keep one of the two"
+	case token == nil:
+		c.needs(forge, at, "appID", "privateKeyFile")
+	}
+	if address, _ := textOf(child(forge, "url")); strings.HasPrefix(address, "https://api.github.com") || strings.HasSuffix(address, "/api/v3") {
+		c.fault(child(forge, "url"), join(at, "url"), "is the address of an API").Hint = "write that of the start page, or leave it out for https://github.com"
+	}
+}
+
+// needs checks that a mapping has some keys.
+func (c *checker) needs(node *yaml.Node, at string, keys ...string) {
+	absent := slices.DeleteFunc(keys, func(key string) bool { return child(node, key) != nil })
+	if len(absent) > 0 {
+		c.fault(node, at, "lacks %s", strings.Join(absent, ", "))
+	}
+}
+
+func (c *checker) checkURL(node *yaml.Node, at, example string) {
+	address, ok := textOf(node)
+	if fault := urlFault(address); ok && fault != "" {
+		c.fault(node, at, "%s", fault).Hint = "for example: " + example
 	}
 }
 

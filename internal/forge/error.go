@@ -17,13 +17,22 @@ var (
 	ErrLeaseLost = errors.New("somebody else pushed meanwhile")
 	// ErrUnauthorized: the token is missing, wrong, or may not do this. The
 	// operator mends it; a retry does not.
-	ErrUnauthorized = errors.New("the forge refuses the token")
+	ErrUnauthorized = errors.New("the forge refuses the token, or its account may not do this")
 	// ErrConflict: the forge refuses the change in the repository's present
 	// state (the pull request exists already, or cannot be reopened).
 	ErrConflict = errors.New("the forge refuses this in the present state")
 	// ErrTransient: a later attempt may succeed.
 	ErrTransient = errors.New("the forge does not answer as it should")
 )
+
+// MovedError says that a repository has another name now. It is no longer found
+// under the one that was asked for: errors.Is(err, ErrNotFound) holds.
+type MovedError struct{ To string }
+
+func (e *MovedError) Error() string { return fmt.Sprintf("the repository is called %s now", e.To) }
+
+// Is makes every MovedError an ErrNotFound.
+func (e *MovedError) Is(target error) bool { return target == ErrNotFound }
 
 // RateLimitError says when the forge takes calls again. It is transient:
 // errors.Is(err, ErrTransient) holds.

@@ -16,7 +16,10 @@ const (
 	EventPush        EventKind = "push"         // a branch has another head
 	EventPullRequest EventKind = "pull_request" // one was opened, closed, merged or edited
 	EventComment     EventKind = "comment"      // a new comment on a pull request or an issue
-	EventRepository  EventKind = "repository"   // one was made, renamed, or given to the bot
+	EventRepository  EventKind = "repository"   // one was made, renamed, or given to the bot; without Repo: several may be
+	EventIssue       EventKind = "issue"        // one was closed, reopened, edited or removed
+	EventRerun       EventKind = "rerun"        // a check of the bot's is to be made again
+	EventWorkflow    EventKind = "workflow"     // a workflow of the repository ended
 )
 
 // Event is what a delivery of a webhook tells, after its signature was checked.
@@ -27,9 +30,10 @@ type Event struct {
 	Type     string // the forge's own word: "issue_comment"
 	Repo     Name
 	Sender   string // login of who caused it
-	Branch   string // of EventPush: its name without refs/heads/; of EventPullRequest: its head branch, "" of one from a fork
-	Head     string // of EventPush: the new head; of a pull request and a comment on one: its head then. "" when the delivery does not say
+	Branch   string // of EventPush: its name without refs/heads/; of a pull request, check or workflow: its head branch, "" of one from a fork
+	Head     string // of EventPush: the new head; of a pull request, a comment on one, a check or a workflow: its head then. "" when the delivery does not say
 	Number   int64  // of the pull request or issue
+	Author   string // of EventIssue: login of who opened it; "" when the account is gone
 	Comment  Comment
 }
 

@@ -55,6 +55,7 @@ type Branch struct {
 	Head      string // full object id
 	Committer Identity
 	Message   string // of the newest commit
+	Own       bool   // the forge itself vouches that the asking account made that commit
 }
 
 // Change is one commit to be put on top of a branch's head as the whole

@@ -12,6 +12,7 @@ import (
 // that did. The zero value is for commands that ask no remote.
 type target struct {
 	gitname.URL
+	address  netip.Addr // that it is bound to; none: any
 	settings []setting
 	env      []string
 	ssh      []string // the ssh command, with its options
@@ -78,6 +79,7 @@ func (t *target) pin(addr netip.Addr) {
 	if port == "" {
 		port = map[string]string{"https": "443", "http": "80"}[t.Scheme]
 	}
+	t.address = addr
 	address := addr.String()
 	if addr.Is6() {
 		address = "[" + address + "]"

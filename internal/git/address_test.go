@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -123,6 +124,30 @@ func TestPin(t *testing.T) {
 		refs, err := c.lsRefs(t.Context(), tg, []string{"refs/heads/main"})
 		if err != nil || len(refs) != 1 || refs[0].commit != id {
 			t.Errorf("%s: %v, %v", host, refs, err)
+		}
+	}
+}
+
+// A server that is asked without git is dialled where its name was checked.
+func TestFault_G4_DirectAddress(t *testing.T) {
+	t.Parallel()
+	c := newBot(t, func(string) []string { return []string{"93.184.216.34"} })
+	dialled := make(chan string, 10)
+	d := newDirect(nil, func(_ context.Context, _, address string) (net.Conn, error) {
+		dialled <- address
+		return nil, errors.New("no")
+	})
+	for raw, want := range map[string]string{"https://forge.example/r.git": "93.184.216.34:443", "https://forge.example:8443/r.git": "93.184.216.34:8443"} {
+		target, err := c.target(t.Context(), raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := &quarantine{bare: &bare{c: c}, direct: d}
+		if err := q.fetchDirect(t.Context(), target, wanted{}); !errors.Is(err, errIndirect) {
+			t.Errorf("got %v", err)
+		}
+		if got := <-dialled; got != want {
+			t.Errorf("%s: dialled %s", raw, got)
 		}
 	}
 }

@@ -7,34 +7,34 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // fetchPack fetches commits at depth 1 into a repository that has nothing yet,
 // and checks that what they consist of is all there. It does what git fetch
-// does, with two processes in the place of five: a deployment has dozens of
-// small repositories. errNoV2 says that git fetch has to do it.
-func (q *quarantine) fetchPack(ctx context.Context, url string, ids []string, progress func(string)) error {
-	t, err := q.c.target(ctx, url)
+// does, with one process or none in the place of five, and reads the pack while it comes
+// in. errNoV2 says that git fetch has to do it.
+func (q *quarantine) fetchPack(ctx context.Context, w wanted) error {
+	t, err := q.c.target(ctx, w.url)
 	if err != nil {
 		return err
 	}
 	if err := q.clear(); err != nil {
 		return err
 	}
+	if err := q.fetchDirect(ctx, t, w); !errors.Is(err, errIndirect) {
+		return err
+	}
 	v, err := q.c.dial(ctx, t, math.MaxInt)
 	if err != nil {
 		return err
 	}
-	return v.end(v.fetch(ctx, q, t.Scheme, ids, progress))
+	return v.end(v.fetch(ctx, q, t.Scheme, w))
 }
 
 // fetch is the fetch command of gitprotocol-v2(5).
-func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, ids []string, progress func(string)) error {
+func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, w wanted) error {
 	if strings.HasPrefix(scheme, "http") {
 		if err := v.connect(); err != nil {
 			return err
@@ -44,60 +44,27 @@ func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, 
 	if err := packets.greeting(); err != nil {
 		return err
 	}
-	request := packet("command=fetch\n") + packet("agent=odyssey\n") + packet("object-format=sha1\n") + delimiter + packet("ofs-delta\n") + packet("deepen 1\n")
+	if _, err := io.WriteString(v.in, fetchRequest(w.ids)); err != nil {
+		return err
+	}
+	cut, err := packets.untilPack(len(w.ids))
+	if err != nil {
+		return err
+	}
+	return q.receive(ctx, packets, cut, w)
+}
+
+// fetchRequest asks for commits without their parents.
+func fetchRequest(ids []string) string {
+	request := packet("command=fetch\n") + packet("agent=odyssey\n") + packet("object-format=sha1\n") + delimiter + packet("no-progress\n") + packet("ofs-delta\n") + packet("deepen 1\n")
 	for _, id := range ids {
 		request += packet("want " + id + "\n")
 	}
-	if _, err := io.WriteString(v.in, request+packet("done\n")+flush); err != nil {
-		return err
-	}
-	var cut strings.Builder
-	for lines := 0; ; lines++ {
-		line, kind, err := packets.next()
-		if err != nil {
-			return err
-		}
-		if lines > maxLines+len(ids) {
-			return errors.New("the server sends no end of lines where a pack should start")
-		}
-		switch text := strings.TrimSuffix(string(line), "\n"); {
-		case kind == flushPacket:
-			return errors.New("the server sends no pack")
-		case strings.HasPrefix(text, "shallow "):
-			cut.WriteString(strings.TrimPrefix(text, "shallow ") + "\n")
-		case text == "packfile":
-			if err := os.WriteFile(filepath.Join(q.dir, "shallow"), []byte(cut.String()), 0o644); err != nil {
-				return err
-			}
-			return q.indexPack(ctx, packets, progress)
-		}
-	}
+	return request + packet("done\n") + flush
 }
 
 // maxLines is how many lines are read before a pack, beside one for each commit.
 const maxLines = 1000
-
-// indexPack has git index-pack read the pack that follows.
-func (q *quarantine) indexPack(ctx context.Context, packets *packetReader, progress func(string)) error {
-	cmd := q.command(ctx, target{}, "index-pack", "--stdin", "--check-self-contained-and-connected")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return cmd.failure(err)
-	}
-	cut := packets.pack(in, progress)
-	_ = in.Close()
-	failed := cmd.Wait()
-	if cut != nil && !errors.Is(cut, syscall.EPIPE) {
-		return cut // that git could make nothing of the rest follows from it
-	}
-	if failed != nil {
-		return cmd.failure(failed)
-	}
-	return cut
-}
 
 // Kinds of packets; see gitprotocol-common(5).
 type packetKind int
@@ -150,6 +117,26 @@ func (p *packetReader) next() ([]byte, packetKind, error) {
 	return line, dataPacket, nil
 }
 
+// untilPack reads up to the pack, and returns the commits whose parents do not
+// come; wants is how many commits were asked for.
+func (p *packetReader) untilPack(wants int) (cut []string, err error) {
+	for range maxLines + wants {
+		line, kind, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		switch text := strings.TrimSuffix(string(line), "\n"); {
+		case kind == flushPacket:
+			return nil, errors.New("the server sends no pack")
+		case strings.HasPrefix(text, "shallow "):
+			cut = append(cut, strings.TrimPrefix(text, "shallow "))
+		case text == "packfile":
+			return cut, nil
+		}
+	}
+	return nil, errors.New("the server sends no end of lines where a pack should start")
+}
+
 // unexpected makes an end of input one that comes too early.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
@@ -177,32 +164,6 @@ func (p *packetReader) greeting() error {
 			return errNoV2
 		case kind == flushPacket:
 			return nil
-		}
-	}
-}
-
-// pack copies the pack out of the side band, and tells how much has come.
-func (p *packetReader) pack(w io.Writer, progress func(string)) error {
-	var received, told int64
-	for {
-		line, kind, err := p.next()
-		if err != nil || kind == flushPacket {
-			return err
-		}
-		if len(line) == 0 {
-			continue
-		}
-		switch line[0] {
-		case 1:
-			if _, err := w.Write(line[1:]); err != nil {
-				return err
-			}
-			if received += int64(len(line) - 1); received-told > 1<<20 {
-				told = received
-				progress(fmt.Sprintf("%d MB", received/1_000_000))
-			}
-		case 3:
-			return serverError(string(line[1:min(len(line), maxStderr)]))
 		}
 	}
 }

@@ -17,6 +17,9 @@ func (s *Store) Blobs(ctx context.Context, ids []string, yield func(i int, size 
 	if err := checkIDs(ids...); err != nil {
 		return err
 	}
+	if pack, names := s.kept.with(ids); pack != nil {
+		return fromPack(ctx, pack, names, yield)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A large file is handed on in pieces where it lies in a pack as a whole.

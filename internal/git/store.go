@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nuobit/odyssey/internal/git/packfile"
 	"github.com/nuobit/odyssey/internal/gitname"
 )
 
@@ -38,6 +40,9 @@ type Store struct {
 	packs     int         // how many the pool may have before Close makes them fewer
 	fetched   atomic.Bool // something came into the pool
 	inspector inspector
+	memory    *packfile.Memory
+	kept      kept    // packs of this process
+	direct    *direct // nil: git has to ask
 }
 
 // OpenStore opens the store in a directory, which it makes if need be, and
@@ -62,7 +67,7 @@ func (c *Client) OpenStore(dir string) (*Store, error) {
 	if err := sweep(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks}
+	s := &Store{dir: dir, depths: []int{100, 1500, fullDepth}, packs: maxPacks, memory: packfile.NewMemory(), direct: newDirect(c.env, (&net.Dialer{Timeout: 10 * time.Second}).DialContext)}
 	if s.scratch, s.lock, err = makeScratch(tmp); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
@@ -120,7 +125,10 @@ func (s *Store) Close() error {
 	s.inspector.mu.Lock()
 	defer s.inspector.mu.Unlock()
 	s.inspector.stop()
-	return errors.Join(os.RemoveAll(s.scratch), s.lock.Close())
+	if s.direct != nil {
+		s.direct.idle()
+	}
+	return errors.Join(s.kept.close(), os.RemoveAll(s.scratch), s.lock.Close())
 }
 
 // Dir is the store's directory.
@@ -260,6 +268,9 @@ func (s *Store) memo(key string) string {
 func (s *Store) TreeOf(ctx context.Context, commit string) (string, error) {
 	if err := checkIDs(commit); err != nil {
 		return "", err
+	}
+	if tree, ok := s.kept.treeOf(commit); ok {
+		return tree, ctx.Err()
 	}
 	tree, err := s.inspect(ctx, commit+"^{tree}")
 	if errors.Is(err, errMissing) {

@@ -251,11 +251,13 @@ func TestStore_damaged(t *testing.T) {
 	srv := gitserver.New(t)
 	repo := srv.Repo(t, "r")
 	id := repo.Commit(t, "main", map[string]string{"a": "1"})
-	s := openStore(t, options(), t.TempDir())
+	dir := t.TempDir()
+	s := openStore(t, options(), dir)
 	fetch(t, s, repo.URL, nil, id)
 	if err := os.RemoveAll(filepath.Join(s.Dir(), "objects", "pack")); err != nil {
 		t.Fatal(err)
 	}
+	s = openStore(t, options(), dir) // another process: this one keeps what it fetched
 	want := "the cache " + s.Dir() + " is damaged; remove it and build again"
 	if _, err := s.TreeOf(t.Context(), id); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("TreeOf: %v", err)

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // SetDepths sets to which depths histories are fetched, the last one last.
@@ -13,6 +14,9 @@ func (s *Store) SetMaxPacks(n int) { s.packs = n }
 
 // Tidy makes fewer packs of the pool's many.
 func (s *Store) Tidy(ctx context.Context) error { return s.tidy(ctx) }
+
+// SetPatience sets how long a dead line is borne with.
+func (s *Store) SetPatience(d time.Duration) { s.direct.patience = d }
 
 // MaxHaves is how many commits a server is told of.
 const MaxHaves = maxHaves

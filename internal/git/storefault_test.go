@@ -197,8 +197,8 @@ func TestStore_Fetch_retry(t *testing.T) {
 				o := options()
 				o.FetchTimeout, o.Attempts, o.CredentialsFile = 3*time.Second, 2, file
 				s := openStore(t, o, t.TempDir())
-				for _, id := range []string{first, second} {
-					srv.Fail(2, fault)
+				for i, id := range []string{first, second} { // the first in one request, the second by git
+					srv.Fail(1+i, fault)
 					if part == "all" {
 						srv.Fail(1, fault)
 					}

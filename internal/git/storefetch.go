@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -59,33 +60,43 @@ func fallback(url string, wants []Want) ([]string, error) {
 // What the store has from elsewhere and is in no base does not count: the
 // server must send it.
 func (s *Store) Fetch(ctx context.Context, url string, wants []Want, bases []string, progress func(string)) (int64, error) {
+	return s.bring(ctx, wanted{url: url, wants: wants, progress: progress}, bases)
+}
+
+// FetchInto is Fetch of one commit, which gives the sink what it can of the files
+// while they come in.
+func (s *Store) FetchInto(ctx context.Context, url string, want Want, sink Sink, progress func(string)) (int64, error) {
+	return s.bring(ctx, wanted{url: url, wants: []Want{want}, sink: sink, progress: progress}, nil)
+}
+
+func (s *Store) bring(ctx context.Context, w wanted, bases []string) (int64, error) {
 	var ids []string
-	for _, w := range wants {
-		if err := w.check(); err != nil {
+	for _, want := range w.wants {
+		if err := want.check(); err != nil {
 			return 0, err
 		}
 	}
-	if progress == nil {
-		progress = func(string) {}
+	if w.progress == nil {
+		w.progress = func(string) {}
 	}
-	wants = slices.DeleteFunc(slices.Clone(wants), func(w Want) bool { return s.Has(url, w.Commit) })
-	if len(wants) == 0 {
+	w.wants = slices.DeleteFunc(slices.Clone(w.wants), func(want Want) bool { return s.Has(w.url, want.Commit) })
+	if len(w.wants) == 0 {
 		return 0, nil
 	}
-	for _, w := range wants {
-		ids = append(ids, w.Commit)
+	for _, want := range w.wants {
+		ids = append(ids, want.Commit)
 	}
 	slices.Sort(ids)
-	wanted := wanted{url, wants, slices.Compact(ids), progress}
-	received, err := s.fetch(ctx, wanted, slices.Concat(bases, s.newest(url, maxHaves)))
+	w.ids = slices.Compact(ids)
+	received, err := s.fetch(ctx, w, slices.Concat(bases, s.newest(w.url, maxHaves)))
 	if errors.Is(err, errIncomplete) {
-		received, err = s.fetch(ctx, wanted, nil)
+		received, err = s.fetch(ctx, w, nil)
 	}
 	if err != nil {
 		return received, err
 	}
 	s.fetched.Store(true)
-	return received, s.note(url, wanted.ids)
+	return received, s.note(w.url, w.ids)
 }
 
 // wanted is what to fetch from where.
@@ -94,6 +105,7 @@ type wanted struct {
 	wants    []Want
 	ids      []string // of wants, sorted
 	progress func(string)
+	sink     Sink // nil: none
 }
 
 // fetch fetches what the pool's commits of haves do not have.
@@ -102,6 +114,7 @@ func (s *Store) fetch(ctx context.Context, w wanted, haves []string) (int64, err
 	if err != nil {
 		return 0, err
 	}
+	q.memory, q.direct = s.memory, s.direct
 	defer os.RemoveAll(q.dir)
 	err = q.fetchCommits(ctx, w)
 	byRef := errors.Is(err, errUnadvertised)
@@ -111,10 +124,14 @@ func (s *Store) fetch(ctx context.Context, w wanted, haves []string) (int64, err
 	if err == nil {
 		err = s.verify(ctx, q, w, byRef)
 	}
-	if err != nil {
-		return 0, err
+	received := int64(0)
+	if err == nil {
+		received, err = s.adopt(q)
 	}
-	return s.adopt(q)
+	if q.pack != nil {
+		err = errors.Join(err, s.kept.add(q.pack, err == nil))
+	}
+	return received, err
 }
 
 // errUnadvertised: the server gives out only what its refs point at.
@@ -134,7 +151,7 @@ var (
 // fetchCommits fetches what is wanted at depth 1.
 func (q *quarantine) fetchCommits(ctx context.Context, w wanted) error {
 	if len(q.haves) == 0 {
-		err := q.persist(ctx, func(ctx context.Context) error { return explain(w.url, q.fetchPack(ctx, w.url, w.ids, w.progress)) })
+		err := q.persist(ctx, func(ctx context.Context) error { return explain(w.url, q.fetchPack(ctx, w)) })
 		if !errors.Is(err, errNoV2) {
 			return err
 		}
@@ -182,6 +199,11 @@ func (q *quarantine) fetchOnce(ctx context.Context, url string, what []string, p
 
 // explain makes of what git says what a caller asks for.
 func explain(url string, err error) error {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) {
+			return fmt.Errorf("%s: %w: %w", gitname.Redact(url), errNoSpace, full)
+		}
+	}
 	failed := (*Error)(nil)
 	if !errors.As(err, &failed) {
 		return err

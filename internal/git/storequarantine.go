@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/nuobit/odyssey/internal/git/packfile"
 )
 
 // maxHaves is how many commits a server is told that the store has.
@@ -16,7 +18,10 @@ const maxHaves = 32
 // quarantine is a repository for one fetch. What it has can be thrown away.
 type quarantine struct {
 	*bare
-	haves []string // commits of the pool that it has, too
+	haves  []string // commits of the pool that it has, too
+	memory *packfile.Memory
+	direct *direct        // nil: git has to ask
+	pack   *packfile.Pack // what was received without git; nil otherwise
 }
 
 // scratchRepo makes a repository in the process's directory.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nuobit/odyssey/internal/git/packfile"
 	"github.com/nuobit/odyssey/internal/gitname"
 )
 
@@ -23,7 +24,7 @@ var errIncomplete = errors.New("the server does not send all that it should")
 // what it does not have, and the pool would fill it in.
 func (s *Store) verify(ctx context.Context, q *quarantine, w wanted, byRef bool) error {
 	for _, id := range w.ids {
-		kind, err := q.line(ctx, "cat-file", "-t", id)
+		kind, err := q.kind(ctx, id)
 		switch failed := (*Error)(nil); {
 		case errors.As(err, &failed):
 			return fmt.Errorf("%s: %w: the server does not send %s", gitname.Redact(w.url), ErrNoCommit, id)
@@ -34,7 +35,7 @@ func (s *Store) verify(ctx context.Context, q *quarantine, w wanted, byRef bool)
 		}
 	}
 	if len(q.haves) == 0 && !byRef {
-		return nil // git has looked, and the pool was not at hand
+		return nil // who read the pack has looked, and the pool was not at hand
 	}
 	got, err := q.received(ctx)
 	if err != nil {
@@ -67,6 +68,16 @@ func (s *Store) verify(ctx context.Context, q *quarantine, w wanted, byRef bool)
 		return fmt.Errorf("%s: %w: a part of %s", gitname.Redact(w.url), errIncomplete, strings.Join(w.ids, ", "))
 	}
 	return err
+}
+
+// kind is what an object of the quarantine is.
+func (q *quarantine) kind(ctx context.Context, id string) (string, error) {
+	if q.pack != nil {
+		if name, err := packfile.ParseID(id); err == nil && q.pack.Kind(name) != 0 {
+			return q.pack.Kind(name).String(), nil
+		}
+	}
+	return q.line(ctx, "cat-file", "-t", id)
 }
 
 // hasAny reports whether the pool has one of the objects.

@@ -52,7 +52,15 @@ func (c *Client) dial(ctx context.Context, t target, most int) (*conversation, e
 	if err := cmd.Start(); err != nil {
 		return nil, cmd.failure(err)
 	}
-	return &conversation{cmd: cmd, in: in, out: bufio.NewReader(&limited{&counted{out, c.received}, most})}, nil
+	return &conversation{cmd: cmd, in: in, out: bufio.NewReaderSize(&limited{&counted{out, c.received}, most}, bufferOf(most))}, nil
+}
+
+// bufferOf is how much is read at once of what is not longer than most.
+func bufferOf(most int) int {
+	if most > maxOutput {
+		return packBuffer
+	}
+	return 4 << 10
 }
 
 // remoteHelper prepares the program that git itself would start for http. To

@@ -38,6 +38,9 @@ var errTooLarge = fmt.Errorf("the tree has more than %d files", maxEntries)
 
 // List returns the entries of a tree and of the trees below it, in git's order.
 func (s *Store) List(ctx context.Context, tree string) ([]Entry, error) {
+	if entries, ok := s.kept.list(tree); ok {
+		return entries, nil
+	}
 	var entries []Entry
 	err := s.list(ctx, tree, func(record string) error {
 		e, err := parseEntry(record)

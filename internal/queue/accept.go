@@ -361,3 +361,12 @@ func (q *Queue) LastTick(ctx context.Context, key string) (time.Time, error) {
 	}
 	return time.Unix(0, at).UTC(), nil
 }
+
+// SetBackTick records a tick of an earlier time, unless another than from has
+// been recorded meanwhile.
+func (q *Queue) SetBackTick(ctx context.Context, key string, from, to time.Time) error {
+	return q.transact(ctx, func(t tx) error {
+		_, err := t.exec(ctx, `UPDATE odyssey_tick SET at = $1 WHERE key = $2 AND at = $3`, to.UnixNano(), key, from.UnixNano())
+		return err
+	})
+}

@@ -184,8 +184,16 @@ func TestFault_R1_storeIsFull(t *testing.T) {
 		if !errors.Is(err, queue.ErrFull) || !strings.Contains(err.Error(), "make room") {
 			t.Errorf("a full store says %v", err)
 		}
+		if s.kind == "sqlite" { // the other one is full for items alone
+			if err := q.Ready(t.Context()); !errors.Is(err, queue.ErrFull) {
+				t.Errorf("a full store is ready: %v", err)
+			}
+		}
 		if err := q.Exec(t.Context(), free); err != nil {
 			t.Fatal(err)
+		}
+		if err := q.Ready(t.Context()); err != nil {
+			t.Errorf("with room again: %v", err)
 		}
 		if !accept(t, q, fmt.Sprint(taken), command("a/b", fmt.Sprint(taken))) {
 			t.Error("what was refused is known")

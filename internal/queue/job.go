@@ -146,12 +146,16 @@ func (q *Queue) Retry(ctx context.Context, id int64) error {
 			_, err := t.retry(ctx, id)
 			return err
 		}
-		if _, err := t.exec(ctx, `UPDATE odyssey_item SET state = '`+itemWaiting+`', job = 0, generation = $1
-			WHERE subject = $2 AND kind = $3 AND job = $4 AND state IN ('`+itemDead+`', '`+itemCancelled+`')`,
-			g.wanted+1, g.subject, g.kind, id); err != nil {
+		// Each gets a generation of its own: a run takes up to one, see maxItems.
+		n, err := t.exec(ctx, `UPDATE odyssey_item SET state = '`+itemWaiting+`', job = 0, generation = $1 + v.n
+			FROM (SELECT id AS i, ROW_NUMBER() OVER (ORDER BY generation, id) AS n FROM odyssey_item
+				WHERE subject = $2 AND kind = $3 AND job = $4 AND state IN ('`+itemDead+`', '`+itemCancelled+`')) AS v
+			WHERE subject = $2 AND kind = $3 AND id = v.i`,
+			g.wanted, g.subject, g.kind, id)
+		if err != nil {
 			return err
 		}
-		g.wanted++
+		g.wanted += max(n, 1)
 		if g.job != 0 {
 			if err := g.save(ctx, t); err != nil {
 				return err

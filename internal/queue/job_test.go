@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -280,6 +282,57 @@ func TestOpen_attach(t *testing.T) {
 		settled(t, q)
 		if len(jobs(t, q, queue.Done)) != 1 {
 			t.Errorf("%+v", jobs(t, q))
+		}
+	})
+}
+
+// Retry loses none of a job's items, however many one run takes: neither those
+// of two dead jobs, nor those of a cancelled one.
+func TestJobs_retryManyItems(t *testing.T) {
+	t.Parallel()
+	both(t, func(s *scene) {
+		q := s.open(s.T, nil)
+		var rs []queue.Request
+		for i := range 2500 {
+			rs = append(rs, command("acme/many", strconv.Itoa(i)))
+		}
+		want(s.T, q, rs...)
+		if err := q.Cancel(s.Context(), jobs(s.T, q, queue.Waiting)[0].ID); err != nil {
+			s.Fatal(err)
+		}
+		var well atomic.Bool
+		var mu sync.Mutex
+		seen := map[string]bool{}
+		work(s.T, q, func(_ context.Context, job queue.Job) error {
+			if !well.Load() {
+				return queue.Park(errors.New("the token is refused"))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, i := range job.Items {
+				seen[job.Subject+" "+i.ID] = true
+			}
+			return nil
+		})
+		for k := range 2 {
+			rs = nil
+			for i := range 600 {
+				rs = append(rs, command("acme/one", strconv.Itoa(k*600+i)))
+			}
+			want(s.T, q, rs...)
+			until(s.T, "it is dead", func() bool { return len(jobs(s.T, q, queue.Dead)) == k+1 })
+		}
+		well.Store(true)
+		for _, j := range jobs(s.T, q, queue.Dead, queue.Cancelled) {
+			if err := q.Retry(s.Context(), j.ID); err != nil {
+				s.Fatal(err)
+			}
+		}
+		settled(s.T, q)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(seen) != 2500+1200 {
+			s.Errorf("%d of 3700 items were treated", len(seen))
 		}
 	})
 }

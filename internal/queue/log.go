@@ -8,8 +8,9 @@ import (
 	"github.com/nuobit/odyssey/internal/secret"
 )
 
-// redactor passes on what is at least a warning, without the password in it:
-// River logs errors of the database as they are.
+// redactor passes on River's errors, without the password in them: it logs
+// those of the database as they are. Its warnings tell of jobs, which those who
+// do them log in better words: they are for debugging.
 type redactor struct {
 	slog.Handler
 	password string
@@ -24,12 +25,19 @@ func redact(text, password string) string {
 
 // Enabled implements slog.Handler.
 func (h *redactor) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, toLevel(level))
+}
+
+func toLevel(level slog.Level) slog.Level {
+	if level < slog.LevelError {
+		return slog.LevelDebug
+	}
+	return level
 }
 
 // Handle implements slog.Handler.
 func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
-	out := slog.NewRecord(r.Time, r.Level, redact(r.Message, h.password), r.PC)
+	out := slog.NewRecord(r.Time, toLevel(r.Level), redact(r.Message, h.password), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		out.AddAttrs(h.attr(a))
 		return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type Queue struct {
 	wg      sync.WaitGroup
 	close   func() error
 
+	full    atomic.Bool // the last transaction found no room
 	mu      sync.Mutex
 	working bool
 	runs    map[int64]*run // by job; those that ended stay for a while
@@ -96,14 +98,33 @@ func (q *Queue) prepare(ctx context.Context) error {
 // Close ends what Open began. Work must have returned.
 func (q *Queue) Close() error { return q.close() }
 
-// Ready tells whether the store answers.
+// Ready tells whether the store answers, and takes what is written.
 func (q *Queue) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
+	if err := q.store.present(); err != nil {
+		return err
+	}
+	if q.full.Load() { // as far as is known
+		if err := q.tryRoom(ctx); err != nil {
+			return err
+		}
+	}
 	if _, err := storedVersion(ctx, q.store.reader()); err != nil {
 		return fmt.Errorf("the queue's store does not answer: %w", q.store.failure(err))
 	}
 	return nil
+}
+
+// tryRoom finds out whether there is room for what a delivery may need.
+func (q *Queue) tryRoom(ctx context.Context) error {
+	return q.transact(ctx, func(t tx) error {
+		if _, err := t.exec(ctx, `INSERT INTO odyssey_value (bucket, key, value) VALUES ('ready', 'room', $1)`, make([]byte, maxData)); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, `DELETE FROM odyssey_value WHERE bucket = 'ready'`)
+		return err
+	})
 }
 
 // transact runs fn in a transaction, which it commits when fn returns nil. A
@@ -112,15 +133,23 @@ func (q *Queue) transact(ctx context.Context, fn func(t tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := q.transactOnce(ctx, fn)
 		if err == nil {
+			q.full.Store(false)
 			return nil
 		}
 		if attempt == txAttempts || ctx.Err() != nil || !q.store.again(err) {
-			return q.store.failure(err)
+			err = q.store.failure(err)
+			if errors.Is(err, ErrFull) {
+				q.full.Store(true)
+			}
+			return err
 		}
 	}
 }
 
 func (q *Queue) transactOnce(ctx context.Context, fn func(t tx) error) error {
+	if err := q.store.present(); err != nil {
+		return err
+	}
 	t, err := q.store.begin(ctx)
 	if err != nil {
 		return err

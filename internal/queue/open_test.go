@@ -206,6 +206,7 @@ func TestOpen_faults(t *testing.T) {
 		"negative":     {queue.Options{Path: filepath.Join(dir, "a.db"), Workers: -1}, "negative"},
 		"no database":  {queue.Options{Path: noise}, "no database any more"},
 		"a directory":  {queue.Options{Path: dir}, "directory"},
+		"no directory": {queue.Options{Path: filepath.Join(dir, "no", "a.db")}, "there is no directory"},
 		"below a file": {queue.Options{Path: filepath.Join(noise, "x.db")}, "not a directory"},
 	} {
 		q, err := queue.Open(t.Context(), c.o)
@@ -220,10 +221,10 @@ func TestOpen_faults(t *testing.T) {
 
 func TestOpen_fileIsPrivate(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "new", "dir")
+	dir := t.TempDir()
 	s := &scene{kind: "sqlite", path: filepath.Join(dir, "queue.db")}
 	want(t, s.open(t, nil), merges("a/b"))
-	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock", "."} {
+	for _, name := range []string{"queue.db", "queue.db-wal", "queue.db-shm", "queue.db.lock"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", name, info, err)
@@ -365,5 +366,46 @@ func TestFault_R3_clocksDiffer(t *testing.T) {
 	settled(t, early)
 	if n := len(log.all()); n != 1 {
 		t.Errorf("%d runs", n)
+	}
+}
+
+// Where the file is taken away, nothing more is accepted, and what runs counts
+// no more: another process may work on the next one.
+func TestQueue_fileTakenAway(t *testing.T) {
+	t.Parallel()
+	s := &scene{kind: "sqlite", path: filepath.Join(t.TempDir(), "queue.db")}
+	q := s.open(t, nil)
+	began, fenced := make(chan struct{}), make(chan error, 1)
+	work(t, q, func(ctx context.Context, job queue.Job) error {
+		close(began)
+		for ctx.Err() == nil {
+			if err := job.Fence(ctx); err != nil {
+				fenced <- err
+				return err
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return ctx.Err()
+	})
+	want(t, q, merges("a/b"))
+	<-began
+	for _, name := range []string{"", "-wal", "-shm", ".lock"} {
+		if err := os.Remove(s.path + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-fenced; !errors.Is(err, queue.ErrFenced) {
+		t.Errorf("the job goes on: %v", err)
+	}
+	if _, err := q.Accept(t.Context(), queue.Delivery{Source: "gitea", ID: "1", Event: "push"}, merges("a/b")); err == nil || !strings.Contains(err.Error(), "taken away") {
+		t.Errorf("a delivery is accepted: %v", err)
+	}
+	if err := q.Ready(t.Context()); err == nil {
+		t.Error("it is ready")
+	}
+	other := s.open(t, nil)
+	want(t, other, merges("a/b"))
+	if err := q.Want(t.Context(), merges("a/b")); err == nil {
+		t.Error("it works on another's file")
 	}
 }

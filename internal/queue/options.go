@@ -12,7 +12,7 @@ import (
 // Options say where the queue is and how it works. Zero values are the
 // defaults; one of Path and URL is needed.
 type Options struct {
-	Path string      // of an SQLite file; it and its directory are made when missing
+	Path string      // of an SQLite file, in a directory that exists
 	URL  secret.Text // postgres:// of a database that processes may share
 
 	// Attach opens the store beside the process that works on it, for looking

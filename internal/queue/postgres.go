@@ -48,6 +48,9 @@ func openPostgres(ctx context.Context, dbURL secret.Text, workers int, log *slog
 	config.MaxConns = max(config.MaxConns, int32(min(workers, 1000)+extraConns)) //nolint:gosec // at most 1006
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["application_name"] = "odyssey-bot"
+	// Whatever the database's default is: who waited for a lock must see what its
+	// holder wrote.
+	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
 	s := &postgresStore{password: config.ConnConfig.Password}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, s.failure(err)
@@ -67,6 +70,8 @@ func openPostgres(ctx context.Context, dbURL secret.Text, workers int, log *slog
 }
 
 func (s *postgresStore) reader() conn { return postgresConn{s.pool} }
+
+func (*postgresStore) present() error { return nil }
 
 // migrate waits for a process that migrates: each finds what the one before
 // it has made.

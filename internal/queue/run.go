@@ -34,6 +34,7 @@ type run struct {
 	token         string
 	started       time.Time
 	ended         time.Time // zero while it runs
+	stuck         bool      // it was complained of
 	cancel        context.CancelCauseFunc
 }
 
@@ -68,7 +69,7 @@ func (w *worker) Work(ctx context.Context, rj *river.Job[args]) error {
 	case errors.Is(err, ErrFenced):
 		return nil
 	case errors.Is(err, errTurn):
-		return river.JobSnooze(turnPause)
+		return river.JobSnooze(jitter(turnPause))
 	case err != nil:
 		w.q.log.WarnContext(ctx, "job could not begin", "job", r.id, "kind", r.kind, "err", err)
 		return w.stopped(ctx, errors.New("the store did not let it begin"))
@@ -124,7 +125,7 @@ func (w *worker) conclude(ctx context.Context, r *run, rj *river.Job[args], err 
 	text := ""
 	if err != nil {
 		text = errorText(err.Error())
-		w.q.log.WarnContext(ctx, "job failed", "job", r.id, "kind", r.kind, "subject", r.subject,
+		w.q.log.DebugContext(ctx, "attempt without success", "job", r.id, "kind", r.kind, "subject", r.subject,
 			"attempt", r.attempt, "dead", state == itemDead, "err", text)
 	}
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
@@ -161,15 +162,18 @@ func (*worker) stopped(ctx context.Context, err error) error {
 }
 
 // beginRun makes r the attempt that counts and reads its items. It is not its
-// turn while a job of another kind works on the same subject, in whichever
-// process.
+// turn, errTurn, while a job of another kind works on the same subject, in
+// whichever process.
 func (q *Queue) beginRun(ctx context.Context, r *run) (Job, error) {
 	job := Job{ID: r.id, Subject: r.subject, Kind: r.kind, Attempt: r.attempt}
 	job.Fence = func(ctx context.Context) error { return q.fence(ctx, r) }
+	turn := false
 	err := q.transact(ctx, func(t tx) error {
 		job.Items = nil
-		if err := q.awaitTurn(ctx, t, r); err != nil {
-			return err
+		if q.phrases.turn != "" {
+			if _, err := t.exec(ctx, q.phrases.turn, r.subject); err != nil {
+				return err
+			}
 		}
 		g, err := lock(ctx, t, r.subject, r.kind)
 		if err != nil {
@@ -183,49 +187,73 @@ func (q *Queue) beginRun(ctx context.Context, r *run) (Job, error) {
 		if n == 0 {
 			return ErrFenced
 		}
-		g.job, g.token, g.taken = r.id, r.token, g.wanted
-		var last int64
-		if err := t.each(ctx, func(scan func(...any) error) error {
-			var id, data string
-			if err := scan(&id, &data, &last); err != nil {
-				return err
-			}
-			job.Items = append(job.Items, Item{ID: id, Data: json.RawMessage(data)})
-			return nil
-		}, `SELECT id, data, generation FROM odyssey_item WHERE subject = $1 AND kind = $2 AND state = '`+itemWaiting+`'
-			ORDER BY generation LIMIT $3`, r.subject, r.kind, maxItems); err != nil {
+		if turn, err = q.turn(ctx, t, g); err != nil {
 			return err
 		}
-		if len(job.Items) == maxItems {
-			g.taken = last
+		g.job = r.id
+		if !turn {
+			g.token = "" // of an attempt whose end was not recorded: others must not wait for it
+			return g.save(ctx, t)
+		}
+		g.token, g.taken = r.token, g.wanted
+		if job.Items, err = takeItems(ctx, t, g); err != nil {
+			return err
 		}
 		return g.save(ctx, t)
 	})
+	if err == nil && !turn {
+		err = errTurn
+	}
 	return job, err
 }
 
-// awaitTurn returns errTurn while another kind's attempt on r's subject counts:
-// one that has a token, and whose job runs until its end is recorded or, when
-// its process is lost, it is put back.
-func (q *Queue) awaitTurn(ctx context.Context, t tx, r *run) error {
-	if q.phrases.turn != "" {
-		if _, err := t.exec(ctx, q.phrases.turn, r.subject); err != nil {
-			return err
-		}
+// turn decides whether g's job may begin. It may not while another kind's
+// attempt on the subject counts: one that has a token, and whose job runs until
+// its end is recorded or, when its process is lost, it is put back. Nor while
+// another kind waits for its turn for longer, or one that is asked for again
+// and again would never let it.
+func (q *Queue) turn(ctx context.Context, t tx, g *target) (bool, error) {
+	since := g.waiting
+	if since == 0 {
+		since = q.o.Now().UnixNano()
 	}
 	n := 0
 	if _, err := one(ctx, t, []any{&n}, `SELECT COUNT(*) FROM odyssey_target g JOIN river_job j ON j.id = g.job
-		WHERE g.subject = $1 AND g.kind <> $2 AND g.token <> '' AND j.state = 'running'`, r.subject, r.kind); err != nil {
-		return err
+		WHERE g.subject = $1 AND g.kind <> $2 AND (g.token <> '' AND j.state = 'running'
+			OR g.waiting <> 0 AND g.waiting < $3 AND j.state IN ('available', 'running', 'scheduled'))`, g.subject, g.kind, since); err != nil {
+		return false, err
 	}
 	if n > 0 {
-		return errTurn
+		g.waiting = since
+		return false, nil
 	}
-	return nil
+	g.waiting = 0
+	return true, nil
+}
+
+// takeItems reads the items that g's run takes, and notes up to where that is.
+func takeItems(ctx context.Context, t tx, g *target) (items []Item, err error) {
+	var last int64
+	err = t.each(ctx, func(scan func(...any) error) error {
+		var id, data string
+		if err := scan(&id, &data, &last); err != nil {
+			return err
+		}
+		items = append(items, Item{ID: id, Data: json.RawMessage(data)})
+		return nil
+	}, `SELECT id, data, generation FROM odyssey_item WHERE subject = $1 AND kind = $2 AND state = '`+itemWaiting+`'
+		ORDER BY generation LIMIT $3`, g.subject, g.kind, maxItems)
+	if len(items) == maxItems {
+		g.taken = last
+	}
+	return items, err
 }
 
 // fence implements Job.Fence.
 func (q *Queue) fence(ctx context.Context, r *run) error {
+	if err := q.store.present(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	}
 	n := 0
 	if _, err := one(ctx, q.store.reader(), []any{&n}, `SELECT COUNT(*) FROM odyssey_target
 		WHERE subject = $1 AND kind = $2 AND token = $3`, r.subject, r.kind, r.token); err != nil {

@@ -12,7 +12,8 @@ import (
 // A target is a subject with a kind. Its wanted_generation counts the requests;
 // a run takes the generations up to taken_generation, and what comes after it
 // causes the run that follows. job is the river_job that waits or runs for it,
-// or 0; token is the attempt's that counts, or empty.
+// or 0; token is the attempt's that counts, or empty; waiting is since when the
+// job has been waiting for other kinds' of the subject, or 0.
 func schemas() [][]string {
 	return [][]string{{
 		`CREATE TABLE odyssey_delivery (
@@ -53,6 +54,8 @@ func schemas() [][]string {
 			value bytea NOT NULL,
 			PRIMARY KEY (bucket, key))`,
 		`CREATE TABLE odyssey_process (id text NOT NULL PRIMARY KEY, beat timestamp with time zone NOT NULL)`,
+	}, {
+		`ALTER TABLE odyssey_target ADD COLUMN waiting bigint NOT NULL DEFAULT 0`,
 	}}
 }
 

@@ -27,6 +27,7 @@ type sqliteStore struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB // its readers do not wait for the writer
 	lock  *os.File
+	file  os.FileInfo // as it was opened
 }
 
 func openSQLite(path string, attach bool, log *slog.Logger) (*sqliteStore, error) {
@@ -42,6 +43,9 @@ func openSQLite(path string, attach bool, log *slog.Logger) (*sqliteStore, error
 	} else if err := s.takeLock(); err != nil {
 		return nil, err
 	}
+	if s.file, err = os.Stat(path); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	if err := s.connect(log); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -51,12 +55,11 @@ func openSQLite(path string, attach bool, log *slog.Logger) (*sqliteStore, error
 // takeLock makes the process the one that works on the file. The lock ends
 // with the process, however that ends.
 func (s *sqliteStore) takeLock() error {
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
-		return err
-	}
 	f, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no directory %s for the queue; make it, or name another file", filepath.Dir(s.path))
+	} else if err != nil {
+		return fmt.Errorf("%w; the queue needs a directory that it may write to", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
@@ -106,6 +109,20 @@ func dsn(path string, readOnly bool) string {
 }
 
 func (s *sqliteStore) reader() conn { return sqliteConn{s.read} }
+
+// present finds out whether somebody took the file away or put another in its
+// place: what is written to the old one is lost with the process, and the new
+// one may be another process's.
+func (s *sqliteStore) present() error {
+	info, err := os.Stat(s.path)
+	if err == nil && s.file != nil && !os.SameFile(info, s.file) {
+		err = errors.New("it is another file now")
+	}
+	if err != nil {
+		return fmt.Errorf("the queue's file %s was taken away: %w; start again", s.path, err)
+	}
+	return nil
+}
 
 func (s *sqliteStore) migrate(ctx context.Context) error {
 	m, err := rivermigrate.New(riversqlite.New(s.write), &rivermigrate.Config{Logger: s.log})

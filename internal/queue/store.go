@@ -51,6 +51,8 @@ type store interface {
 	phrases() phrases
 	// migrate makes or updates the tables; only one process does so at a time.
 	migrate(ctx context.Context) error
+	// present returns an error when the store is no longer where it was opened.
+	present() error
 	// failure makes an error of the database one that may be shown.
 	failure(err error) error
 	// again tells whether the same transaction may succeed when repeated.

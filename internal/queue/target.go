@@ -47,7 +47,7 @@ func requests(rs []Request, revive bool) []*request {
 type target struct {
 	subject, kind             string
 	wanted, taken, done, dead int64
-	job                       int64
+	job, waiting              int64
 	token, note               string
 }
 
@@ -55,18 +55,18 @@ type target struct {
 // ends. A target that is missing is made.
 func lock(ctx context.Context, t tx, subject, kind string) (*target, error) {
 	g := &target{subject: subject, kind: kind}
-	_, err := one(ctx, t, []any{&g.wanted, &g.taken, &g.done, &g.dead, &g.job, &g.token, &g.note},
+	_, err := one(ctx, t, []any{&g.wanted, &g.taken, &g.done, &g.dead, &g.job, &g.waiting, &g.token, &g.note},
 		`INSERT INTO odyssey_target (subject, kind, wanted_generation) VALUES ($1, $2, 0)
 		ON CONFLICT (subject, kind) DO UPDATE SET kind = EXCLUDED.kind
-		RETURNING wanted_generation, taken_generation, done_generation, dead_generation, job, token, note`, subject, kind)
+		RETURNING wanted_generation, taken_generation, done_generation, dead_generation, job, waiting, token, note`, subject, kind)
 	return g, err
 }
 
 // save writes back a target that lock has read.
 func (g *target) save(ctx context.Context, t tx) error {
 	_, err := t.exec(ctx, `UPDATE odyssey_target SET wanted_generation = $1, taken_generation = $2,
-		done_generation = $3, dead_generation = $4, job = $5, token = $6, note = $7 WHERE subject = $8 AND kind = $9`,
-		g.wanted, g.taken, g.done, g.dead, g.job, g.token, g.note, g.subject, g.kind)
+		done_generation = $3, dead_generation = $4, job = $5, waiting = $6, token = $7, note = $8 WHERE subject = $9 AND kind = $10`,
+		g.wanted, g.taken, g.done, g.dead, g.job, g.waiting, g.token, g.note, g.subject, g.kind)
 	return err
 }
 
@@ -336,7 +336,7 @@ func (q *Queue) closed(ctx context.Context, t tx, g *target, job int64, state st
 		state, job, q.o.Now().UnixNano(), g.subject, g.kind, g.taken); err != nil {
 		return err
 	}
-	g.job, g.token, g.note = 0, "", ""
+	g.job, g.waiting, g.token, g.note = 0, 0, "", ""
 	follow := g.wanted > g.taken
 	if err := g.save(ctx, t); err != nil || !follow {
 		return err

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -91,7 +92,8 @@ func (q *Queue) leave(ctx context.Context, id string) error {
 // rescue puts back jobs that are marked as running and are not: their process
 // is silent, or they are in this process and unknown to it, or they are far
 // beyond their time. They get another number, so that nothing counts that the
-// former process, when it continues, says of the old one.
+// former process, when it continues, says of the old one. One that this process
+// cannot end is left: each attempt more would take one more of its workers.
 func (q *Queue) rescue(ctx context.Context, id string) error {
 	overdue := (q.o.JobTimeout + 2*q.o.Lease).Milliseconds()
 	lost := "attempted_at < " + q.phrases.ago
@@ -110,13 +112,28 @@ func (q *Queue) rescue(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	ids = append(ids, q.orphans(own)...)
+	ids = slices.DeleteFunc(append(ids, q.orphans(own)...), func(job int64) bool { return q.stuck(ctx, job) })
 	for _, job := range ids {
 		if err := q.putBack(ctx, job, true); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stuck reports whether a job is at work here, and complains once.
+func (q *Queue) stuck(ctx context.Context, job int64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.runs[job]
+	if r == nil || !r.ended.IsZero() {
+		return false
+	}
+	if !r.stuck {
+		r.stuck = true
+		q.log.ErrorContext(ctx, "job does not end although its time is over; only a restart ends it", "job", r.id, "kind", r.kind, "subject", r.subject)
+	}
+	return true
 }
 
 // orphans chooses the jobs that are not at work here, and forgets those that

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/test/postgrestest"
 )
 
 // subjects watches that no two jobs of a subject run at the same time.
@@ -120,5 +123,111 @@ func TestQueue_turnOfAFailedJob(t *testing.T) {
 		until(s.T, "the first attempt failed", func() bool { return len(jobs(s.T, q, queue.Retrying)) == 1 })
 		want(s.T, q, command("acme/one", "1"))
 		until(s.T, "the command is done", func() bool { return commands.Load() == 1 })
+	})
+}
+
+// Attempts whose ends could not be recorded leave their tokens behind. Jobs do
+// not wait for each other's, for ever.
+func TestQueue_turnAfterLostEnds(t *testing.T) {
+	t.Parallel()
+	both(t, func(s *scene) {
+		q := s.open(s.T, nil)
+		want(s.T, q, merges("acme/one"), command("acme/one", "1"))
+		if err := q.Exec(s.Context(), `UPDATE odyssey_target SET token = 'lost'`); err != nil {
+			s.Fatal(err)
+		}
+		var ran atomic.Int32
+		work(s.T, q, func(context.Context, queue.Job) error { ran.Add(1); return nil })
+		until(s.T, "both have run", func() bool { return ran.Load() == 2 })
+	})
+}
+
+// A kind that is asked for again and again lets another have its turn, after
+// the run that goes on.
+func TestQueue_turnOfWhoWaitsLongest(t *testing.T) {
+	t.Parallel()
+	both(t, func(s *scene) {
+		q := s.open(s.T, nil)
+		var merged atomic.Bool
+		var commands, first atomic.Int32 // runs, and those before the merges were asked for
+		work(s.T, q, func(ctx context.Context, job queue.Job) error {
+			if job.Kind == "merges" {
+				merged.Store(true)
+				return nil
+			}
+			n := commands.Add(1)
+			if merged.Load() {
+				return nil
+			}
+			if err := q.Want(ctx, command("acme/one", fmt.Sprint(n))); err != nil {
+				return err
+			}
+			select {
+			case <-time.After(1500 * time.Millisecond): // longer than a job looks away
+			case <-ctx.Done():
+			}
+			if n == 2 {
+				first.Store(n)
+				return q.Want(ctx, merges("acme/one"))
+			}
+			return nil
+		})
+		want(s.T, q, command("acme/one", "0"))
+		until(s.T, "the merges' turn comes", merged.Load)
+		if n := commands.Load() - first.Load(); n > 2 {
+			s.Errorf("%d more runs of commands came first", n)
+		}
+	})
+}
+
+// Nor do two of a subject run at once on a database whose transactions see
+// nothing that was committed since they began.
+func TestQueue_turnWithRepeatableRead(t *testing.T) {
+	t.Parallel()
+	s := postgresScene(t)
+	parsed, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(parsed.Path, "/")
+	if err := postgrestest.New(t).Exec(t.Context(), `ALTER DATABASE "`+name+`" SET default_transaction_isolation = 'repeatable read'`); err != nil {
+		t.Fatal(err)
+	}
+	seen := newSubjects()
+	one, two := s.open(t, nil), s.open(t, nil)
+	work(t, one, seen.Work)
+	work(t, two, seen.Work)
+	seen.check(t, one, two)
+}
+
+// R7: a job that does not end keeps one worker from others, not one more for
+// each time that its time is over.
+func TestFault_R7_jobThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	both(t, func(s *scene) {
+		q := s.open(s.T, func(o *queue.Options) {
+			o.Workers, o.JobTimeout, o.Lease, o.Drain = 2, 200*time.Millisecond, 200*time.Millisecond, time.Second
+		})
+		never := make(chan struct{})
+		var hanging, others atomic.Int32
+		work(s.T, q, func(_ context.Context, job queue.Job) error {
+			if job.Kind == "sweep" {
+				hanging.Add(1)
+				<-never
+				return nil
+			}
+			others.Add(1)
+			return nil
+		})
+		s.Cleanup(func() { close(never) }) // before work ends
+		want(s.T, q, queue.Request{Subject: "gitea:", Kind: "sweep"})
+		for n := range int32(8) {
+			want(s.T, q, merges("acme/one"))
+			until(s.T, "others go on", func() bool { return others.Load() > n })
+			time.Sleep(300 * time.Millisecond)
+		}
+		if n := hanging.Load(); n != 1 {
+			s.Errorf("%d attempts hang", n)
+		}
 	})
 }

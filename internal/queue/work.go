@@ -112,5 +112,10 @@ func (q *Queue) pause(attempts int) time.Duration {
 	if n := attempts - 1; n < 32 && q.o.RetryFirst < q.o.RetryMax>>n {
 		d = q.o.RetryFirst << n
 	}
-	return time.Duration(float64(d) * (0.8 + 0.4*mathrand.Float64())) //nolint:gosec // jitter is no secret
+	return jitter(d)
+}
+
+// jitter is a duration give or take a fifth.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*mathrand.Float64())) //nolint:gosec // it is no secret
 }

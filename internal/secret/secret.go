@@ -4,11 +4,13 @@ package secret
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 )
 
 // Redacted is what every Text shows as.
@@ -51,22 +53,12 @@ func (Text) LogValue() slog.Value { return slog.StringValue(Redacted) }
 
 // ReadFile reads a file that holds one line. Errors do not repeat it.
 func ReadFile(path string) (Text, error) {
-	if err := CheckFile(path); err != nil {
-		return Text{}, err
-	}
-	f, err := os.Open(path)
+	data, err := readFile(path)
 	if err != nil {
 		return Text{}, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return Text{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	text := bytes.TrimRight(data, "\r\n")
 	switch {
-	case len(data) > maxSize:
-		return Text{}, fmt.Errorf("%s is larger than %d KiB", path, maxSize>>10)
 	case len(text) == 0:
 		return Text{}, fmt.Errorf("%s is empty", path)
 	case bytes.ContainsAny(text, "\r\n"):
@@ -75,6 +67,45 @@ func ReadFile(path string) (Text, error) {
 		return Text{}, fmt.Errorf("%s has a character that no token has: a space, a control character or one beyond ASCII", path)
 	}
 	return New(string(text)), nil
+}
+
+// ReadKey reads a file that holds one private key in PEM. Errors do not repeat
+// it.
+func ReadKey(path string) (Text, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return Text{}, err
+	}
+	block, rest := pem.Decode(data)
+	switch {
+	case block == nil || !strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return Text{}, fmt.Errorf("%s holds no private key in PEM (-----BEGIN … PRIVATE KEY-----)", path)
+	case block.Type == "ENCRYPTED PRIVATE KEY", block.Headers["DEK-Info"] != "":
+		return Text{}, fmt.Errorf("%s holds a private key that needs a password; decrypt it first: openssl rsa", path)
+	case len(bytes.TrimSpace(rest)) > 0:
+		return Text{}, fmt.Errorf("%s holds more than one private key", path)
+	}
+	return New(string(pem.EncodeToMemory(block))), nil
+}
+
+// readFile reads a whole regular file that is not large.
+func readFile(path string) ([]byte, error) {
+	if err := CheckFile(path); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > maxSize {
+		return nil, fmt.Errorf("%s is larger than %d KiB", path, maxSize>>10)
+	}
+	return data, nil
 }
 
 // CheckFile refuses what is not a regular file. It follows symbolic links, as

@@ -44,7 +44,7 @@ func (b *builder) adopt(ctx context.Context, p *place, tree string) error {
 		return fmt.Errorf("%s is there, and %w; it is not overwritten: remove it, or name another source directory", p.dir, err)
 	}
 	s := &state{Source: b.Source, Dest: p.dest, Tree: tree, Dirs: []identity{identify(p.dir)}}
-	if err := s.read(p.dir); err != nil {
+	if err := s.read(p.dir, nil); err != nil {
 		return err
 	}
 	p.state = s

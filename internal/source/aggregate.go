@@ -21,14 +21,15 @@ type aggregate struct {
 	entries []git.Entry // of the tree; nil when it was known from an earlier build
 }
 
-// aggregate fetches what a destination's tree needs and computes the tree.
-func (b *builder) aggregate(ctx context.Context, d *lock.Destination) (*aggregate, error) {
+// aggregate fetches what a destination's tree needs and computes the tree. If that
+// is the tree of a commit, sink is given what it can be of it meanwhile; it may be nil.
+func (b *builder) aggregate(ctx context.Context, d *lock.Destination, sink git.Sink) (*aggregate, error) {
 	tips, start := tipsOf(d), time.Now()
 	a, key := b.recall(tips)
 	known := a != nil
 	if a == nil {
 		var err error
-		if a, err = b.compute(ctx, d, tips); err != nil {
+		if a, err = b.compute(ctx, d, tips, sink); err != nil {
 			return nil, err
 		}
 		// What is remembered must be there: a later build asks no server.
@@ -73,10 +74,10 @@ func (b *builder) recall(tips []git.Tip) (a *aggregate, key string) {
 
 // compute fetches and merges. A lock that has the merge bases and the tree
 // recorded saves looking up the history; if these prove wrong, it is looked up.
-func (b *builder) compute(ctx context.Context, d *lock.Destination, tips []git.Tip) (*aggregate, error) {
+func (b *builder) compute(ctx context.Context, d *lock.Destination, tips []git.Tip, sink git.Sink) (*aggregate, error) {
 	a := &aggregate{bases: make([]string, len(tips))}
 	if len(tips) == 1 {
-		if err := b.fetch(ctx, d, a, tips); err != nil {
+		if err := b.fetch(ctx, d, a, tips, sink); err != nil {
 			return nil, err
 		}
 		tree, err := b.Store.TreeOf(ctx, tips[0].Commit)
@@ -165,8 +166,9 @@ func (b *builder) lookUp(ctx context.Context, d *lock.Destination, a *aggregate,
 }
 
 // fetch brings the commits of tips into the store, URL by URL in the order of
-// the merges, so that a fork need not send what its origin has sent.
-func (b *builder) fetch(ctx context.Context, d *lock.Destination, a *aggregate, tips []git.Tip) error {
+// the merges, so that a fork need not send what its origin has sent. sink is for a
+// commit that is fetched alone.
+func (b *builder) fetch(ctx context.Context, d *lock.Destination, a *aggregate, tips []git.Tip, sink git.Sink) error {
 	var had []string
 	began, before := time.Now(), a.fetched
 	for start, t := range tips {
@@ -179,7 +181,7 @@ func (b *builder) fetch(ctx context.Context, d *lock.Destination, a *aggregate, 
 				wants = append(wants, o.Want)
 			}
 		}
-		n, err := b.fetchURL(ctx, d, t.URL, wants, had)
+		n, err := b.fetchURL(ctx, d, t.URL, wants, had, sink)
 		if err != nil {
 			return goneError(d, tips, err)
 		}
@@ -192,15 +194,19 @@ func (b *builder) fetch(ctx context.Context, d *lock.Destination, a *aggregate, 
 	return nil
 }
 
-func (b *builder) fetchURL(ctx context.Context, d *lock.Destination, url string, wants []git.Want, had []string) (int64, error) {
+func (b *builder) fetchURL(ctx context.Context, d *lock.Destination, url string, wants []git.Want, had []string, sink git.Sink) (int64, error) {
 	mutex, _ := b.urls.LoadOrStore(url, &sync.Mutex{})
 	mutex.(*sync.Mutex).Lock()         //nolint:errcheck,forcetypeassert // nothing else is stored
 	defer mutex.(*sync.Mutex).Unlock() //nolint:errcheck,forcetypeassert // nothing else is stored
-	return b.Store.Fetch(ctx, url, wants, had, func(detail string) {
+	progress := func(detail string) {
 		if detail != "" {
 			b.say("fetch", d.Path, "%s", detail)
 		}
-	})
+	}
+	if sink != nil && len(wants) == 1 {
+		return b.Store.FetchInto(ctx, url, wants[0], sink, progress)
+	}
+	return b.Store.Fetch(ctx, url, wants, had, progress)
 }
 
 // goneError adds to a commit that a server does not have any more what to do

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 )
 
@@ -98,6 +99,15 @@ func (b *builder) place(d *lock.Destination) (*place, error) {
 		p.state = s
 	}
 	return p, b.checkPlace(p)
+}
+
+// early is where the destination's files may be put while they are being fetched;
+// nil where something is that only its tree tells whether it can stay.
+func (p *place) early(t *staging) git.Sink {
+	if p.foreign {
+		return nil
+	}
+	return t
 }
 
 // record is the file in the cache that holds the state of a destination.
@@ -199,9 +209,10 @@ const bytecode = "__pycache__"
 
 // put moves a directory into place and notes what is in it. What was there
 // is gone only when the new one is in its place.
-func (p *place) put(dir, tree string, commands []string) error {
+// known are files of it whose state is known.
+func (p *place) put(dir, tree string, commands []string, known map[string]stat) error {
 	s := &state{Source: p.b.Source, Dest: p.dest, Tree: tree, Commands: commands}
-	if err := s.read(dir); err != nil {
+	if err := s.read(dir, known); err != nil {
 		return err
 	}
 	s.Dirs = []identity{identify(dir)}
@@ -228,8 +239,8 @@ func (p *place) put(dir, tree string, commands []string) error {
 	return os.RemoveAll(old)
 }
 
-// read notes the files below a directory.
-func (s *state) read(dir string) error {
+// read notes the files below a directory, and looks at those that are not known.
+func (s *state) read(dir string, known map[string]stat) error {
 	type file struct {
 		path string
 		stat stat
@@ -239,14 +250,19 @@ func (s *state) read(dir string) error {
 		if err != nil {
 			return err
 		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
+		f := file{path: relative(dir, name)}
 		if !e.IsDir() {
 			s.Files++
 		}
-		files = append(files, file{relative(dir, name), statOf(info)})
+		var has bool
+		if f.stat, has = known[f.path]; !has {
+			info, err := e.Info()
+			if err != nil {
+				return err
+			}
+			f.stat = statOf(info)
+		}
+		files = append(files, f)
 		return nil
 	})
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })

@@ -58,7 +58,7 @@ func (b *builder) fetchWithBases(ctx context.Context, d *lock.Destination, a *ag
 			all = append(all[:len(all):len(all)], git.Tip{URL: tips[0].URL, Want: git.Want{Commit: base, Ref: tips[i].Ref}})
 		}
 	}
-	err := b.fetch(ctx, d, a, all)
+	err := b.fetch(ctx, d, a, all, nil)
 	if !errors.Is(err, git.ErrNoCommit) {
 		return err
 	}
@@ -72,7 +72,7 @@ func (b *builder) fetchWithBases(ctx context.Context, d *lock.Destination, a *ag
 			at++
 		}
 	}
-	return b.fetch(ctx, d, a, all)
+	return b.fetch(ctx, d, a, all, nil)
 }
 
 // attributes are the .gitattributes files of a tree.
@@ -87,7 +87,7 @@ func (b *builder) attributes(ctx context.Context, tree string) (map[string][]byt
 // replayHistory merges commits with their whole history: git then merges the
 // bases of a merge that has several.
 func (b *builder) replayHistory(ctx context.Context, d *lock.Destination, a *aggregate, tips []git.Tip, relations []git.Relation) error {
-	if err := b.fetch(ctx, d, a, tips); err != nil {
+	if err := b.fetch(ctx, d, a, tips, nil); err != nil {
 		return err
 	}
 	b.say("fetch", d.Path, "history with trees")

@@ -109,7 +109,7 @@ func Trees(ctx context.Context, file *lock.File, o Options) error {
 	b := &builder{Options: o}
 	b.defaults()
 	return b.each(ctx, file, func(ctx context.Context, _ int, d *lock.Destination) error {
-		a, err := b.aggregate(ctx, d)
+		a, err := b.aggregate(ctx, d, nil)
 		if err != nil {
 			return err
 		}
@@ -202,7 +202,9 @@ func (b *builder) destination(ctx context.Context, d *lock.Destination, report *
 		return err
 	}
 	start := time.Now()
-	a, err := b.aggregate(ctx, d)
+	t := &staging{parent: b.staging}
+	defer t.remove() //nolint:errcheck // it is empty, or the whole of the staging is removed in the end
+	a, err := b.aggregate(ctx, d, p.early(t))
 	if err != nil {
 		return err
 	}
@@ -223,7 +225,7 @@ func (b *builder) destination(ctx context.Context, d *lock.Destination, report *
 		return nil
 	}
 	start = time.Now()
-	err = b.write(ctx, d, a, commands, p, report)
+	err = b.write(ctx, d, a, commands, p, t, report)
 	report.Seconds.Write = time.Since(start).Seconds()
 	return err
 }

@@ -1,9 +1,7 @@
 package source
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,7 +19,7 @@ import (
 
 // write writes a destination's files beside the source tree and moves them into
 // place.
-func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, commands []string, p *place, report *Destination) error {
+func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, commands []string, p *place, t *staging, report *Destination) error {
 	start := time.Now()
 	entries := a.entries
 	if entries == nil {
@@ -42,36 +40,35 @@ func (b *builder) write(ctx context.Context, d *lock.Destination, a *aggregate, 
 	if err := checkLinks(d, links, targets); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(b.staging, "tree-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return err
-	}
-	if err := makeDirs(dir, entries); err != nil {
-		return err
-	}
 	attributes, err := b.Store.Attributes(ctx, entries)
 	if err != nil {
 		return err
 	}
-	if git.Converts(attributes) {
-		report.Bytes, err = b.checkOut(ctx, a.tree, files, dir)
-	} else if report.Bytes, err = b.writeAll(ctx, d, files, dir); err == nil {
-		err = writeLinks(dir, links, targets)
+	converts := git.Converts(attributes)
+	rest, err := t.rest(files, converts)
+	if err != nil {
+		return err
+	}
+	if err := t.makeDirs(entries); err != nil {
+		return err
+	}
+	if converts {
+		report.Bytes, err = b.checkOut(ctx, a.tree, files, t.dir)
+	} else if err = b.writeAll(ctx, d, rest, t); err == nil {
+		report.Bytes, err = t.bytes.Load(), writeLinks(t.dir, links, targets)
 	}
 	if err != nil {
 		return err
 	}
 	report.Files = len(entries)
+	known := t.written
 	if len(commands) > 0 {
-		if err := b.shell(ctx, d, a, commands, dir); err != nil {
+		known = nil // they may have changed any
+		if err := b.shell(ctx, d, a, commands, t.dir); err != nil {
 			return err
 		}
 	}
-	if err := p.put(dir, a.tree, commands); err != nil {
+	if err := p.put(t.dir, a.tree, commands, known); err != nil {
 		return err
 	}
 	b.done("write", d.Path, true, start, "%d files, %s", report.Files, Size(report.Bytes))
@@ -99,8 +96,10 @@ func checkEntries(entries []git.Entry) error {
 
 // withoutBytecode leaves out what Python would have made itself.
 func withoutBytecode(entries []git.Entry) []git.Entry {
-	return slices.DeleteFunc(entries, func(e git.Entry) bool { return strings.Contains("/"+e.Path, "/"+bytecode+"/") })
+	return slices.DeleteFunc(entries, isBytecode)
 }
+
+func isBytecode(e git.Entry) bool { return strings.Contains("/"+e.Path, "/"+bytecode+"/") }
 
 // isDotGit reports whether some file system takes a name for .git.
 func isDotGit(name string) bool {
@@ -112,36 +111,27 @@ func isDotGit(name string) bool {
 // few is the number of files that a second process is not worth the while for.
 const few = 2000
 
-// writeAll writes files below dir, where the directories are there and the links
-// are not, so that no file is ever written through one. It returns the bytes
-// written.
-func (b *builder) writeAll(ctx context.Context, d *lock.Destination, files []git.Entry, dir string) (int64, error) {
+// writeAll writes files where the directories are there and the links are not,
+// so that no file is ever written through one.
+func (b *builder) writeAll(ctx context.Context, d *lock.Destination, files []git.Entry, t *staging) error {
 	parts := 1
 	if len(files) > few {
 		parts = cap(b.writers)
 		var err error
 		if files, err = b.inPackOrder(files); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	written := make([]int64, parts)
 	group, filling := errgroup.WithContext(ctx)
 	for i := range parts {
 		part := files[i*len(files)/parts : (i+1)*len(files)/parts]
 		group.Go(func() error {
 			b.writers <- struct{}{}
 			defer func() { <-b.writers }()
-			return b.writeFiles(filling, d, dir, part, &written[i])
+			return b.writeFiles(filling, d, part, t)
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return 0, err
-	}
-	var sum int64
-	for _, n := range written {
-		sum += n
-	}
-	return sum, nil
+	return group.Wait()
 }
 
 // inPackOrder sorts files so that git reads them with the least work.
@@ -176,31 +166,8 @@ func split(entries []git.Entry) (files, links []git.Entry) {
 	return files, links
 }
 
-// makeDirs makes the directories of all entries. One that is there as something
-// else, or twice, is an error of the tree.
-func makeDirs(root string, entries []git.Entry) error {
-	made := map[string]bool{".": true}
-	var mkdir func(dir string) error
-	mkdir = func(dir string) error {
-		if made[dir] {
-			return nil
-		}
-		if err := mkdir(path.Dir(dir)); err != nil {
-			return err
-		}
-		made[dir] = true
-		return os.Mkdir(filepath.Join(root, dir), 0o755)
-	}
-	for _, e := range entries {
-		if err := mkdir(path.Dir(e.Path)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeFiles writes regular files and adds up their bytes.
-func (b *builder) writeFiles(ctx context.Context, d *lock.Destination, dir string, files []git.Entry, written *int64) error {
+// writeFiles writes regular files that the store has.
+func (b *builder) writeFiles(ctx context.Context, d *lock.Destination, files []git.Entry, t *staging) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -209,56 +176,8 @@ func (b *builder) writeFiles(ctx context.Context, d *lock.Destination, dir strin
 		if i%500 == 499 {
 			b.say("write", d.Path, "%d files", i+1)
 		}
-		mode := os.FileMode(0o644)
-		if executable(files[i].Mode) {
-			mode = 0o755
-		}
-		if *written += size; *written > maxBytes {
-			return fmt.Errorf("its files have more than %s", Size(maxBytes))
-		}
-		return writeFile(filepath.Join(dir, files[i].Path), mode, size, content, buffer)
+		return t.write(files[i], size, pieces(content, size, buffer))
 	})
-}
-
-// executable reads a mode as git does: only the owner's bit counts.
-func executable(mode string) bool {
-	return strings.HasPrefix(mode, "100") && strings.IndexByte("1357", mode[3]) >= 0
-}
-
-const (
-	lfsPointer = "version https://git-lfs.github.com/spec/"
-	maxPointer = 1024 // bytes that a pointer has less than
-)
-
-// checkPointer refuses the content of a small file that stands for a large one.
-func checkPointer(name string, content []byte) error {
-	if !bytes.HasPrefix(content, []byte(lfsPointer)) {
-		return nil
-	}
-	return fmt.Errorf("%s is a Git LFS pointer, and LFS is not supported\n  commit the file itself, or fetch it in the image build", printable(filepath.Base(name)))
-}
-
-// maxBytes is the most that the files of a destination may have: a small
-// repository can hold a large file under a thousand names.
-const maxBytes = 32 << 30
-
-func writeFile(name string, mode os.FileMode, size int64, content io.Reader, buffer []byte) error {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	var n int
-	for err == nil && size > 0 {
-		n, err = io.ReadFull(content, buffer[:min(size, int64(len(buffer)))])
-		if err == nil && size < maxPointer {
-			err = checkPointer(name, buffer[:n])
-		}
-		if err == nil {
-			_, err = f.Write(buffer[:n])
-		}
-		size -= int64(n)
-	}
-	return errors.Join(err, f.Close())
 }
 
 // writeLinks makes the symbolic links of a tree, whose targets were checked.

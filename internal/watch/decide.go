@@ -31,6 +31,7 @@ type situation struct {
 	account  string   // the bot's login; "" when it is not known yet
 	watched  *Watched // nil: the repository is not
 	discover bool     // it might be: repositories are discovered, and this one was not asked about lately
+	several  bool     // the event names none, for it is about several
 }
 
 // decide says what an event asks for. It looks at nothing else.
@@ -38,6 +39,9 @@ func decide(e forge.Event, s situation) []queue.Request {
 	own := s.account != "" && strings.EqualFold(e.Sender, s.account)
 	sweep := []queue.Request{{Subject: sweepSubject(s.forge), Kind: Sweep, Delay: sweepDelay}}
 	if s.watched == nil {
+		if s.several {
+			return sweep
+		}
 		if s.discover && (e.Kind == forge.EventRepository || e.Kind == forge.EventPush || e.Kind == forge.EventComment || e.Kind == forge.EventPullRequest) {
 			return sweep
 		}
@@ -61,7 +65,16 @@ func decide(e forge.Event, s situation) []queue.Request {
 		}
 	case forge.EventRepository:
 		return sweep
-	case forge.EventIgnored, forge.EventPing:
+	case forge.EventIssue:
+		// A person who closes what the bot has opened, a hold for example, waits for
+		// what comes of it.
+		if !own && s.account != "" && strings.EqualFold(e.Author, s.account) {
+			return merges
+		}
+	case forge.EventRerun:
+		merges[0].Delay = 0
+		return merges
+	case forge.EventIgnored, forge.EventPing, forge.EventWorkflow:
 	}
 	return nil
 }
@@ -95,8 +108,8 @@ func commands(subject, account string, c forge.Comment, head string) []queue.Req
 }
 
 // Accept records what an event asks for, in one transaction with its delivery.
-// It is not fresh when the delivery was known already. An event that asks for
-// nothing is recorded nowhere, and is fresh.
+// It is not fresh when the delivery was known already, or asks for nothing: that
+// is recorded nowhere.
 func (w *Watcher) Accept(ctx context.Context, forgeName string, e forge.Event) (fresh bool, err error) {
 	s, ok := w.situation(forgeName, e)
 	if !ok {
@@ -105,7 +118,7 @@ func (w *Watcher) Accept(ctx context.Context, forgeName string, e forge.Event) (
 	requests := decide(e, s)
 	switch {
 	case len(requests) == 0:
-		return true, nil
+		return false, nil
 	case e.Delivery == "": // nothing to tell it by from the next
 		return true, w.Queue.Want(ctx, requests...)
 	}
@@ -130,6 +143,10 @@ func (w *Watcher) situation(forgeName string, e forge.Event) (s situation, ok bo
 		s.watched = &watched
 		return s, true
 	}
+	if e.Repo == (forge.Name{}) {
+		s.several = e.Kind == forge.EventRepository
+		return s, true
+	}
 	asked, again := site.strangers[key(forgeName, e.Repo)]
 	s.discover = len(site.Config.Discover) > 0 && (!again || e.Kind == forge.EventRepository || w.Now().Sub(asked).Abs() > strangeness)
 	return s, true
@@ -145,6 +162,9 @@ func (w *Watcher) accepted(forgeName string, e forge.Event, s situation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k := key(forgeName, e.Repo)
+	if s.watched == nil && s.several {
+		return
+	}
 	if s.watched == nil {
 		strangers := w.sites[forgeName].strangers
 		if len(strangers) >= mostStrangers {

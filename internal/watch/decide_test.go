@@ -33,6 +33,9 @@ func TestDecide(t *testing.T) {
 	pull := func(sender, branch string) forge.Event {
 		return forge.Event{Kind: forge.EventPullRequest, Sender: sender, Branch: branch}
 	}
+	issue := func(sender, author string) forge.Event {
+		return forge.Event{Kind: forge.EventIssue, Sender: sender, Author: author, Number: 4}
+	}
 	repository := forge.Event{Kind: forge.EventRepository, Sender: "alice"}
 	for _, test := range []struct {
 		name     string
@@ -69,6 +72,14 @@ func TestDecide(t *testing.T) {
 		{"edited command", comment(func(c *forge.Comment) { c.Updated = c.Updated.Add(time.Second) }), known, false, nil},
 
 		{"renamed", repository, known, false, sweep},
+
+		{"bot's issue closed", issue("alice", "Bot"), known, false, merges},
+		{"bot's issue closed by the bot", issue("BOT", "bot"), known, false, nil},
+		{"somebody's issue", issue("alice", "alice"), known, false, nil},
+		{"issue of an unwatched repository", issue("alice", "bot"), nil, true, nil},
+		{"check to be made again", forge.Event{Kind: forge.EventRerun, Sender: "alice"}, known, false, merges},
+		{"check of an unwatched repository", forge.Event{Kind: forge.EventRerun, Sender: "alice"}, nil, true, nil},
+		{"workflow", forge.Event{Kind: forge.EventWorkflow, Sender: "alice", Branch: "main"}, known, true, nil},
 
 		{"unwatched", push("alice", "main"), nil, false, nil},
 		{"unwatched command", comment(nil), nil, false, nil},
@@ -117,6 +128,28 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// TestAccept_several: an App that was installed somewhere is worth a sweep, also
+// where repositories are only listed, and each time anew.
+func TestAccept_several(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "a")
+	w := s.watcher(s.listed(), nil)
+	for i := range 2 {
+		accept(t, w, forge.Event{Kind: forge.EventRepository, Type: "installation", Delivery: fmt.Sprint("d", i), Sender: "alice"}, true)
+		got := jobs(t, s, queue.Waiting)
+		if len(got) != 1 || got[0].Kind != watch.Sweep {
+			t.Fatalf("waiting: %+v", got)
+		}
+		if err := s.queue.Cancel(t.Context(), got[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept(t, w, forge.Event{Kind: forge.EventPing, Delivery: "p"}, false)
+	if got := jobs(t, s, queue.Waiting); len(got) != 0 {
+		t.Errorf("waiting: %+v", got)
+	}
+}
+
 // TestDiscovery: a repository is found by its first event, and left when it
 // is found no more; another process sees both.
 func TestDiscovery(t *testing.T) {
@@ -141,7 +174,7 @@ func TestDiscovery(t *testing.T) {
 	}
 	for i := range 5 { // asked about just now
 		e.Delivery = fmt.Sprint("again", i)
-		accept(t, w, e, true)
+		accept(t, w, e, false)
 	}
 	if got := jobs(t, s, queue.Waiting); len(got) != 0 {
 		t.Errorf("waiting: %+v", got)

@@ -14,6 +14,11 @@ import (
 const (
 	longestNap = time.Minute      // of the loop: what other processes wrote is read then, and a clock that was set is seen
 	failureNap = 10 * time.Second // after the store failed
+	// A tick that is recorded for later than this was recorded by a clock that
+	// was wrong, and is set back. Until then it rests, so that a clock that is
+	// set back repeats no schedule; to repeat a sweep does not matter.
+	skew      = 48 * time.Hour
+	sweepSkew = time.Hour
 )
 
 // times is a schedule.
@@ -181,6 +186,14 @@ func (w *Watcher) tickOne(ctx context.Context, k string) (time.Duration, error) 
 		}
 		t.last = last
 	}
+	if ahead := t.last.Sub(now); ahead > skew || ahead > sweepSkew && t.request.Kind == Sweep {
+		w.Log.Warn("a schedule came last in the future: a clock was wrong; it counts from now", "key", k, "at", t.last)
+		if err := w.Queue.SetBackTick(ctx, k, t.last, now); err != nil {
+			return 0, fmt.Errorf("set back %s: %w", k, err)
+		}
+		t.last = now
+		w.setBack(k, now)
+	}
 	due := t.due(t.last)
 	if due.IsZero() {
 		return longestNap, nil
@@ -210,9 +223,6 @@ func (w *Watcher) firstTick(ctx context.Context, k string, now time.Time) (time.
 		return time.Time{}, fmt.Errorf("read when %s came last: %w", k, err)
 	}
 	if !last.IsZero() {
-		if last.Sub(now) > 24*time.Hour {
-			w.Log.Warn("a schedule came last in the future; it rests until then", "key", k, "at", last)
-		}
 		return last, nil
 	}
 	if _, err := w.Queue.Tick(ctx, k, now); err != nil {
@@ -229,6 +239,15 @@ func (w *Watcher) timer(k string) (timer, bool) {
 		return timer{}, false
 	}
 	return *t, true
+}
+
+// setBack forgets a tick of the future.
+func (w *Watcher) setBack(k string, to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.timers[k]; t != nil {
+		t.last = to
+	}
 }
 
 // ticked remembers a tick, unless a policy that was learned meanwhile has a

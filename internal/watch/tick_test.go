@@ -251,3 +251,34 @@ func TestFault_D7_NewSchedule(t *testing.T) {
 		t.Errorf("the next (-want +got):\n%s", diff)
 	}
 }
+
+// R3: a clock that was far ahead for a while stops neither schedules nor
+// sweeps, in the process that saw it and in the next.
+func TestFault_R3_ClockFarAhead(t *testing.T) {
+	t.Parallel()
+	for _, restart := range []bool{false, true} {
+		s := newScene(t, "a")
+		w := s.watcher(s.listed(), nil)
+		stop := s.run(w)
+		s.pass(t, monday().Add(time.Hour), 10*time.Minute)
+		s.set(monday().AddDate(0, 2, 0))
+		s.pass(t, s.Now(), 0)
+		if restart {
+			stop()
+		}
+		s.set(monday().Add(2 * time.Hour))
+		if restart {
+			w = s.watcher(s.listed(), nil)
+			stop = s.run(w)
+		}
+		s.ticks()
+		s.pass(t, monday().Add(9*time.Hour), 10*time.Minute)
+		if diff := cmp.Diff([]string{"07-06T08:00Z", "07-06T12:00Z"}, s.ticks()); diff != "" {
+			t.Errorf("restart %v (-want +got):\n%s", restart, diff)
+		}
+		if next := w.Next("main:", watch.Sweep); !next.After(s.Now().Add(-time.Minute)) || next.After(s.Now().Add(16*time.Minute)) {
+			t.Errorf("restart %v: next sweep is %s", restart, next)
+		}
+		stop()
+	}
+}

@@ -62,7 +62,7 @@ func TestSweep_isolation(t *testing.T) {
 	}
 	want := map[string]string{
 		"a": "", "z": "", "broken": "the forge does not answer as it should", "slow": "it took too long",
-		"gone": "not found, or the bot's account may not see it", "refused": "the forge refuses the token",
+		"gone": "not found, or the bot's account may not see it", "refused": "the forge refuses the token, or its account may not do this",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)

@@ -90,7 +90,10 @@ func (s *sweep) want(ctx context.Context, requests ...queue.Request) error {
 // public says an error in words that may be shown.
 func public(err error) string {
 	limited := (*forge.RateLimitError)(nil)
+	moved := (*forge.MovedError)(nil)
 	switch {
+	case errors.As(err, &moved):
+		return moved.Error() + "; the bot's configuration has its old name"
 	case errors.As(err, &limited):
 		return limited.Error()
 	case errors.Is(err, forge.ErrUnauthorized):

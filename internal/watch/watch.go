@@ -70,6 +70,7 @@ type Requests interface {
 type Ticks interface {
 	Tick(ctx context.Context, key string, at time.Time, rs ...queue.Request) (ticked bool, err error)
 	LastTick(ctx context.Context, key string) (time.Time, error)
+	SetBackTick(ctx context.Context, key string, from, to time.Time) error
 }
 
 // Memory keeps what may be forgotten.

@@ -1,12 +1,9 @@
 package web
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -51,10 +48,11 @@ type board struct {
 	now          func() time.Time
 	log          *slog.Logger
 
-	mu     sync.Mutex
-	last   *picture
-	tried  time.Time
-	failed bool
+	mu      sync.Mutex
+	last    *picture
+	tried   time.Time
+	failed  bool
+	decoded map[string]decoded // by the report's key
 }
 
 // picture is the state of everything at one time. It is not changed once made.
@@ -146,28 +144,6 @@ func (b *board) read(ctx context.Context) (*picture, error) {
 	}
 	slices.SortFunc(p.Rows, compareRows)
 	return p, nil
-}
-
-// decode sorts reports by subject, each subject's by kind, merges first.
-func (b *board) decode(stored map[string][]byte) map[string][]bot.Report {
-	bySubject := make(map[string][]bot.Report, len(stored))
-	for key, data := range stored {
-		var r bot.Report
-		if err := json.Unmarshal(data, &r); err != nil {
-			b.log.Warn("report not understood", "repo", clip(key, 200), "err", err)
-			continue
-		}
-		subject, kind, _ := strings.Cut(key, " ")
-		r.Kind = kind
-		cleanReport(&r)
-		bySubject[subject] = append(bySubject[subject], r)
-	}
-	for _, reports := range bySubject {
-		slices.SortFunc(reports, func(x, y bot.Report) int {
-			return cmp.Or(order(x.Kind == mergesKind, y.Kind == mergesKind), cmp.Compare(x.Kind, y.Kind))
-		})
-	}
-	return bySubject
 }
 
 // order puts those for which something holds first.

@@ -100,8 +100,9 @@ func populate(t testing.TB, o *web.Options) {
 	add("gitea", "acme/odoo-image", behindReport(noon))
 	add("gitea", "acme/odoo-image-accounting", current("every merge is at its newest commit"))
 	add("gitea", "acme/a-repository-with-a-name-that-somebody-took-far-too-literally-and-never-shortened", current("every merge is at its newest commit"))
-	add("gitea", "acme/broken-image", failing("repos.yaml:14: remote \"oca\" has no ref refs/heads/18.0-mig-account_reconcile_oca_with_a_long_name; name another one, or take the merge out"))
+	add("gitea", "acme/broken-image", failing("repos.yaml:14: remote \"oca\" has no ref refs/heads/18.0-mig-account_reconcile_oca_with_a_long_name; name another one, or take the merge out\nrepos.lock.yaml:3: this is no object id\n  did you merge by hand? run: odyssey lock"))
 	add("gitea", "acme/hostile", hostileReport())
+	repos[len(repos)-1].WebURL = "javascript:alert(1)"
 	add("forgejo", "verein/vereins-image", held())
 	add("forgejo", "verein/warten", waiting())
 	add("forgejo", "verein/fresh", nil)
@@ -109,6 +110,10 @@ func populate(t testing.TB, o *web.Options) {
 		add("gitea", fmt.Sprintf("customers/customer-%02d", i), current("every merge is at its newest commit"))
 	}
 	o.Repositories = func() []web.Repository { return repos }
+	said := behindReport(noon)
+	said.Kind, said.Trigger, said.Commands = "commands", "comment by maria", []string{"/refresh ./odoo", "/hold ./addons/web"}
+	said.Outcomes = said.Outcomes[:1]
+	s.put(t, "gitea:acme/odoo-image", "commands", said)
 	ended := noon.Add(-3 * time.Hour)
 	s.jobs = []queue.Info{
 		{ID: 4711, Subject: "gitea:acme/broken-image", Kind: "merges", State: queue.Dead, Attempt: 10, Created: ended.Add(-time.Hour), Scheduled: ended, Finished: &ended, Error: "git ls-remote https://github.com/OCA/account-financial-tools: exit status 128: fatal: unable to access: Could not resolve host: github.com"},

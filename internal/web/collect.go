@@ -25,10 +25,10 @@ func (m *Metrics) watch(b *board) error {
 	return m.registry.Register(&collector{
 		board:        b,
 		up:           desc("odyssey_store_up", "Whether the store answered when it was asked last."),
-		jobs:         desc("odyssey_jobs", "Jobs that are not done.", "kind", "state"),
-		lagSeconds:   desc("odyssey_refresh_lag_seconds", "How long the merge that is behind the longest has been so; 0 when all are at their newest commit.", "forge", "repository"),
+		jobs:         desc("odyssey_jobs", "Jobs that have not ended well: waiting, running, retrying, dead, and cancelled ones.", "kind", "state"),
+		lagSeconds:   desc("odyssey_refresh_lag_seconds", "For how long this store has known that a merge is behind, of the one that is the longest; 0 when all are at their newest commit, absent when that is not known.", "forge", "repository"),
 		lagCommits:   desc("odyssey_refresh_lag_commits", "Commits that the furthest merge is behind, where that is known.", "forge", "repository"),
-		repositories: desc("odyssey_repositories", "Repositories that are watched.", "forge"),
+		repositories: desc("odyssey_repositories", "Repositories that are watched, by what the status pages say first of them.", "forge", "state"),
 	})
 }
 
@@ -53,10 +53,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range p.Stats {
 		gauge(c.jobs, float64(s.Count), s.Kind, s.State)
 	}
-	forges := map[string]int{}
+	forges := map[string]map[state]int{}
 	for _, r := range p.Rows {
-		forges[r.Forge]++
-		if r.State == stateNew {
+		if forges[r.Forge] == nil {
+			forges[r.Forge] = map[state]int{}
+		}
+		forges[r.Forge][r.State]++
+		if !r.lagKnown() {
 			continue
 		}
 		lag := 0.0
@@ -68,7 +71,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			gauge(c.lagCommits, float64(r.Commits), r.Forge, r.Name)
 		}
 	}
-	for name, n := range forges {
-		gauge(c.repositories, float64(n), name)
+	for name, counts := range forges {
+		for _, s := range states {
+			gauge(c.repositories, float64(counts[s]), name, string(s))
+		}
 	}
 }

@@ -45,7 +45,8 @@ func allowedHost(hosts []string, host string) bool {
 	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	bare := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if _, err := netip.ParseAddr(bare); err == nil || host == "localhost" {
+	// A zone may be any text, so an address with one can be somebody's name.
+	if addr, err := netip.ParseAddr(bare); err == nil && addr.Zone() == "" || host == "localhost" {
 		return true
 	}
 	return slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) })

@@ -77,7 +77,17 @@ func (in *ingest) routes(hooks []Hook) (http.Handler, error) {
 			mux.Handle("/webhooks/"+h.Kind, handler)
 		}
 	}
-	return plainHeaders(mux), nil
+	return plainHeaders(closing(mux)), nil
+}
+
+// closing ends the connection after an answer, but for those that keep their
+// header from saying so: strangers must not hold connections that deliveries
+// wait for.
+func closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // answer is what the sender of a delivery is told. The words are constant:
@@ -99,8 +109,8 @@ func (in *ingest) hook(h Hook) http.Handler {
 		case http.StatusServiceUnavailable:
 			header.Set("Retry-After", retryAfter)
 		}
-		if a.result == resultRefused || a.result == resultFailed {
-			header.Set("Connection", "close") // what is left of the body is not worth reading
+		if a.result == resultAccepted || a.result == resultKnown {
+			header.Del("Connection") // it is the forge, which may send the next one
 		}
 		header.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(a.status)

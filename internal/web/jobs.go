@@ -35,6 +35,12 @@ func (j job) StateLabel() string {
 	return "Waiting"
 }
 
+// Due reports whether the job waits for its time.
+func (j job) Due() bool { return j.State == queue.Waiting || j.State == queue.Retrying }
+
+// Retrying reports whether the job failed and is tried again.
+func (j job) Retrying() bool { return j.State == queue.Retrying }
+
 // Colour is the style of the state's badge.
 func (j job) Colour() state {
 	switch j.State {
@@ -64,7 +70,7 @@ func (b *board) readJobs(ctx context.Context) ([]job, error) {
 		}
 		for _, info := range infos {
 			forgeName, repo, _ := strings.Cut(info.Subject, ":")
-			info.Error = public(info.Error)
+			clean(&info.Subject, &info.Kind, &info.State, &info.Error)
 			jobs = append(jobs, job{Info: info, Forge: forgeName, Repo: repo})
 		}
 	}

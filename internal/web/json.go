@@ -20,17 +20,19 @@ type statusAnswer struct {
 // repositoryAnswer is a repository in /api/status.json.
 type repositoryAnswer struct {
 	Repository
-	State      state        `json:"state"`
-	Reason     string       `json:"reason,omitempty"`
-	Merges     int          `json:"merges"`
-	Behind     int          `json:"behind"`
-	LagSeconds int64        `json:"lagSeconds"`
-	LagCommits *int         `json:"lagCommits,omitempty"` // absent when not known
-	Held       []string     `json:"held,omitempty"`
-	Pulls      []pull       `json:"pullRequests,omitempty"`
-	Last       *time.Time   `json:"lastRun,omitempty"`
-	Next       *time.Time   `json:"nextRun,omitempty"`
-	Runs       []bot.Report `json:"runs,omitempty"`
+	State      state      `json:"state"`
+	Reason     string     `json:"reason,omitempty"`
+	Merges     int        `json:"merges"`
+	Behind     int        `json:"behind"`
+	LagSeconds int64      `json:"lagSeconds"`
+	LagCommits *int       `json:"lagCommits,omitempty"` // absent when not known
+	Held       []string   `json:"held,omitempty"`
+	Pulls      []pull     `json:"pullRequests,omitempty"`
+	Last       *time.Time `json:"lastRun,omitempty"`
+	Next       *time.Time `json:"nextRun,omitempty"`
+
+	Destinations []bot.DestinationReport `json:"destinations,omitempty"`
+	Runs         []bot.Report            `json:"runs,omitempty"` // the last of each kind, without what stands above
 }
 
 // jobsAnswer is /api/jobs.json.
@@ -79,7 +81,11 @@ func rowJSON(p *picture, r row) repositoryAnswer {
 	a := repositoryAnswer{
 		Repository: r.Repository, State: r.State, Reason: r.Why,
 		Merges: r.Merges, Behind: r.Behind, Held: r.Held, Pulls: r.Pulls,
-		Last: timeOrNil(r.Last), Next: timeOrNil(r.Next), Runs: r.Reports,
+		Last: timeOrNil(r.Last), Next: timeOrNil(r.Next), Destinations: r.Destinations,
+	}
+	for _, report := range r.Reports {
+		report.Destinations, report.Pulls = nil, nil
+		a.Runs = append(a.Runs, report)
 	}
 	if !r.Since.IsZero() {
 		a.LagSeconds = int64(p.At.Sub(r.Since).Seconds())

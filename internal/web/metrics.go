@@ -48,7 +48,7 @@ func NewMetrics(version string) *Metrics {
 		}, []string{"forge", "method", "code"}),
 		quota: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "odyssey_forge_quota_remaining",
-			Help: "Requests that the forge still allows, as its last answer said.",
+			Help: "Requests that the forge still allows, as its last answer said; of forges that say so, which Gitea and Forgejo do not.",
 		}, []string{"forge"}),
 		git: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odyssey_git_received_bytes_total",
@@ -110,7 +110,8 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) delivery(forgeName string, event forge.Event, result string) {
 	kind := "other"
 	switch event.Kind {
-	case forge.EventPing, forge.EventPush, forge.EventPullRequest, forge.EventComment, forge.EventRepository:
+	case forge.EventPing, forge.EventPush, forge.EventPullRequest, forge.EventComment, forge.EventRepository,
+		forge.EventIssue, forge.EventRerun, forge.EventWorkflow:
 		kind = string(event.Kind)
 	}
 	m.deliveries.WithLabelValues(forgeName, kind, result).Inc()

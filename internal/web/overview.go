@@ -133,6 +133,15 @@ func (p *pages) repository(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// nowhere answers for addresses that there are none of.
+func (p *pages) nowhere(w http.ResponseWriter, r *http.Request) {
+	if wantsJSON(r) || strings.HasPrefix(r.URL.Path, "/api/") {
+		say(w, http.StatusNotFound, "there is no such address")
+		return
+	}
+	p.render(w, http.StatusNotFound, "nowhere.html", frame{Title: "No such page", Picture: p.board.look(r.Context())})
+}
+
 func (p *pages) jobs(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) {
 		p.jobsJSON(w, r)

@@ -111,7 +111,7 @@ func TestRepository(t *testing.T) {
 			`href="https://git.example.com/acme/odoo-image"`, "Comment commands", "Waiting",
 		},
 		"/repositories/gitea/acme/broken-image":      {"Why it fails", "repos.yaml:14", "odyssey-bot jobs retry 4711", "Could not resolve host"},
-		"/repositories/forgejo/verein/fresh":         {"No run of this repository has ended yet", "Not run yet"},
+		"/repositories/forgejo/verein/fresh":         {"No run over the merges has ended yet", "Not run yet"},
 		"/repositories/forgejo/verein/vereins-image": {"Why nothing was done", "@karl reverted", `<span class="badge held">Held</span>`},
 		"/jobs": {
 			"odyssey-bot jobs retry 4711", "odyssey-bot jobs retry 4712", "Tries again", "502 Bad Gateway", "Running",
@@ -179,8 +179,13 @@ func TestFault_M1_PagesEscape(t *testing.T) {
 			t.Errorf("GET %s: text from outside is not kept apart", path)
 		}
 	}
-	if body := get(h, "/api/status.json").Body.String(); strings.Contains(body, "<script") {
-		t.Error("/api/status.json has markup")
+	for _, path := range []string{"/api/status.json", "/api/jobs.json"} {
+		body := get(h, path).Body.String()
+		for _, text := range []string{"<script", "\u202E", "javascript:"} {
+			if strings.Contains(body, text) {
+				t.Errorf("%s has %q", path, text)
+			}
+		}
 	}
 }
 
@@ -204,8 +209,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// A page of a stranger whose name points here reads nothing; probes, which
-// tell nothing, may come under any name.
+// A page of a stranger whose name points here reads no page and no JSON;
+// probes and scrapes, of machines, may come under any name.
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	o := options(t.Output())
@@ -218,13 +223,14 @@ func TestHosts(t *testing.T) {
 		"bot.example.com": 200, "Bot.Example.com:443": 200,
 		"evil.example": 421, "evil.example:8081": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example": 421,
 		"x.bot.example.com": 421, "": 421, "127.1": 421, "localhost:1:2": 421,
+		"[fe80::1]:8081": 200, "[fe80::1%evil.example]:8081": 421, "fe80::1%evil.example": 421,
 	} {
 		for _, path := range []string{"/", "/metrics", "/api/status.json", "/healthz", "/readyz"} {
 			r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 			r.Host = host
 			w := httptest.NewRecorder()
 			s.Status().ServeHTTP(w, r)
-			if strings.HasSuffix(path, "z") {
+			if strings.HasSuffix(path, "z") || path == "/metrics" {
 				if w.Code != http.StatusOK {
 					t.Errorf("%s under %q: %d", path, host, w.Code)
 				}

@@ -37,6 +37,10 @@ func behindReport(now time.Time) *bot.Report {
 			{Path: "./addons/account-financial-tools", Merges: merges(4, 2, now.Add(-26*time.Hour))},
 			{Path: "./addons/web", Merges: merges(1, 0, now), Held: "@maria wrote /hold ./addons/web on 12 November: waits for the release"},
 		},
+		Pulls: []bot.Pull{
+			{URL: "https://git.example.com/acme/odoo-image/pulls/115", Title: "Refresh ./addons/account-financial-tools: [FIX] account_move_line_tax_editable: do not lose the analytic distribution"},
+			{URL: "https://git.example.com/acme/odoo-image/pulls/118", Title: "Refresh ./odoo: 41 commits of odoo/odoo 18.0"},
+		},
 	}
 }
 
@@ -70,14 +74,19 @@ func waiting() *bot.Report {
 
 func hostileReport() *bot.Report {
 	return &bot.Report{
-		Trigger: "comment by " + hostile, Finished: noon.Add(-time.Hour), Idle: hostile, WebURL: "javascript:alert(1)",
+		Trigger: "comment by " + hostile, Commands: []string{"/hold " + hostile}, Finished: noon.Add(-time.Hour), Idle: hostile, WebURL: "javascript:alert(1)",
 		Outcomes: []bot.Outcome{
 			{Group: hostile, Action: bot.Opened, Title: hostile, URL: "javascript:alert(document.domain)//7", Reason: hostile},
+			{Group: "y", Action: bot.Action(hostile), Title: "an action", URL: "https://git.example.com/x/y/pulls/8"},
 			{Group: "x", Action: bot.Updated, Title: "a link with a password", URL: "https://user:canary-7f3a@git.example.com/x/y/pulls/9"},
 			{Group: "long", Action: bot.Held, Title: strings.Repeat("w", 300), Reason: strings.Repeat("long words ", 400)},
 		},
 		Destinations: []bot.DestinationReport{{Path: hostile, Held: hostile, Merges: []bot.MergeReport{
 			{Remote: hostile, Ref: hostile, Locked: hostile, Newest: "data:text/html,<script>alert(1)</script>", Behind: 1 << 40, Since: noon.Add(-time.Hour)},
 		}}},
+		Pulls: []bot.Pull{
+			{URL: "javascript:alert(document.domain)//7", Title: hostile},
+			{URL: "https://user:canary-7f3a@git.example.com/x/y/pulls/9", Title: "a link with a password"},
+		},
 	}
 }

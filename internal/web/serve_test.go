@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -183,5 +184,53 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	if took := time.Since(began); took < 200*time.Millisecond || took > 5*time.Second {
 		t.Errorf("answered after %s; want it to wait until the silent ones were cut off", took)
+	}
+}
+
+// Strangers who keep their connections after an answer hold none of them, and
+// the forge only for a moment.
+func TestFault_S2_IdleConnections(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, request string
+		idle          time.Duration
+		closes        bool
+	}{
+		{"not found", "GET /none HTTP/1.1\r\nHost: x\r\n\r\n", 10 * time.Second, true},
+		{"not allowed", "GET /webhooks/gitea HTTP/1.1\r\nHost: x\r\n\r\n", 10 * time.Second, true},
+		{"not signed", "POST /webhooks/gitea HTTP/1.1\r\nHost: x\r\nX-Signature: bad\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1", 10 * time.Second, true},
+		{"signed", "POST /webhooks/gitea HTTP/1.1\r\nHost: x\r\nX-Signature: good\r\nContent-Type: application/json\r\nContent-Length: 1\r\n\r\n1", 300 * time.Millisecond, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o := options(t.Output())
+			o.Limits = web.Limits{Connections: 2, HookIdle: test.idle, Idle: 10 * time.Second}
+			public := start(t, o)
+			for range 2 {
+				conn, err := net.Dial("tcp", public)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { conn.Close() })
+				if _, err := io.WriteString(conn, test.request); err != nil {
+					t.Fatal(err)
+				}
+				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.Close != test.closes {
+					t.Errorf("%s: the connection is to be closed: %t; want %t", resp.Status, resp.Close, test.closes)
+				}
+			}
+			began := time.Now()
+			if code := send(t, public, strings.NewReader("1"), 1, "X-Signature", "good"); code != http.StatusAccepted {
+				t.Errorf("%d; want 202", code)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("a delivery waited for %s", took)
+			}
+		})
 	}
 }

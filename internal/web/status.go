@@ -24,6 +24,7 @@ type pages struct {
 	templates *template.Template
 	style     []byte
 	version   string
+	config    string // file
 	log       *slog.Logger
 }
 
@@ -45,7 +46,7 @@ func (s *Server) statusRoutes(o Options, b *board) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{board: b, style: style, version: o.Version, log: o.Log}
+	p := &pages{board: b, style: style, version: shortIDs(o.Version), config: o.ConfigFile, log: o.Log}
 	p.templates, err = template.New("").Funcs(template.FuncMap{
 		"link":    link,
 		"short":   short,
@@ -53,6 +54,8 @@ func (s *Server) statusRoutes(o Options, b *board) (http.Handler, error) {
 		"label":   kindLabel,
 		"late":    late,
 		"pull":    pullLabel,
+		"faults":  faults,
+		"command": p.command,
 		"moment":  func(p *picture, at time.Time) moment { return moment{At: at, Now: p.At} },
 		"jobrows": func(p *picture, jobs []job) jobRows { return jobRows{p, jobs} },
 	}).ParseFS(files, "page/*.html")
@@ -60,11 +63,11 @@ func (s *Server) statusRoutes(o Options, b *board) (http.Handler, error) {
 		return nil, fmt.Errorf("parse the pages' templates: %w", err)
 	}
 
-	probes := http.NewServeMux() // asked by machines under any name; they tell nothing
-	probes.HandleFunc("GET /healthz", s.life.healthz)
-	probes.HandleFunc("GET /readyz", s.life.readyz)
+	machines := http.NewServeMux() // asked under whatever name this has in their network
+	machines.HandleFunc("GET /healthz", s.life.healthz)
+	machines.HandleFunc("GET /readyz", s.life.readyz)
+	machines.Handle("GET /metrics", o.Metrics.Handler())
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", o.Metrics.Handler())
 	mux.HandleFunc("GET /{$}", p.overview)
 	mux.HandleFunc("GET /repositories/{forge}/{owner}/{name}", p.repository)
 	mux.HandleFunc("GET /jobs", p.jobs)
@@ -73,8 +76,30 @@ func (s *Server) statusRoutes(o Options, b *board) (http.Handler, error) {
 	mux.HandleFunc("GET /style.css", p.styleSheet)
 	mux.HandleFunc("GET /icon/good.svg", icon("page/good.svg"))
 	mux.HandleFunc("GET /icon/bad.svg", icon("page/bad.svg"))
-	probes.Handle("/", guarded(o.Hosts, mux))
-	return plainHeaders(probes), nil
+	mux.HandleFunc("GET /", p.nowhere)
+	machines.Handle("/", guarded(o.Hosts, mux))
+	return plainHeaders(machines), nil
+}
+
+// command is a command of odyssey-bot that works on the store of this server,
+// for a shell.
+func (p *pages) command(words ...any) string {
+	line := "odyssey-bot"
+	for _, w := range words {
+		line += fmt.Sprint(" ", w)
+	}
+	if p.config != "" {
+		line += " --config " + quoted(p.config)
+	}
+	return line
+}
+
+// quoted is a word for a shell.
+func quoted(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@,=") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // kindLabel is a job's kind in words.

@@ -2,7 +2,9 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -45,17 +47,29 @@ func plain(s string) bool {
 	return len(s) <= longestText
 }
 
-// cleanReport makes every text of a report public.
-func cleanReport(r *bot.Report) {
-	clean := func(texts ...*string) {
-		for _, t := range texts {
-			*t = public(*t)
-		}
+// clean makes texts public.
+func clean(texts ...*string) {
+	for _, t := range texts {
+		*t = public(*t)
 	}
-	clean(&r.Subject, &r.Forge, &r.Repo, &r.WebURL, &r.Kind, &r.Trigger, &r.Idle, &r.Error)
+}
+
+// cleanReport makes every text of a report public, and leaves out addresses
+// that are no links.
+func cleanReport(r *bot.Report) {
+	clean(&r.Subject, &r.Forge, &r.Repo, &r.Kind, &r.Trigger, &r.Idle, &r.Error)
+	r.WebURL = link(r.WebURL)
+	for i := range r.Commands {
+		clean(&r.Commands[i])
+	}
 	for i := range r.Outcomes {
 		o := &r.Outcomes[i]
-		clean(&o.Repo, &o.Group, &o.Title, &o.URL, &o.Reason)
+		clean(&o.Repo, &o.Group, &o.Title, &o.Reason)
+		o.Action, o.URL = bot.Action(public(string(o.Action))), link(o.URL)
+	}
+	for i := range r.Pulls {
+		clean(&r.Pulls[i].Title)
+		r.Pulls[i].URL = link(r.Pulls[i].URL)
 	}
 	for i := range r.Destinations {
 		d := &r.Destinations[i]
@@ -91,6 +105,28 @@ func short(s string) string {
 		return s[:10]
 	}
 	return public(s)
+}
+
+var wholeID = regexp.MustCompile(`\b[0-9a-f]{40,64}\b`)
+
+// shortIDs is a text with 12 digits of each object id in it.
+func shortIDs(s string) string {
+	return wholeID.ReplaceAllStringFunc(s, func(id string) string { return id[:12] })
+}
+
+// faults takes a text apart in which every fault begins a line. What is
+// indented belongs to the fault before it.
+func faults(s string) []string {
+	var all []string
+	for line := range strings.Lines(s) {
+		line = strings.TrimRight(line, "\n")
+		if len(all) > 0 && (line == "" || strings.TrimLeft(line, " \t") != line) {
+			all[len(all)-1] += "\n" + line
+			continue
+		}
+		all = append(all, line)
+	}
+	return all
 }
 
 // count is a number of things: "1 merge", "2 merges".
@@ -130,12 +166,22 @@ func (m moment) Exact() string { return m.At.UTC().Format("2 Jan 2006, 15:04:05"
 func (m moment) Relative() string {
 	d := m.Now.Sub(m.At)
 	switch {
-	case d > -time.Minute && d < time.Minute:
-		return "just now"
-	case d < 0:
+	case d <= -time.Minute:
 		return "in " + span(-d)
+	case d < 0:
+		return fmt.Sprintf("in %d s", int(math.Ceil(-d.Seconds())))
+	case d < time.Minute:
+		return "just now"
 	}
 	return span(d) + " ago"
+}
+
+// Due is the distance of a time that something waits for: "in 3 h", "now".
+func (m moment) Due() string {
+	if !m.At.After(m.Now) {
+		return "now"
+	}
+	return m.Relative()
 }
 
 // For is how long it has been so: "for 12 days".

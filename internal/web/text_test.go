@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,10 @@ func TestMoment(t *testing.T) {
 		-time.Hour:        "1 h ago",
 		-47 * time.Hour:   "47 h ago",
 		-48 * time.Hour:   "2 days ago",
-		59 * time.Second:  "just now",
+		time.Millisecond:  "in 1 s",
+		25 * time.Second:  "in 25 s",
+		59 * time.Second:  "in 59 s",
+		time.Minute:       "in 1 min",
 		90 * time.Second:  "in 1 min",
 		30 * time.Hour:    "in 30 h",
 		100 * time.Hour:   "in 4 days",
@@ -95,7 +99,54 @@ func TestMoment(t *testing.T) {
 			t.Errorf("%s: %q; want %q", d, got, want)
 		}
 	}
+	for d, want := range map[time.Duration]string{0: "now", -time.Hour: "now", 25 * time.Second: "in 25 s", 3 * time.Hour: "in 3 h"} {
+		if got := (moment{At: now.Add(d), Now: now}).Due(); got != want {
+			t.Errorf("due %s: %q; want %q", d, got, want)
+		}
+	}
 	if got := (moment{At: now.Add(time.Hour), Now: now}).For(); got != "for less than 1 min" {
 		t.Errorf("for a time to come: %q", got)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string][]string{
+		"":                                    nil,
+		"one":                                 {"one"},
+		"a.yaml:1: x\nb.yaml:2: y":            {"a.yaml:1: x", "b.yaml:2: y"},
+		"a.yaml:1: x\n  do this\nb.yaml:2: y": {"a.yaml:1: x\n  do this", "b.yaml:2: y"},
+		"  indented\n\n\tmore\nnext\n":        {"  indented\n\n\tmore", "next"},
+	} {
+		if got := faults(in); !slices.Equal(got, want) {
+			t.Errorf("faults(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
+func TestShortIDs(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("0123456789", 4)
+	for in, want := range map[string]string{
+		"v1 (commit " + id + ", go1.26)": "v1 (commit 012345678901, go1.26)",
+		"v0.0.0-20261123-0123456789ab":   "v0.0.0-20261123-0123456789ab",
+		id + "z":                         id + "z",
+	} {
+		if got := shortIDs(in); got != want {
+			t.Errorf("shortIDs(%q) = %q; want %q", in, got, want)
+		}
+	}
+}
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]string{
+		"":                          "odyssey-bot jobs retry 29",
+		"/etc/odyssey/odyssey.yaml": "odyssey-bot jobs retry 29 --config /etc/odyssey/odyssey.yaml",
+		"/a b/it's; rm -rf ~":       `odyssey-bot jobs retry 29 --config '/a b/it'\''s; rm -rf ~'`,
+	} {
+		if got := (&pages{config: config}).command("jobs", "retry", 29); got != want {
+			t.Errorf("with %q: %s; want %s", config, got, want)
+		}
 	}
 }

@@ -32,8 +32,11 @@ type Options struct {
 	// browsers may ask for the status pages: "bot.example.com", without a port.
 	Hosts   []string
 	Version string
-	Metrics *Metrics
-	Log     *slog.Logger
+	// ConfigFile is the file that the server was started with, for commands that
+	// the pages show; "" leaves it out of them.
+	ConfigFile string
+	Metrics    *Metrics
+	Log        *slog.Logger
 
 	// What follows has a default.
 	Now    func() time.Time
@@ -50,7 +53,8 @@ type Limits struct {
 	Read        time.Duration // to read a request, 5 s
 	Commit      time.Duration // to keep a delivery, 4 s; Gitea gives up after 5 s, GitHub after 10 s
 	Write       time.Duration // to answer, 15 s
-	Idle        time.Duration // of a connection, 60 s
+	Idle        time.Duration // of a connection to the status listener, 60 s
+	HookIdle    time.Duration // of a connection to the public one, 5 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -73,6 +77,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Commit, 4*time.Second)
 	set(&l.Write, 15*time.Second)
 	set(&l.Idle, time.Minute)
+	set(&l.HookIdle, 5*time.Second)
 	return l
 }
 
@@ -134,20 +139,20 @@ func (s *Server) Drain() { s.life.state.Store(draining) }
 // while jobs drain, call Drain first and end ctx after.
 func (s *Server) Run(ctx context.Context, public, status net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
-	s.serve(ctx, group, public, s.public)
-	s.serve(ctx, group, status, s.status)
+	s.serve(ctx, group, public, s.public, s.limits.HookIdle)
+	s.serve(ctx, group, status, s.status, s.limits.Idle)
 	return group.Wait()
 }
 
 // serve adds to a group what serves one listener.
-func (s *Server) serve(ctx context.Context, group *errgroup.Group, listener net.Listener, handler http.Handler) {
+func (s *Server) serve(ctx context.Context, group *errgroup.Group, listener net.Listener, handler http.Handler, idle time.Duration) {
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: s.limits.Header,
 		ReadTimeout:       s.limits.Read,
 		WriteTimeout:      s.limits.Write,
-		IdleTimeout:       s.limits.Idle,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return requests },

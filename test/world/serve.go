@@ -85,9 +85,16 @@ func (w *World) StartServer(ctx context.Context, o ServeOptions) (*Server, error
 	if err != nil {
 		return nil, err
 	}
+	return StartProgram(ctx, w.Binary, config, public, status, o.Env...)
+}
+
+// StartProgram starts a program's serve with a configuration that has it listen
+// at two addresses, and waits until it is ready. Where it does not get ready it
+// returns the server with the error.
+func StartProgram(ctx context.Context, binary, config, public, status string, env ...string) (*Server, error) {
 	s := &Server{Webhooks: "http://" + public, Status: "http://" + status, ended: make(chan struct{})}
-	s.cmd = exec.Command(w.Binary, "serve", "--config", config, "--log-level", "debug")
-	s.cmd.Env = append(os.Environ(), o.Env...)
+	s.cmd = exec.Command(binary, "serve", "--config", config, "--log-level", "debug")
+	s.cmd.Env = append(os.Environ(), env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	stderr, err := s.cmd.StderrPipe()
 	if err == nil {

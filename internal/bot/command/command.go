@@ -35,12 +35,12 @@ const (
 
 // Bounds of what is read.
 const (
-	Most       = 10      // commands of a comment
-	maxBody    = 1 << 20 // bytes of a comment
-	maxLine    = 600     // bytes of a command
-	maxShown   = 200     // bytes of a line that are kept
-	maxWord    = 30      // bytes of a word that may have been meant as a command
-	maxArgSize = 250     // bytes of an argument
+	Most       = 10       // commands of a comment
+	maxBody    = 64 << 10 // bytes of a comment that are read: GitHub takes no more
+	maxLine    = 600      // bytes of a command
+	maxShown   = 200      // bytes of a line that are kept
+	maxWord    = 30       // bytes of a word that may have been meant as a command
+	maxArgSize = 250      // bytes of an argument
 )
 
 // Command is one line. When Fault is set, only Word and Line count.
@@ -137,8 +137,11 @@ func (c *Command) parse(line string, args []string) string {
 	case Refresh:
 		return c.parseRefresh(args)
 	case Hold, Unhold:
-		if len(args) != 1 || strings.HasPrefix(args[0], "-") {
+		switch {
+		case len(args) == 0 || strings.HasPrefix(args[0], "-"):
 			return "name one destination: `/" + string(c.Word) + " ./odoo`."
+		case len(args) > 1:
+			return "name one destination, and nothing after it: `/" + string(c.Word) + " ./odoo`."
 		}
 		c.Dest = args[0]
 	default:

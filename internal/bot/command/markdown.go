@@ -1,124 +1,195 @@
 package command
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
+
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+	"golang.org/x/net/html"
 )
-
-// spoken returns the lines of a Markdown text that are the author's own words,
-// for all that the start of a line can tell. Left out are code, quotes, HTML
-// comments, and blocks of HTML that show code or a quote. In doubt a line is
-// left out: nobody is hurt by a command that must be said again.
-func spoken(body string) []string {
-	body = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body)
-	s := scanner{}
-	var lines []string
-	for line := range strings.SplitSeq(body, "\n") {
-		if s.next(line) {
-			lines = append(lines, strings.TrimRight(line, " \t"))
-		}
-	}
-	return lines
-}
-
-// scanner knows what the lines so far have opened.
-type scanner struct {
-	fence string // that is open: "```" or longer
-	until string // what ends the HTML that is open, in lower case
-	quote bool   // the line before was quoted
-}
 
 var (
-	// A fence's opening: the fence, and what follows it.
-	opening = regexp.MustCompile("^ {0,3}(`{3,}|~{3,})(.*)$")
-	quoted  = regexp.MustCompile(`^ {0,3}>`)
-	// HTML whose content is shown as code, as a quote, or not at all.
-	hiding = regexp.MustCompile(`(?i)<(pre|code|script|style|textarea|blockquote|template|xmp|title)(?:[\s>/]|$)`)
+	// candidate is the start of a line that may be a command. A comment without
+	// one need not be understood.
+	candidate = regexp.MustCompile(`(?m)^/\pL`)
+	// nested is the start of a line that nobody writes: quotes and lists in one
+	// another, whose understanding takes time that grows with the square.
+	nested = regexp.MustCompile(`(?m)^(?:[ \t]*(?:>|[-+*]|\d{1,9}[.)])){50}`)
 )
 
-// next takes a line and reports whether it is spoken.
-func (s *scanner) next(line string) bool {
-	switch {
-	case s.fence != "":
-		if isClosing(line, s.fence) {
-			s.fence = ""
+// reader reads Markdown as forges do, but for links: nothing is to be made of
+// them, and their understanding, too, can take long.
+func reader() parser.Parser {
+	return parser.NewParser(
+		parser.WithBlockParsers(append(parser.DefaultBlockParsers(), util.Prioritized(extension.NewFootnoteBlockParser(), 999))...),
+		parser.WithParagraphTransformers(append(parser.DefaultParagraphTransformers(), util.Prioritized(extension.NewTableParagraphTransformer(), 200))...),
+		parser.WithInlineParsers(
+			util.Prioritized(parser.NewCodeSpanParser(), 100),
+			util.Prioritized(parser.NewRawHTMLParser(), 400),
+			util.Prioritized(extension.NewStrikethroughParser(), 500),
+			util.Prioritized(parser.NewEmphasisParser(), 500),
+		),
+	)
+}
+
+// spoken returns the lines of a Markdown text that are the author's own words
+// to the reader and begin at the margin: those of paragraphs that are in no
+// list, quote or table, and neither code nor inside HTML that shows something
+// else than text, or nothing. In doubt a line is left out: nobody is hurt by a
+// command that must be said again.
+func spoken(body string) []string {
+	source := []byte(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body))
+	if !candidate.Match(source) || nested.Match(source) {
+		return nil
+	}
+	s := &listener{source: source, open: map[string]int{}}
+	document := reader().Parse(text.NewReader(source))
+	for block := document.FirstChild(); block != nil; block = block.NextSibling() {
+		s.block(block)
+	}
+	return s.lines
+}
+
+// listener walks over a document in its order.
+type listener struct {
+	source  []byte
+	lines   []string
+	open    map[string]int // elements of HTML that hide, by name
+	comment bool           // one of HTML is open
+
+	read   int  // up to where link has read the paragraph
+	inLink bool // a link's target or title was begun before that
+}
+
+// block takes one block of the document's own.
+func (s *listener) block(block ast.Node) {
+	switch b := block.(type) {
+	case *ast.HTMLBlock:
+		if n := b.Lines().Len(); n > 0 {
+			from, to := b.Lines().At(0).Start, b.Lines().At(n-1).Stop
+			if b.HasClosure() {
+				to = b.ClosureLine.Stop
+			}
+			s.html(from, s.source[from:to])
 		}
-		return false
-	case s.until != "":
-		s.close(line)
-		return false
-	case quoted.MatchString(line):
-		s.quote = true
-		return false
+	case *ast.Paragraph, *ast.Heading:
+		lines := block.Lines()
+		if lines.Len() == 0 {
+			return
+		}
+		s.read, s.inLink = lines.At(0).Start, false
+		if bytes.Contains(s.source[s.read:lines.At(lines.Len()-1).Stop], []byte("$$")) {
+			return // mathematics, as some forges have it
+		}
+		for inline := block.FirstChild(); inline != nil; inline = inline.NextSibling() {
+			switch in := inline.(type) {
+			case *ast.RawHTML:
+				for i := range in.Segments.Len() {
+					part := in.Segments.At(i)
+					s.html(part.Start, part.Value(s.source))
+				}
+			case *ast.Text:
+				if !s.link(in.Segment.Start) {
+					s.text(in.Segment.Start)
+				}
+			}
+		}
 	}
-	if parts := opening.FindStringSubmatch(line); parts != nil && (parts[1][0] == '~' || !strings.Contains(parts[2], "`")) {
-		s.fence, s.quote = parts[1], false
-		return false
-	}
-	if strings.TrimSpace(line) == "" {
-		s.quote = false
-		return false
-	}
-	if s.quote {
-		return false // a quoted paragraph goes on without its mark
-	}
-	s.open(line)
-	return true
 }
 
-func isClosing(line, fence string) bool {
-	line = strings.TrimRight(line, " \t")
-	trimmed := strings.TrimLeft(line, " ")
-	return len(line)-len(trimmed) <= 3 && len(trimmed) >= len(fence) && strings.Trim(trimmed, fence[:1]) == ""
-}
-
-// open notes the HTML that a line opens and does not close.
-func (s *scanner) open(line string) {
-	for {
-		comment := strings.Index(line, "<!--")
-		tag := hiding.FindStringSubmatchIndex(line)
+// link reports whether an offset of the paragraph may be in a link's target or
+// title, which nobody sees.
+func (s *listener) link(at int) bool {
+	for ; s.read < at; s.read++ {
 		switch {
-		case comment >= 0 && (tag == nil || comment < tag[0]):
-			s.until, line = "-->", line[comment+len("<!--"):]
-		case tag != nil:
-			s.until, line = "</"+strings.ToLower(line[tag[2]:tag[3]]), line[tag[3]:]
-		default:
+		case s.source[s.read] == ')':
+			s.inLink = false
+		case s.source[s.read] == '(' && s.read > 0 && s.source[s.read-1] == ']':
+			s.inLink = true
+		}
+	}
+	return s.inLink
+}
+
+// text takes text that begins at an offset: a line, if it begins one.
+func (s *listener) text(at int) {
+	if s.hidden() || at > 0 && s.source[at-1] != '\n' {
+		return
+	}
+	line, _, _ := bytes.Cut(s.source[at:], []byte("\n"))
+	s.lines = append(s.lines, strings.TrimRight(string(line), " \t"))
+}
+
+func (s *listener) hidden() bool { return s.comment || len(s.open) > 0 }
+
+// html takes HTML that begins at an offset: a block, or a tag in a paragraph.
+func (s *listener) html(at int, part []byte) {
+	if s.comment {
+		end := bytes.Index(part, []byte("-->"))
+		if end < 0 {
 			return
 		}
-		if line = s.rest(line); s.until != "" {
+		s.comment = false
+		at, part = at+end+len("-->"), part[end+len("-->"):]
+	}
+	tokens := html.NewTokenizer(bytes.NewReader(part))
+	for {
+		kind := tokens.Next()
+		raw := tokens.Raw()
+		switch kind {
+		case html.ErrorToken:
+			// The end; a tag that was begun and has none hides what follows.
+			if len(raw) > 0 {
+				s.open[""]++
+			}
 			return
+		case html.CommentToken:
+			s.comment = bytes.HasPrefix(raw, []byte("<!--")) && !bytes.HasSuffix(raw, []byte("->"))
+		case html.TextToken:
+			for i := range raw {
+				if i == 0 || raw[i-1] == '\n' {
+					s.text(at + i)
+				}
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, attributes := tokens.TagName()
+			s.begin(string(name), attributes, tokens)
+		case html.EndTagToken:
+			name, _ := tokens.TagName()
+			if s.open[string(name)]--; s.open[string(name)] <= 0 {
+				delete(s.open, string(name))
+			}
 		}
+		at += len(raw)
 	}
 }
 
-// close looks in a line for the end of the HTML that is open, and for what it
-// opens after that.
-func (s *scanner) close(line string) {
-	if rest := s.rest(line); s.until == "" {
-		s.open(rest)
+// begin notes an element, unless what it has inside is shown as it is.
+func (s *listener) begin(name string, attributes bool, tokens *html.Tokenizer) {
+	hides := !shown(name)
+	for attributes && !hides {
+		var key []byte
+		key, _, attributes = tokens.TagAttr()
+		hides = string(key) == "hidden"
+	}
+	if hides {
+		s.open[name]++
 	}
 }
 
-// rest returns what follows the end of the HTML that is open, "" when there is
-// no end.
-func (s *scanner) rest(line string) string {
-	end := strings.Index(lower(line), s.until)
-	if end < 0 {
-		return ""
+// shown reports whether an element shows the text in it as what it is, or has
+// none.
+func shown(name string) bool {
+	switch name {
+	case "a", "b", "big", "center", "details", "div", "em", "font", "h1", "h2", "h3", "h4", "h5", "h6",
+		"i", "ins", "p", "small", "span", "strong", "sub", "summary", "sup", "u",
+		"br", "hr", "img", "input", "wbr":
+		return true
 	}
-	line = line[end+len(s.until):]
-	s.until = ""
-	return line
-}
-
-// lower makes ASCII letters lower case, and leaves every other byte where it
-// is.
-func lower(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
-		}
-	}
-	return string(b)
+	return false
 }

@@ -18,9 +18,10 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 )
 
-// validate refuses a change that would make a malformed commit: what git's
-// object format has no escape for, and names that mean something to git.
-func validate(c forge.Change) error {
+// Validate refuses a change that would make a malformed commit: what git's
+// object format has no escape for, and names that mean something to git. A
+// path that is refused is a *forge.FileError.
+func Validate(c forge.Change) error {
 	for _, branch := range []string{c.Base, c.Branch} {
 		if err := plumbing.NewBranchReferenceName(branch).Validate(); err != nil {
 			return fmt.Errorf("branch %q: %w", branch, err)

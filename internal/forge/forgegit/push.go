@@ -24,7 +24,7 @@ import (
 // *forge.FileError: a path cannot be a plain file in Base's tree.
 // forge.ErrTransient after the push was sent leaves open whether it happened.
 func (r *Remote) Push(ctx context.Context, c forge.Change) (string, error) {
-	if err := validate(c); err != nil {
+	if err := Validate(c); err != nil {
 		return "", err
 	}
 	adv, err := r.refs(ctx, transport.UploadPackServiceName)
@@ -159,5 +159,22 @@ func (r *Remote) refused(ctx context.Context, command *packp.Command, status, sa
 	if strings.Contains(status, "hook declined") || strings.Contains(status, "denied") || strings.Contains(status, "prohibited") {
 		class = forge.ErrUnauthorized
 	}
-	return fmt.Errorf("%w: push to %s: %s", class, command.Name.Short(), forgehttp.Excerpt(status+" "+said))
+	return fmt.Errorf("%w: push to %s: %s", class, command.Name.Short(), forgehttp.Excerpt(status+hookWords(said)))
+}
+
+// hookWords is what a server's hooks printed, as the end of a sentence: without
+// empty lines and the word error before each.
+func hookWords(said string) string {
+	var words strings.Builder
+	for line := range strings.Lines(said) {
+		line = strings.TrimSpace(line)
+		for rest, found := line, true; found; {
+			line = strings.TrimSpace(rest)
+			rest, found = strings.CutPrefix(line, "error:")
+		}
+		if line != "" {
+			words.WriteString(": " + line)
+		}
+	}
+	return words.String()
 }

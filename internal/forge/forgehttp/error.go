@@ -22,8 +22,8 @@ import (
 //   - 429, and 403 or 503 that ask to wait: *forge.RateLimitError
 //   - 5xx, no answer, an answer that is cut off or not understood: forge.ErrTransient
 //
-// The caller's own cancellation and errors that are not the network's come
-// back as they are.
+// The caller's own cancellation, errors that have a class already and errors
+// that are not the network's come back as they are.
 func Error(resp *http.Response, err error) error {
 	var limit *forge.RateLimitError
 	var network *url.Error
@@ -34,6 +34,8 @@ func Error(resp *http.Response, err error) error {
 		return context.Canceled
 	case errors.Is(err, errRedirect), errors.Is(err, ErrTooLarge):
 		return err
+	case errors.As(err, &network) && hasClass(network.Err): // from a transport that asks the forge for its credential
+		return network.Err
 	case resp != nil && resp.StatusCode >= http.StatusMultipleChoices:
 		return statusError(resp, err)
 	case err == nil:
@@ -44,6 +46,11 @@ func Error(resp *http.Response, err error) error {
 		return fmt.Errorf("%w: %w", forge.ErrTransient, err)
 	}
 	return err
+}
+
+func hasClass(err error) bool {
+	return errors.Is(err, forge.ErrUnauthorized) || errors.Is(err, forge.ErrNotFound) ||
+		errors.Is(err, forge.ErrConflict) || errors.Is(err, forge.ErrTransient)
 }
 
 func statusError(resp *http.Response, err error) error {

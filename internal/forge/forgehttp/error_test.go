@@ -44,6 +44,8 @@ func TestErrorClasses(t *testing.T) {
 		"cancelled":             {0, &url.Error{Op: "Get", Err: context.Canceled}, context.Canceled},
 		"cancelled in the body": {200, context.Canceled, context.Canceled},
 		"not the network's":     {0, plain, plain},
+		"refused a credential":  {0, &url.Error{Op: "Get", Err: fmt.Errorf("x: %w", forge.ErrUnauthorized)}, forge.ErrUnauthorized},
+		"nowhere to be found":   {0, &url.Error{Op: "Get", Err: forge.ErrNotFound}, forge.ErrNotFound},
 	} {
 		var resp *http.Response
 		if c.status != 0 {

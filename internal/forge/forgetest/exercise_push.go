@@ -20,7 +20,11 @@ func exercisePush(t *testing.T, b bench) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantEqual(t, "branch", got, forge.Branch{Name: c.Branch, Head: sha, Committer: c.By, Message: c.Message})
+	want := forge.Branch{Name: c.Branch, Head: sha, Committer: c.By, Message: c.Message}
+	if b.Robot {
+		want.Committer, want.Own = got.Committer, true
+	}
+	wantEqual(t, "branch", got, want)
 	for path, content := range c.Files {
 		wantEqual(t, path, b.file(t, c.Branch, path), string(content))
 	}
@@ -32,6 +36,12 @@ func exercisePush(t *testing.T, b bench) {
 	c.Lease, c.Files = sha, map[string][]byte{"other.txt": []byte("replaced")}
 	second := b.push(t, c)
 	wantEqual(t, "head", b.head(t, c.Branch), second)
+	human := b.Human.Push(t, Commit{Branch: c.Branch, Message: c.Message, Files: map[string]File{"human": {}}})[0]
+	if got, err := b.Forge.Branch(t.Context(), b.repo, c.Branch); err != nil || got.Own || got.Committer == c.By {
+		t.Errorf("a human's commit is called the bot's: %+v, %v", got, err)
+	}
+	c.Lease = human
+	b.push(t, c)
 	wantEqual(t, "modes after replacing", b.Human.Modes(t, c.Branch), map[string]string{
 		"README.md": "100644", "other.txt": "100644",
 	})
@@ -56,6 +66,11 @@ func exerciseModes(t *testing.T, b bench) {
 func exerciseDeterminism(t *testing.T, b bench) {
 	c := b.change(t, "first", "same")
 	first := b.push(t, c)
+	if b.Robot {
+		c.Lease, c.When = first, c.When.Add(time.Second)
+		wantEqual(t, "the same change again", b.push(t, c), first)
+		return
+	}
 	c.Branch = "second"
 	c.When = c.When.In(time.UTC)
 	wantEqual(t, "the same change", b.push(t, c), first)

@@ -61,7 +61,7 @@ func exerciseComments(t *testing.T, b bench) {
 		var want, made []forge.Comment
 		for _, body := range bodies {
 			made = append(made, b.say(t, number, body))
-			want = append(want, forge.Comment{Number: number, OnPull: onPull, Author: b.Login, Body: body})
+			want = append(want, forge.Comment{Number: number, OnPull: onPull, Author: b.Login, Bot: b.Robot, Body: body})
 		}
 		id := b.Human.Comment(t, number, "/refresh")
 		want = append(want, forge.Comment{Number: number, OnPull: onPull, Author: b.Human.Login(), Body: "/refresh"})

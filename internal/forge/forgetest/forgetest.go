@@ -90,7 +90,8 @@ type Fixture struct {
 	Login string     // the account that Forge acts as; it may write to the repository
 	Repo  forge.Name // fresh; its one commit on the default branch main holds README.md
 	Human Human
-	Many  int // how many pull requests are more than two pages; 55 by default
+	Many  int  // how many pull requests are more than two pages; 55 by default
+	Robot bool // the account is a program's, and the forge says so; it makes and signs the commits of such an account itself: who and when is its own, and the branch says Own
 }
 
 // Human is the repository's owner, who is not the driver's account. Its

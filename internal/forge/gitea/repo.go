@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strings"
 
 	sdk "code.gitea.io/sdk/gitea"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 )
 
 // Repo describes a repository: one API call, and a further one the first time.
@@ -23,6 +25,9 @@ func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	got, resp, err := client.GetRepo(name.Owner, name.Name)
 	if err := answer(resp, err); err != nil {
 		return forge.Repo{}, f.failed(name, "read the repository", err)
+	}
+	if !strings.EqualFold(got.FullName, name.String()) { // Gitea redirects reads, and refuses writes
+		return forge.Repo{}, f.failed(name, "read the repository", &forge.MovedError{To: forgehttp.Excerpt(got.FullName)})
 	}
 	account, err := f.account(client, name)
 	if err != nil {

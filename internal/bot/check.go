@@ -1,0 +1,93 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// Checker is a forge that shows beside a commit what came of a run over it.
+// errors.ErrUnsupported: not for this account.
+type Checker interface {
+	Check(ctx context.Context, repo forge.Repo, c forge.Check) error
+}
+
+const (
+	checkName    = "odyssey"
+	maxCheckRows = 50
+)
+
+// check shows what came of a run beside the commit that it read, where the
+// forge has checks. It says nothing in repositories that the bot has no part
+// in, and of what is tried again. That it cannot is logged: the work is done.
+func (w *Worker) check(ctx context.Context, at place, done result, failure error) {
+	if at.checker == nil || done.head == "" || done.state != nil && done.state.Idle != "" {
+		return
+	}
+	c := forge.Check{Name: checkName, Head: done.head}
+	switch faults, others := faultsOf(failure); {
+	case others:
+		return
+	case len(faults) > 0:
+		c.Conclusion, c.Title = forge.Failed, "Files of this repository need mending"
+		c.Summary = "- " + strings.Join(describeFaults(faults), "\n- ") + "\n"
+	default:
+		c.Conclusion, c.Title, c.Summary = conclude(done)
+	}
+	err := at.fence(ctx)
+	if err == nil {
+		err = at.checker.Check(ctx, done.repo, c)
+	}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		w.Bot.Log.Warn("check not shown", "forge", at.forgeName, "repo", at.name.String(), "sha", done.head, "err", err)
+	}
+}
+
+// conclude says how a run ended that nothing failed in: neutrally when there
+// was nothing that it had to do.
+func conclude(done result) (end forge.Conclusion, title, summary string) {
+	if done.idle != "" {
+		return forge.Neutral, "Nothing to do", sentence(done.idle) + "\n"
+	}
+	changed := 0
+	var rows []string
+	for _, o := range done.outcomes {
+		if o.Action != Unchanged && o.Action != Held && o.Action != Idle {
+			changed++
+		}
+		rows = append(rows, row(o))
+	}
+	if more := len(rows) - maxCheckRows; more > 0 {
+		rows = append(rows[:maxCheckRows], fmt.Sprintf("- … and %d more", more))
+	}
+	summary = strings.Join(rows, "\n") + "\n"
+	if changed == 0 {
+		return forge.Neutral, "Nothing to do", summary
+	}
+	title = "One pull request changed"
+	if changed > 1 {
+		title = fmt.Sprintf("%d pull requests changed", changed)
+	}
+	return forge.Succeeded, title, summary
+}
+
+// row is what became of one group, as an item of a list.
+func row(o Outcome) string {
+	text := "- " + refresh.Code(o.Group) + ": " + string(o.Action)
+	if o.URL != "" {
+		text += ", [" + refresh.Inline(o.Title) + "](" + o.URL + ")"
+	}
+	if o.Reason != "" {
+		text += "; " + refresh.Inline(o.Reason)
+	}
+	return text
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(text string) string {
+	return refresh.Inline(strings.ToUpper(text[:1])+text[1:]) + "."
+}

@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nuobit/odyssey/test/githubtest"
+)
+
+// last waits until the newest check run stands beside the head of main, and
+// ends so.
+func (h *hub) last(conclusion, title string) githubtest.Check {
+	h.t.Helper()
+	var got githubtest.Check
+	h.eventually(func() string {
+		all := h.Checks(h.image)
+		if len(all) == 0 {
+			return "there is no check run"
+		}
+		got = all[len(all)-1]
+		if got.Head != h.head("main") || got.Conclusion != conclusion || got.Title != title || got.Status != "completed" {
+			return fmt.Sprintf("the check run is %+v, want %s %q beside %s", got, conclusion, title, h.head("main"))
+		}
+		return ""
+	})
+	return got
+}
+
+// Beside each commit of main stands what came of the run over it: neutral when
+// there was nothing to do. Its button has the bot run again.
+func TestGitHub_checks(t *testing.T) {
+	h := newHub(t)
+	s := h.serve()
+	h.last("neutral", "Nothing to do")
+	before := h.settled(s, "merges")
+
+	h.grow("[FIX] stock: one")
+	h.Rerequest("acme", h.image)
+	got := h.last("success", "One pull request changed")
+	if pr := h.one(); !strings.Contains(got.Summary, pr.URL) {
+		t.Errorf("the check run %+v does not lead to %s", got, pr.URL)
+	}
+	if n := len(h.Checks(h.image)); n != 1 {
+		t.Errorf("%d check runs beside one commit: %+v", n, h.Checks(h.image))
+	}
+	h.eventually(func() string {
+		if h.settled(s, "merges") <= before {
+			return "no further job was done"
+		}
+		return ""
+	})
+
+	h.push("Break it", map[string]string{"repos.yaml": "./odoo: []\n"})
+	if got := h.last("failure", "Files of this repository need mending"); !strings.Contains(got.Summary, "repos.yaml:1") {
+		t.Errorf("the check run says %q", got.Summary)
+	}
+	for _, r := range h.Requests() {
+		if strings.Contains(r.Path, "check-runs") && r.Status >= http.StatusBadRequest {
+			t.Errorf("%s %s: status %d", r.Method, r.Path, r.Status)
+		}
+	}
+}
