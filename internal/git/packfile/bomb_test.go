@@ -87,7 +87,7 @@ func TestReceive_memory(t *testing.T) { //nolint:paralleltest // it measures wha
 		}, packfile.ErrOdd, 100},
 		{"many large objects from small deltas", func(b *builder) packfile.ID {
 			at := b.add(packfile.Blob, base)
-			for i := range 50 {
+			for i := range 20 {
 				var copies [][]byte
 				for range 15 {
 					copies = append(copies, copied(0, len(base)))
@@ -119,7 +119,7 @@ func TestReceive_memory(t *testing.T) { //nolint:paralleltest // it measures wha
 			return packfile.ID{1}
 		}, packfile.ErrOdd, 130},
 		{"a large file", func(b *builder) packfile.ID {
-			b.raw(packfile.Blob, 300<<20, deflate(make([]byte, 300<<20)))
+			b.raw(packfile.Blob, 100<<20, deflate(make([]byte, 100<<20)))
 			return packfile.ID{1}
 		}, nil, 10},
 	} {

@@ -42,7 +42,7 @@ func history(t *testing.T) (*gitserver.Repo, []string) {
 		Branch: "main",
 		Files: map[string]string{
 			"a": "", "b": "b", "dir/run": "#!/bin/sh\n", "dir/link": "run", "dir/deep/er/file": text(3, 3000), "same": "b",
-			"big": big, "zeros": strings.Repeat("\x00", 20<<20), "grown": grown, "noise": noise(4, 70_000), "dir/\u00e9 \"x\"": "y",
+			"big": big, "zeros": strings.Repeat("\x00", 17<<20), "grown": grown, "noise": noise(4, 70_000), "dir/\u00e9 \"x\"": "y",
 		},
 		Modes: map[string]string{"dir/run": gitserver.Executable, "dir/link": gitserver.Symlink},
 	}}
@@ -113,7 +113,7 @@ func TestReceive_git(t *testing.T) {
 		offsets     bool // deltas name their bases by offsets, which come early
 	}{
 		{"as servers send it", all, []string{"--delta-base-offset"}, false, true},
-		{"long chains", all, []string{"--delta-base-offset", "--window=100", "--depth=4000"}, false, true},
+		{"long chains", all, []string{"--delta-base-offset", "--window=30", "--depth=4000"}, false, true},
 		{"bases by their names", all, nil, false, false},
 		{"no deltas", all, []string{"--window=0"}, false, true},
 		{"not compressed", all, []string{"--delta-base-offset", "--compression=0"}, false, true},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 )
@@ -244,8 +245,10 @@ func (rc *receiver) base(e *entry) (offset int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		i, found := slices.BinarySearchFunc(entries, e.offset-distance, func(e entry, offset int64) int { return int(e.offset - offset) })
-		if !found || distance == 0 {
+		// By the offsets alone: workers are writing the names.
+		at := e.offset - distance
+		i := sort.Search(len(entries), func(i int) bool { return entries[i].offset >= at })
+		if distance == 0 || i == len(entries) || entries[i].offset != at {
 			return 0, oddf("a delta of nothing")
 		}
 		return entries[i].offset, nil
