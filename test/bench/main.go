@@ -34,7 +34,7 @@ func bench(names []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s := newSuite(dir)
-	defer s.close()
+	defer func() { err = errors.Join(err, s.close()) }()
 	var known []string
 	for _, b := range s.benchmarks() {
 		known = append(known, b.name)
@@ -63,6 +63,7 @@ func bench(names []string) (err error) {
 // suite holds what several benchmarks share, made when it is first needed.
 type suite struct {
 	dir      string
+	trees    string // for source trees; made when it is first needed
 	programs *programs
 	large    func(context.Context) (*scene, error) // makes it once
 	opened   []*scene
@@ -78,7 +79,7 @@ func newSuite(dir string) *suite {
 		once.Do(func() {
 			var p programs
 			if p, err = s.find(ctx); err == nil {
-				made, err = s.opening(largeScene(ctx, filepath.Join(dir, "large"), p))
+				made, err = s.opening(largeScene(ctx, filepath.Join(s.trees, "large"), p))
 			}
 		})
 		return made, err
@@ -169,7 +170,7 @@ func (s *suite) many(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	many, err := s.opening(manyScene(ctx, filepath.Join(s.dir, "many"), p))
+	many, err := s.opening(manyScene(ctx, filepath.Join(s.trees, "many"), p))
 	if err != nil {
 		return err
 	}
@@ -194,19 +195,26 @@ func (s *suite) opening(made *scene, err error) (*scene, error) {
 	return made, err
 }
 
-func (s *suite) close() {
+func (s *suite) close() error {
 	for _, opened := range s.opened {
 		opened.server.Stop()
 	}
 	if s.watched != nil {
 		s.watched.gitea.Stop()
 	}
+	if s.trees == "" {
+		return nil
+	}
+	return os.RemoveAll(s.trees)
 }
 
 // find finds or builds the programs, once.
 func (s *suite) find(ctx context.Context) (programs, error) {
 	if s.programs == nil {
 		p, err := findPrograms(ctx, s.dir)
+		if err == nil {
+			s.trees, err = treesDir(s.dir)
+		}
 		if err != nil {
 			return p, err
 		}
