@@ -73,8 +73,7 @@ func TestHistories_retry(t *testing.T) {
 }
 
 // What a stranger may write in a commit.
-func TestHistories_hostile(t *testing.T) {
-	t.Parallel()
+func TestHistories_hostile(t *testing.T) { //nolint:paralleltest // it measures the memory of the process
 	srv := gitserver.New(t)
 	repo := srv.Repo(t, "r")
 	parent := repo.Commit(t, "main", nil)

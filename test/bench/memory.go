@@ -18,7 +18,8 @@ const (
 // is enough, and in dir else.
 func treesDir(dir string) (string, error) {
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(memoryFiles, &fs); err != nil || int64(fs.Bavail)*fs.Bsize < memoryRoom || availableMemory() < memoryRoom { //nolint:gosec // blocks of a file system
+	there := syscall.Statfs(memoryFiles, &fs) == nil
+	if !there || int64(fs.Bavail)*fs.Bsize < memoryRoom || availableMemory() < memoryRoom {
 		fmt.Println("(trees are on the disk: there is no room in memory)")
 		return dir, nil
 	}
