@@ -200,7 +200,11 @@ func (s *Server) run(described *called, who *actor) (int, any, error) {
 // what the asker has already, it sends nothing.
 func (s *Server) send(r *http.Request, c *called, status int, value any, err error) outcome {
 	o := outcome{status: status, header: http.Header{}}
-	s.rateLimit(o.header)
+	resource := "core"
+	if strings.HasSuffix(r.URL.Path, "/graphql") && r.Method == http.MethodPost {
+		resource = "graphql"
+	}
+	s.rateLimit(o.header, resource)
 	var no *refusal
 	if errors.As(err, &no) {
 		o.status = no.status
@@ -246,11 +250,11 @@ func (s *Server) conditionally(r *http.Request, o outcome) outcome {
 }
 
 // rateLimit adds what is left of a quota that never runs out.
-func (s *Server) rateLimit(h http.Header) {
+func (s *Server) rateLimit(h http.Header, resource string) {
 	h.Set("X-Ratelimit-Limit", "5000")
 	h.Set("X-Ratelimit-Remaining", "4999")
 	h.Set("X-Ratelimit-Used", "1")
-	h.Set("X-Ratelimit-Resource", "core")
+	h.Set("X-Ratelimit-Resource", resource)
 	h.Set("X-Ratelimit-Reset", strconv.FormatInt(s.clock().Add(time.Hour).Unix(), 10))
 }
 

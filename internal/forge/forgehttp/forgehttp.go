@@ -24,6 +24,9 @@ type Options struct {
 	MaxRetryAfter time.Duration     // longest wait a forge may ask for that is slept through; 15 s
 	MaxBody       int64             // bytes of an answer; 16 MiB
 	Now           func() time.Time  // time.Now
+	// Account tells whose a request is: a forge that asks one to wait is asked
+	// nothing more in that one's name. By default it is the Authorization header.
+	Account func(req *http.Request) string
 }
 
 const (
@@ -61,6 +64,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Account == nil {
+		o.Account = func(req *http.Request) string { return req.Header.Get("Authorization") }
+	}
 	return o
 }
 
@@ -75,7 +81,7 @@ func (o Options) withDefaults() Options {
 func New(o Options) *http.Client {
 	o = o.withDefaults()
 	attempt := &http.Client{
-		Transport:     bounded{next: &gate{next: o.Transport, now: o.Now, closed: map[string]*closure{}}, limit: o.MaxBody},
+		Transport:     bounded{next: &gate{next: o.Transport, now: o.Now, account: o.Account, closed: map[string]*closure{}}, limit: o.MaxBody},
 		Timeout:       o.Timeout,
 		CheckRedirect: checkRedirect,
 	}

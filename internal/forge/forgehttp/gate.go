@@ -18,15 +18,16 @@ const (
 )
 
 // gate lets no call pass after a forge has refused one for too many of them,
-// until the time that it said. Forges count by account: credentials have
-// gates of their own. A call that comes too early is answered as the forge
+// until the time that it said. Forges count by account: each has a gate of its
+// own. A call that comes too early is answered as the forge
 // would, with 429 and the time that is left.
 type gate struct {
-	next http.RoundTripper
-	now  func() time.Time
+	next    http.RoundTripper
+	now     func() time.Time
+	account func(req *http.Request) string
 
 	mu     sync.Mutex
-	closed map[string]*closure // by host and credentials
+	closed map[string]*closure // by host and account
 }
 
 // closure is a gate that is closed, or was.
@@ -37,7 +38,7 @@ type closure struct {
 
 // RoundTrip implements http.RoundTripper.
 func (g *gate) RoundTrip(req *http.Request) (*http.Response, error) {
-	who := req.URL.Host + " " + req.Header.Get("Authorization")
+	who := req.URL.Host + " " + g.account(req)
 	if left := g.left(who); left > 0 {
 		return tooEarly(req, left), nil
 	}

@@ -108,30 +108,34 @@ func (a *app) installation(ctx context.Context, p purpose) (id int64, known bool
 	if known {
 		return id, true, nil
 	}
-	if id, err = a.find(asApp(ctx), p.repo); err != nil {
+	id, of, err := a.find(asApp(ctx), p.repo)
+	if err != nil {
 		return 0, false, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.owners[owner] = id
+	if strings.EqualFold(of, owner) { // else the repository was given away: others of the owner were not
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.owners[owner] = id
+	}
 	return id, false, nil
 }
 
-// find asks for the installation in a repository.
-func (a *app) find(ctx context.Context, repo forge.Name) (int64, error) {
+// find asks for the installation in a repository, and whose it is. GitHub
+// redirects from names that a repository had.
+func (a *app) find(ctx context.Context, repo forge.Name) (id int64, owner string, err error) {
 	client, err := a.client()
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	found, resp, err := client.Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
 	err = a.known(answer(resp, err))
 	switch {
 	case errors.Is(err, forge.ErrNotFound):
-		return 0, fmt.Errorf("the App is not installed in %s, or there is no such repository: %w", repo, err)
+		return 0, "", fmt.Errorf("the App is not installed in %s, or there is no such repository: %w", repo, err)
 	case err != nil:
-		return 0, fmt.Errorf("find the App's installation: %w", err)
+		return 0, "", fmt.Errorf("find the App's installation: %w", err)
 	}
-	return found.GetID(), nil
+	return found.GetID(), found.GetAccount().GetLogin(), nil
 }
 
 // renewed returns an installation's transport with a token that is good.

@@ -3,10 +3,10 @@ package github
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	sdk "github.com/google/go-github/v62/github"
@@ -93,8 +93,8 @@ func (f *Forge) CommentsSince(ctx context.Context, repo forge.Repo, since time.T
 	since = since.UTC().Truncate(time.Second)
 	found := map[int64]forge.Comment{}
 	from, number, more := since, 1, true
-	for more && (len(found) < maxComments || from.Equal(since)) {
-		if number > maxPages {
+	for calls := 0; more && (len(found) < maxComments || from.Equal(since)); calls++ {
+		if calls == maxPages {
 			return forge.CommentPage{}, failed(repo.Name, "list the comments since "+since.Format(time.RFC3339), errManyPages)
 		}
 		got, resp, err := client.Issues.ListComments(ctx, repo.Owner, repo.Name.Name, everywhere, &sdk.IssueListCommentsOptions{
@@ -150,8 +150,15 @@ func comment(c *sdk.IssueComment) forge.Comment {
 		ID: c.GetID(), Body: c.GetBody(), URL: c.GetHTMLURL(),
 		Author: c.GetUser().GetLogin(), Bot: c.GetUser().GetType() == "Bot",
 		Created: c.GetCreatedAt().UTC(), Updated: c.GetUpdatedAt().UTC(),
-		OnPull: strings.Contains(c.GetHTMLURL(), "/pull/"),
+		OnPull: onPull(c.GetHTMLURL()),
 	}
 	got.Number, _ = strconv.ParseInt(path.Base(c.GetIssueURL()), 10, 64)
 	return got
+}
+
+// onPull reports whether a comment's page, …/OWNER/NAME/pull/NUMBER#…, is a pull
+// request's.
+func onPull(page string) bool {
+	u, err := url.Parse(page)
+	return err == nil && path.Base(path.Dir(u.Path)) == "pull"
 }

@@ -74,11 +74,11 @@ func isWrite(req *http.Request) bool {
 
 // resource says which of an account's quotas a request takes from.
 func (m *meter) resource(req *http.Request) string {
-	path := strings.TrimPrefix(req.URL.Scheme+"://"+req.URL.Host+req.URL.Path, m.api)
+	asked := req.URL.Scheme + "://" + req.URL.Host + req.URL.Path
 	switch {
-	case strings.HasPrefix(path, "search/"):
+	case strings.HasPrefix(asked, m.api+"search/"):
 		return "search"
-	case strings.HasSuffix(path, "/graphql"):
+	case asked == graphURL(m.api):
 		return "graphql"
 	}
 	return "core"

@@ -2,6 +2,7 @@ package github
 
 import (
 	"fmt"
+	"slices"
 
 	sdk "github.com/google/go-github/v62/github"
 )
@@ -17,15 +18,15 @@ var errManyPages = fmt.Errorf("more than %d pages", maxPages)
 type lister[T any] func(sdk.ListOptions) ([]T, *sdk.Response, error)
 
 // all returns the items of all pages.
-func all[T any](list lister[T]) ([]T, error) {
-	var items []T
+func all[T any](list lister[*T]) ([]*T, error) {
+	var items []*T
 	page := sdk.ListOptions{PerPage: pageSize}
 	for range maxPages {
 		some, resp, err := list(page)
 		if err := answer(resp, err); err != nil {
 			return nil, err
 		}
-		items = append(items, some...)
+		items = append(items, slices.DeleteFunc(some, func(item *T) bool { return item == nil })...)
 		if resp.NextPage == 0 {
 			return items, nil
 		}

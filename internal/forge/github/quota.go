@@ -149,6 +149,10 @@ func (q *quota) note(c call, resp *http.Response, secondary bool) {
 	}
 }
 
+// longestWindow is more than any window of GitHub's, which are of an hour at
+// most, or two where its clocks differ.
+const longestWindow = 2 * time.Hour
+
 // noted returns the window after an answer. w may be nil.
 func (w *window) noted(c call, resp *http.Response, now time.Time) *window {
 	h := resp.Header
@@ -158,6 +162,9 @@ func (w *window) noted(c call, resp *http.Response, now time.Time) *window {
 	theirs, err4 := http.ParseTime(h.Get("Date"))
 	if of := h.Get("X-Ratelimit-Resource"); err1 != nil || err2 != nil || err3 != nil || err4 != nil || of != "" && of != c.resource {
 		return w
+	}
+	if time.Unix(reset, 0).Sub(theirs) > longestWindow {
+		return w // nothing that GitHub says
 	}
 	switch {
 	case w == nil:

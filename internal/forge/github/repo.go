@@ -182,13 +182,27 @@ func (f *Forge) Branch(ctx context.Context, repo forge.Repo, name string) (forge
 		Name: name, Head: commit.GetSHA(), Message: commit.GetCommit().GetMessage(),
 		Committer: forge.Identity{Name: by.GetName(), Email: by.GetEmail()},
 	}
-	if f.session.isApp() {
-		account, err := f.session.login(ctx)
-		if err != nil {
-			return forge.Branch{}, failed(repo.Name, doing, err)
-		}
-		// A name and an address can be anybody's; GitHub's signature cannot.
-		branch.Own = commit.GetCommit().GetVerification().GetVerified() && commit.GetAuthor().GetLogin() == account
+	if !f.session.isApp() {
+		return branch, nil
 	}
+	account, err := f.session.login(ctx)
+	if err != nil {
+		return forge.Branch{}, failed(repo.Name, doing, err)
+	}
+	branch.Own = madeBy(account, commit)
 	return branch, nil
+}
+
+// webFlow is GitHub's own account, which commits what is made by its pages and,
+// by its API, for Apps.
+const webFlow = "web-flow"
+
+// madeBy reports whether GitHub made a commit for an App. Names and addresses can
+// be anybody's. A signature cannot, but it is the committer's: a person who amends
+// the App's commit and signs that leaves its author in place. So the committer
+// has to be the App or GitHub, whose signatures nobody else has.
+func madeBy(app string, commit *sdk.RepositoryCommit) bool {
+	committer := commit.GetCommitter().GetLogin()
+	return commit.GetCommit().GetVerification().GetVerified() &&
+		commit.GetAuthor().GetLogin() == app && (committer == app || committer == webFlow)
 }

@@ -121,6 +121,10 @@ func newSession(o Options) (*session, error) {
 	}
 	o.HTTP.Transport = observer{quota: q, next: moved{o.HTTP.Transport}}
 	o.HTTP.Now = o.Now
+	o.HTTP.Account = func(req *http.Request) string { // tokens come and go
+		c, _ := req.Context().Value(callKey{}).(call)
+		return c.account
+	}
 	m := &meter{quota: q, cache: newCache(), next: forgehttp.New(o.HTTP).Transport, api: api}
 	s := &session{api: api, now: o.Now, log: o.Log}
 	switch token, app := o.Token.Reveal() != "", o.App.ID != 0 || o.App.Key.Reveal() != ""; {
