@@ -204,7 +204,8 @@ check_octokit() { [[ -s $1/openapi.json && -s $1/webhooks-examples.json && -s $1
 
 # make_octokit takes one file out of each package that test/octokit.txt names.
 make_octokit() {
-    local registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.npmjs.org}} package version sum file name
+    local home=npmjs.org package version sum file name
+    local registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.$home}}
     [[ $registry == https://* ]] || die "NPM_CONFIG_REGISTRY is $registry; it must begin with https://"
     command -v curl >/dev/null || apt_install curl ca-certificates
     say "downloading GitHub's description of its API to $1"
