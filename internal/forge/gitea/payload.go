@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehook"
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 )
 
@@ -92,7 +90,7 @@ func push(event *forge.Event, p payload) error {
 	if !ok && strings.HasPrefix(p.Ref, "refs/") {
 		return nil
 	}
-	if err := cmp.Or(isBranch("ref", branch), isCommit("before", p.Before), isCommit("after", p.After)); err != nil {
+	if err := cmp.Or(forgehook.IsBranch("ref", branch), forgehook.IsCommit("before", p.Before), forgehook.IsCommit("after", p.After)); err != nil {
 		return err
 	}
 	switch {
@@ -110,7 +108,7 @@ func pulled(event *forge.Event, p payload) error {
 	if p.PullRequest == nil {
 		return errors.New("pull_request is missing")
 	}
-	if err := cmp.Or(isID("number", p.Number), p.PullRequest.check()); err != nil {
+	if err := cmp.Or(forgehook.IsID("number", p.Number), p.PullRequest.check()); err != nil {
 		return err
 	}
 	event.Kind, event.Number = forge.EventPullRequest, p.Number
@@ -138,7 +136,7 @@ func commented(event *forge.Event, p payload) error {
 		return fmt.Errorf("comment.user: %w", err)
 	}
 	c := p.Comment
-	if err := cmp.Or(isID("comment.id", c.ID), isID("issue.number", p.Issue.Number), isTime("comment.created_at", c.Created)); err != nil {
+	if err := cmp.Or(forgehook.IsID("comment.id", c.ID), forgehook.IsID("issue.number", p.Issue.Number), forgehook.IsTime("comment.created_at", c.Created)); err != nil {
 		return err
 	}
 	if p.PullRequest != nil {
@@ -152,7 +150,7 @@ func commented(event *forge.Event, p payload) error {
 	event.Kind, event.Number = forge.EventComment, p.Issue.Number
 	event.Comment = forge.Comment{
 		ID: c.ID, Number: p.Issue.Number, OnPull: p.IsPull || p.PullRequest != nil,
-		Author: author, Bot: c.User.ID <= 0, Body: c.Body, URL: webAddress(c.URL),
+		Author: author, Bot: c.User.ID <= 0, Body: c.Body, URL: forgehook.WebAddress(c.URL),
 		Created: c.Created.UTC(), Updated: c.Updated.UTC(),
 	}
 	return nil
@@ -187,64 +185,18 @@ func (pr *payloadPull) check() error {
 	}
 	var errs []error
 	if pr.Head.SHA != "" {
-		errs = append(errs, isCommit("pull_request.head.sha", pr.Head.SHA))
+		errs = append(errs, forgehook.IsCommit("pull_request.head.sha", pr.Head.SHA))
 	}
 	if pr.Head.Label != "" {
-		errs = append(errs, isBranch("pull_request.head.label", pr.Head.Label))
+		errs = append(errs, forgehook.IsBranch("pull_request.head.label", pr.Head.Label))
 	}
 	return cmp.Or(errs...)
 }
 
-const maxText = 255 // bytes of a login or a branch's name
-
 // name returns a login. Forgejo has some of other servers ("@a@b.example").
 func (u *payloadUser) name() (string, error) {
-	if u == nil || !isLine(u.Login) {
+	if u == nil || !forgehook.IsLine(u.Login) {
 		return "", errors.New("it has no login")
 	}
 	return u.Login, nil
-}
-
-var commitRE = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
-func isCommit(field, s string) error {
-	if !commitRE.MatchString(s) {
-		return fmt.Errorf("%s is no commit", field)
-	}
-	return nil
-}
-
-func isBranch(field, s string) error {
-	if !isLine(s) || strings.Contains(s, "..") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, "/") {
-		return fmt.Errorf("%s is no branch", field)
-	}
-	return nil
-}
-
-func isID(field string, id int64) error {
-	if id <= 0 {
-		return fmt.Errorf("%s %d is no number of one", field, id)
-	}
-	return nil
-}
-
-func isTime(field string, at time.Time) error {
-	if at.Year() < 2000 || at.Year() > 9999 {
-		return fmt.Errorf("%s is missing or no time", field)
-	}
-	return nil
-}
-
-// isLine reports whether text is a short word of characters that can be seen.
-func isLine(s string) bool {
-	return s != "" && len(s) <= maxText && utf8.ValidString(s) &&
-		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
-}
-
-// webAddress keeps out what a page must not link to.
-func webAddress(s string) string {
-	if (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && len(s) <= 2048 && !strings.ContainsFunc(s, unicode.IsControl) {
-		return s
-	}
-	return ""
 }

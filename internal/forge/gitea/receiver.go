@@ -1,16 +1,13 @@
 package gitea
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehook"
 	"github.com/nuobit/odyssey/internal/secret"
 )
 
@@ -41,11 +38,6 @@ func NewReceiver(flavour Flavour, webhook secret.Text) (*Receiver, error) {
 	return nil, fmt.Errorf("%q is no flavour of Gitea", flavour)
 }
 
-var (
-	deliveryRE = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
-	typeRE     = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
-)
-
 // Receive checks a delivery's signature over its raw body and says what it
 // tells. forge.ErrSignature: whoever sent it does not know the secret, or it
 // is the delivery of another forge. Any other error: it is not as this forge
@@ -74,37 +66,18 @@ func (r *Receiver) verify(h http.Header, body []byte) error {
 		}
 	}
 	name := r.prefix + "Signature"
-	values := h.Values(name)
-	if len(values) != 1 {
-		return fmt.Errorf("%w: the header %s is there %d times", forge.ErrSignature, name, len(values))
+	given, err := forgehook.Signature(h, name)
+	if err != nil {
+		return err
 	}
-	given, err := hex.DecodeString(values[0])
-	if err != nil || len(given) != sha256.Size {
-		return fmt.Errorf("%w: %s is no HMAC-SHA256 in hexadecimal", forge.ErrSignature, name)
-	}
-	mac := hmac.New(sha256.New, []byte(r.secret.Reveal()))
-	_, _ = mac.Write(body)
-	if !hmac.Equal(given, mac.Sum(nil)) {
-		return fmt.Errorf("%w: %s does not fit", forge.ErrSignature, name)
-	}
-	return nil
+	return forgehook.Verify(r.secret, name, given, body)
 }
 
 // parse reads a delivery that is signed.
 func (r *Receiver) parse(h http.Header, body []byte) (forge.Event, error) {
 	var event forge.Event
-	for name, want := range map[string]struct {
-		field *string
-		is    *regexp.Regexp
-	}{
-		"Delivery": {&event.Delivery, deliveryRE},
-		"Event":    {&event.Type, typeRE},
-	} {
-		values := h.Values(r.prefix + name)
-		if len(values) != 1 || !want.is.MatchString(values[0]) {
-			return forge.Event{}, fmt.Errorf("the header %s%s is missing, repeated or no such thing", r.prefix, name)
-		}
-		*want.field = values[0]
+	if err := forgehook.Identify(&event, h, r.prefix+"Delivery", r.prefix+"Event"); err != nil {
+		return forge.Event{}, err
 	}
 	if err := fill(&event, body); err != nil {
 		return forge.Event{}, fmt.Errorf("%s %s: %w", event.Type, event.Delivery, err)

@@ -9,10 +9,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehook"
 	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 )
 
@@ -138,7 +137,7 @@ func pushed(event *forge.Event, p payload) error {
 	if !ok && strings.HasPrefix(p.Ref, "refs/") {
 		return nil
 	}
-	if err := cmp.Or(isBranch("ref", branch), isCommit("before", p.Before), isCommit("after", p.After)); err != nil {
+	if err := cmp.Or(forgehook.IsBranch("ref", branch), forgehook.IsCommit("before", p.Before), forgehook.IsCommit("after", p.After)); err != nil {
 		return err
 	}
 	if strings.Trim(p.After, "0") == "" { // deleted
@@ -153,7 +152,7 @@ func pulled(event *forge.Event, p payload) error {
 	if pr == nil || pr.Head == nil {
 		return errors.New("pull_request or its head is missing")
 	}
-	err := cmp.Or(isID("number", p.Number), isBranch("pull_request.head.ref", pr.Head.Ref), isCommit("pull_request.head.sha", pr.Head.SHA))
+	err := cmp.Or(forgehook.IsID("number", p.Number), forgehook.IsBranch("pull_request.head.ref", pr.Head.Ref), forgehook.IsCommit("pull_request.head.sha", pr.Head.SHA))
 	if err != nil {
 		return err
 	}
@@ -183,14 +182,14 @@ func commented(event *forge.Event, p payload) error {
 	if c.User == nil { // who wrote it is deleted
 		return nil
 	}
-	err = cmp.Or(isID("comment.id", c.ID), isID("issue.number", p.Issue.Number), isTime("comment.created_at", c.Created))
+	err = cmp.Or(forgehook.IsID("comment.id", c.ID), forgehook.IsID("issue.number", p.Issue.Number), forgehook.IsTime("comment.created_at", c.Created))
 	if err != nil {
 		return err
 	}
 	event.Kind, event.Number = forge.EventComment, p.Issue.Number
 	event.Comment = forge.Comment{
 		ID: c.ID, Number: p.Issue.Number, OnPull: p.Issue.PullRequest != nil,
-		Author: author, Bot: c.User.Type != "User", Body: c.Body, URL: webAddress(c.URL),
+		Author: author, Bot: c.User.Type != "User", Body: c.Body, URL: forgehook.WebAddress(c.URL),
 		Created: c.Created.UTC(), Updated: c.Updated.UTC(),
 	}
 	return nil
@@ -201,7 +200,7 @@ func issued(event *forge.Event, p payload) error {
 	if p.Action == "" || p.Issue == nil {
 		return errors.New("action or issue is missing")
 	}
-	if err := isID("issue.number", p.Issue.Number); err != nil {
+	if err := forgehook.IsID("issue.number", p.Issue.Number); err != nil {
 		return err
 	}
 	if !slices.Contains([]string{"closed", "deleted", "edited", "reopened", "transferred"}, p.Action) {
@@ -248,13 +247,13 @@ func checked(event *forge.Event, p payload) error {
 	case p.CheckRun == nil:
 		return errors.New("check_run is missing")
 	}
-	if err := isCommit("check_run.head_sha", p.CheckRun.HeadSHA); err != nil {
+	if err := forgehook.IsCommit("check_run.head_sha", p.CheckRun.HeadSHA); err != nil {
 		return err
 	}
 	event.Kind, event.Head = forge.EventRerun, p.CheckRun.HeadSHA
 	if s := p.CheckRun.Suite; s != nil && s.Branch != "" {
 		event.Branch = s.Branch
-		return isBranch("check_run.check_suite.head_branch", s.Branch)
+		return forgehook.IsBranch("check_run.check_suite.head_branch", s.Branch)
 	}
 	return nil
 }
@@ -270,13 +269,13 @@ func worked(event *forge.Event, p payload) error {
 		return errors.New("workflow_run is missing")
 	}
 	w := p.WorkflowRun
-	if err := isCommit("workflow_run.head_sha", w.HeadSHA); err != nil {
+	if err := forgehook.IsCommit("workflow_run.head_sha", w.HeadSHA); err != nil {
 		return err
 	}
 	event.Kind, event.Head = forge.EventWorkflow, w.HeadSHA
 	if w.HeadBranch != "" && w.HeadRepo != nil && w.HeadRepo.ID == p.Repository.ID {
 		event.Branch = w.HeadBranch
-		return isBranch("workflow_run.head_branch", w.HeadBranch)
+		return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
 	}
 	return nil
 }
@@ -299,55 +298,9 @@ func (r *payloadRepo) name() (name forge.Name, watchable bool, err error) {
 	return name, true, nil
 }
 
-const maxText = 255 // bytes of a login or a branch's name
-
 func (u *payloadUser) name() (string, error) {
-	if u == nil || !isLine(u.Login) {
+	if u == nil || !forgehook.IsLine(u.Login) {
 		return "", errors.New("it has no login")
 	}
 	return u.Login, nil
-}
-
-var commitRE = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
-func isCommit(field, s string) error {
-	if !commitRE.MatchString(s) {
-		return fmt.Errorf("%s is no commit", field)
-	}
-	return nil
-}
-
-func isBranch(field, s string) error {
-	if !isLine(s) || strings.Contains(s, "..") || strings.HasPrefix(s, "-") || strings.HasPrefix(s, "/") {
-		return fmt.Errorf("%s is no branch", field)
-	}
-	return nil
-}
-
-func isID(field string, id int64) error {
-	if id <= 0 {
-		return fmt.Errorf("%s %d is no number of one", field, id)
-	}
-	return nil
-}
-
-func isTime(field string, at time.Time) error {
-	if at.Year() < 2000 || at.Year() > 9999 {
-		return fmt.Errorf("%s is missing or no time", field)
-	}
-	return nil
-}
-
-// isLine reports whether text is a short word of characters that can be seen.
-func isLine(s string) bool {
-	return s != "" && len(s) <= maxText && utf8.ValidString(s) &&
-		!strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
-}
-
-// webAddress keeps out what a page must not link to.
-func webAddress(s string) string {
-	if (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && len(s) <= 2048 && !strings.ContainsFunc(s, unicode.IsControl) {
-		return s
-	}
-	return ""
 }

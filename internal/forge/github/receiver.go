@@ -1,17 +1,14 @@
 package github
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"mime"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehook"
 	"github.com/nuobit/odyssey/internal/secret"
 )
 
@@ -31,11 +28,6 @@ func NewReceiver(webhook secret.Text) (*Receiver, error) {
 const (
 	signatureHeader = "X-Hub-Signature-256"
 	signaturePrefix = "sha256="
-)
-
-var (
-	deliveryRE = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
-	typeRE     = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
 )
 
 // Receive checks a delivery's signature over its raw body and says what it
@@ -64,21 +56,15 @@ func (r *Receiver) verify(h http.Header, body []byte) error {
 			}
 		}
 	}
-	values := h.Values(signatureHeader)
-	if len(values) != 1 {
-		return fmt.Errorf("%w: the header %s is there %d times", forge.ErrSignature, signatureHeader, len(values))
+	value, err := forgehook.Signature(h, signatureHeader)
+	if err != nil {
+		return err
 	}
-	text, ok := strings.CutPrefix(values[0], signaturePrefix)
-	given, err := hex.DecodeString(text)
-	if !ok || err != nil || len(given) != sha256.Size {
-		return fmt.Errorf("%w: %s is no HMAC-SHA256 in hexadecimal", forge.ErrSignature, signatureHeader)
+	given, ok := strings.CutPrefix(value, signaturePrefix)
+	if !ok {
+		given = "" // the bare sum is none of GitHub's
 	}
-	mac := hmac.New(sha256.New, []byte(r.secret.Reveal()))
-	_, _ = mac.Write(body)
-	if !hmac.Equal(given, mac.Sum(nil)) {
-		return fmt.Errorf("%w: %s does not fit", forge.ErrSignature, signatureHeader)
-	}
-	return nil
+	return forgehook.Verify(r.secret, signatureHeader, given, body)
 }
 
 // parse reads a delivery that is signed.
@@ -87,18 +73,8 @@ func parse(h http.Header, body []byte) (forge.Event, error) {
 		return forge.Event{}, errors.New("it is a form; choose application/json as the webhook's content type")
 	}
 	var event forge.Event
-	for name, want := range map[string]struct {
-		field *string
-		is    *regexp.Regexp
-	}{
-		"X-Github-Delivery": {&event.Delivery, deliveryRE},
-		"X-Github-Event":    {&event.Type, typeRE},
-	} {
-		values := h.Values(name)
-		if len(values) != 1 || !want.is.MatchString(values[0]) {
-			return forge.Event{}, fmt.Errorf("the header %s is missing, repeated or no such thing", name)
-		}
-		*want.field = values[0]
+	if err := forgehook.Identify(&event, h, "X-Github-Delivery", "X-Github-Event"); err != nil {
+		return forge.Event{}, err
 	}
 	if err := fill(&event, body); err != nil {
 		return forge.Event{}, fmt.Errorf("%s %s: %w", event.Type, event.Delivery, err)
