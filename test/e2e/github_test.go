@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/forge"
@@ -232,17 +231,7 @@ func (h *hub) writes() (writes []string) {
 
 func (h *hub) eventually(what func() string) {
 	h.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		missing := what()
-		if missing == "" {
-			return
-		}
-		if time.Now().After(deadline) {
-			h.t.Fatal(missing)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	eventually(h.t, what)
 }
 
 // ends waits for the bot's last reaction to a comment.

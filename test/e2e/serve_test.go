@@ -19,8 +19,8 @@ const patience = 3 * time.Minute
 
 // eventually waits until what returns "" and ends the test with what it
 // returns if it does not.
-func (s *stage) eventually(what func() string) {
-	s.t.Helper()
+func eventually(t *testing.T, what func() string) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		missing := what()
@@ -28,10 +28,15 @@ func (s *stage) eventually(what func() string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatal(missing)
+			t.Fatal(missing)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+func (s *stage) eventually(what func() string) {
+	s.t.Helper()
+	eventually(s.t, what)
 }
 
 // serve starts the bot and has the forge tell it of events.

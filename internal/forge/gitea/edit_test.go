@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
 )
 
 // The same edit twice is the same as once, so edits are retried.
@@ -120,7 +121,7 @@ func TestCallsAreFew(t *testing.T) {
 		"Permission":   {3, 0}, // 1 for an administrator
 		"Repositories": {2, 0}, // the owner, and a page
 	}
-	for name, read := range s.reads(t) {
+	for name, read := range forgetest.Reads(t.Context(), s.Fixture, s.repo, s.pr.Number, s.said) {
 		s.inject(nil)
 		if err := read(); err != nil {
 			t.Error(err)

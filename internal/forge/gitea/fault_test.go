@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -155,36 +154,11 @@ func newStage(t *testing.T) stage {
 	return s
 }
 
-// reads are the methods that change nothing.
-func (s stage) reads(t *testing.T) map[string]func() error {
-	t.Helper()
-	ctx := t.Context()
-	return map[string]func() error{
-		"Repo":             func() error { _, err := s.Forge.Repo(ctx, s.Repo); return err },
-		"File":             func() error { _, err := s.Forge.File(ctx, s.repo, "main", "README.md"); return err },
-		"Branch":           func() error { _, err := s.Forge.Branch(ctx, s.repo, "main"); return err },
-		"Snapshot":         func() error { _, err := s.Forge.Snapshot(ctx, s.repo, []string{"README.md"}); return err },
-		"OpenPullRequests": func() error { _, err := s.Forge.OpenPullRequests(ctx, s.repo); return err },
-		"LastPullRequest":  func() error { _, err := s.Forge.LastPullRequest(ctx, s.repo, "topic"); return err },
-		"Comments":         func() error { _, err := s.Forge.Comments(ctx, s.repo, s.pr.Number); return err },
-		"Comment":          func() error { _, err := s.Forge.Comment(ctx, s.repo, s.said); return err },
-		"CommentsSince":    func() error { _, err := s.Forge.CommentsSince(ctx, s.repo, time.Time{}); return err },
-		"Reactions":        func() error { _, err := s.Forge.Reactions(ctx, s.repo, s.said); return err },
-		"PullRequest":      func() error { _, err := s.Forge.PullRequest(ctx, s.repo, s.pr.Number); return err },
-		"OwnIssues":        func() error { _, err := s.Forge.OwnIssues(ctx, s.repo); return err },
-		"Permission":       func() error { _, err := s.Forge.Permission(ctx, s.repo, s.Human.Login()); return err },
-		"Repositories": func() error {
-			_, err := s.Forge.Repositories(ctx, forge.RepositoryQuery{Owner: s.Repo.Owner, Topic: "none"})
-			return err
-		},
-	}
-}
-
 func TestFault_F1_ReadsAreRetried(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	for _, injected := range []fault{status500, status502, resetBefore, resetAfter} {
-		for name, read := range s.reads(t) {
+		for name, read := range forgetest.Reads(t.Context(), s.Fixture, s.repo, s.pr.Number, s.said) {
 			faults := 2
 			s.inject(func(r *http.Request) fault {
 				if r.Method != http.MethodGet || faults == 0 {
@@ -206,7 +180,7 @@ func TestFault_F1_ReadsAreRetried(t *testing.T) {
 func TestFault_F1_ReadsGiveUp(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	for name, read := range s.reads(t) {
+	for name, read := range forgetest.Reads(t.Context(), s.Fixture, s.repo, s.pr.Number, s.said) {
 		s.inject(func(*http.Request) fault { return status502 })
 		if err := read(); !errors.Is(err, forge.ErrTransient) || strings.ContainsAny(err.Error(), "\x00\n") {
 			t.Errorf("%s: error %q, want a transient one on one line", name, err)

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/secret"
 )
 
@@ -74,28 +74,7 @@ func TestManyCommentsLoseNone(t *testing.T) {
 				all = append(all, c.comment(i+1))
 			}
 			f := driver(t, talkative(t, all), secret.New("t"))
-			seen := map[int64]bool{}
-			since, pages := time.Unix(start, 0), 0
-			for more := true; more; {
-				page, err := f.CommentsSince(t.Context(), forge.Repo{Name: forge.Name{Owner: "o", Name: "n"}}, since)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !slices.IsSortedFunc(page.Comments, func(a, b forge.Comment) int { return a.Updated.Compare(b.Updated) }) {
-					t.Error("the comments are not the oldest first")
-				}
-				for _, c := range page.Comments {
-					seen[c.ID] = true
-				}
-				if more = page.More; more {
-					last := page.Comments[len(page.Comments)-1].Updated
-					if !last.After(since) {
-						t.Fatalf("no progress beyond %s", since)
-					}
-					since = last
-				}
-				pages++
-			}
+			seen, pages := forgetest.CommentsSince(t, f, forge.Repo{Name: forge.Name{Owner: "o", Name: "n"}}, time.Unix(start, 0))
 			if len(seen) != int(c.n) || pages < c.pages {
 				t.Errorf("%d comments of %d in %d pages", len(seen), c.n, pages)
 			}

@@ -30,45 +30,6 @@ func driver(t *testing.T, url string, token secret.Text) *gitea.Forge {
 	return f
 }
 
-// everything calls every method of a driver.
-func everything(t *testing.T, f forgetest.Forge, name forge.Name) map[string]error {
-	t.Helper()
-	ctx := t.Context()
-	const sha = "0123456789012345678901234567890123456789"
-	repo := forge.Repo{Name: name, DefaultBranch: "main"}
-	errs := map[string]error{
-		"DeleteBranch":   f.DeleteBranch(ctx, repo, "b", sha),
-		"RequestReviews": f.RequestReviews(ctx, repo, 1, []string{"who"}),
-		"EditComment":    f.EditComment(ctx, repo, 1, "hello"),
-		"React":          f.React(ctx, repo, 1, forge.Seen),
-		"Unreact":        f.Unreact(ctx, repo, 1, forge.Seen),
-	}
-	_, errs["Repo"] = f.Repo(ctx, name)
-	_, errs["Snapshot"] = f.Snapshot(ctx, repo, []string{"f"})
-	_, errs["File"] = f.File(ctx, repo, "main", "f")
-	_, errs["Branch"] = f.Branch(ctx, repo, "main")
-	_, errs["Push"] = f.Push(ctx, repo, forge.Change{
-		Base: "main", BaseHead: sha, Branch: "b", Files: map[string][]byte{"f": nil},
-		By: forge.Identity{Name: "O", Email: "o@example.org"},
-	})
-	_, errs["OpenPullRequests"] = f.OpenPullRequests(ctx, repo)
-	_, errs["LastPullRequest"] = f.LastPullRequest(ctx, repo, "b")
-	_, errs["CreatePullRequest"] = f.CreatePullRequest(ctx, repo, forge.NewPullRequest{Head: "b", Base: "main", Title: "t", Labels: []string{"l"}})
-	_, errs["EditPullRequest"] = f.EditPullRequest(ctx, repo, 1, forge.Edit{Title: "t"})
-	_, errs["Comments"] = f.Comments(ctx, repo, 1)
-	_, errs["AddComment"] = f.AddComment(ctx, repo, 1, "hello")
-	_, errs["Comment"] = f.Comment(ctx, repo, 1)
-	_, errs["CommentsSince"] = f.CommentsSince(ctx, repo, time.Time{})
-	_, errs["Permission"] = f.Permission(ctx, repo, "who")
-	_, errs["Reactions"] = f.Reactions(ctx, repo, 1)
-	_, errs["PullRequest"] = f.PullRequest(ctx, repo, 1)
-	_, errs["OwnIssues"] = f.OwnIssues(ctx, repo)
-	_, errs["CreateIssue"] = f.CreateIssue(ctx, repo, forge.NewIssue{Title: "t", Labels: []string{"l"}})
-	_, errs["EditIssue"] = f.EditIssue(ctx, repo, 1, forge.Edit{Title: "t"})
-	_, errs["Repositories"] = f.Repositories(ctx, forge.RepositoryQuery{Owner: "o", Topic: "t"})
-	return errs
-}
-
 func TestFault_T1_NoErrorHoldsTheToken(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(nil)
@@ -87,7 +48,7 @@ func TestFault_T1_NoErrorHoldsTheToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for method, err := range everything(t, driver(t, at.url, secret.New(canary)), forge.Name{Owner: "o", Name: "n"}) {
+			for method, err := range forgetest.Everything(t, driver(t, at.url, secret.New(canary)), forge.Name{Owner: "o", Name: "n"}) {
 				if err == nil && slices.Contains([]string{"RequestReviews", "React", "Unreact"}, method) {
 					continue // nothing of its answer is needed
 				}
@@ -278,7 +239,7 @@ func TestFault_F3_RateLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	errs := everything(t, f, forge.Name{Owner: "o", Name: "n"})
+	errs := forgetest.Everything(t, f, forge.Name{Owner: "o", Name: "n"})
 	if calls.Load() != 2 {
 		t.Errorf("%d calls for %d methods, want one of the API and one of git", calls.Load(), len(errs))
 	}

@@ -73,31 +73,6 @@ func (s stage) head(t *testing.T, branch string) string {
 	return got.Head
 }
 
-// reads are the methods that change nothing.
-func (s stage) reads(t *testing.T) map[string]func() error {
-	t.Helper()
-	ctx := t.Context()
-	return map[string]func() error{
-		"Repo":             func() error { _, err := s.Forge.Repo(ctx, s.Repo); return err },
-		"File":             func() error { _, err := s.Forge.File(ctx, s.repo, "main", "README.md"); return err },
-		"Branch":           func() error { _, err := s.Forge.Branch(ctx, s.repo, "main"); return err },
-		"Snapshot":         func() error { _, err := s.Forge.Snapshot(ctx, s.repo, []string{"README.md"}); return err },
-		"OpenPullRequests": func() error { _, err := s.Forge.OpenPullRequests(ctx, s.repo); return err },
-		"LastPullRequest":  func() error { _, err := s.Forge.LastPullRequest(ctx, s.repo, "topic"); return err },
-		"Comments":         func() error { _, err := s.Forge.Comments(ctx, s.repo, s.pr.Number); return err },
-		"Comment":          func() error { _, err := s.Forge.Comment(ctx, s.repo, s.said); return err },
-		"CommentsSince":    func() error { _, err := s.Forge.CommentsSince(ctx, s.repo, time.Time{}); return err },
-		"Reactions":        func() error { _, err := s.Forge.Reactions(ctx, s.repo, s.said); return err },
-		"PullRequest":      func() error { _, err := s.Forge.PullRequest(ctx, s.repo, s.pr.Number); return err },
-		"OwnIssues":        func() error { _, err := s.Forge.OwnIssues(ctx, s.repo); return err },
-		"Permission":       func() error { _, err := s.Forge.Permission(ctx, s.repo, s.Human.Login()); return err },
-		"Repositories": func() error {
-			_, err := s.Forge.Repositories(ctx, forge.RepositoryQuery{Owner: s.Repo.Owner, Topic: "none"})
-			return err
-		},
-	}
-}
-
 // faults are what happens to a request instead of an answer.
 func faults() map[string]*githubtest.Answer {
 	return map[string]*githubtest.Answer{
@@ -135,7 +110,7 @@ func TestFault_F1_GitHubReadsAreRetried(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, fixture)
 			for what, answer := range faults() {
-				for name, read := range s.reads(t) {
+				for name, read := range forgetest.Reads(t.Context(), s.Fixture, s.repo, s.pr.Number, s.said) {
 					s.Requests()
 					s.Intercept(only(2, answer, isGet))
 					if err := read(); err != nil {
@@ -153,7 +128,7 @@ func TestFault_F1_GitHubReadsAreRetried(t *testing.T) {
 func TestFault_F1_GitHubReadsGiveUp(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, (*world).withApp)
-	for name, read := range s.reads(t) {
+	for name, read := range forgetest.Reads(t.Context(), s.Fixture, s.repo, s.pr.Number, s.said) {
 		s.Requests()
 		s.Intercept(only(1000, faults()["502"], isGet))
 		if err := read(); !errors.Is(err, forge.ErrTransient) || strings.ContainsAny(err.Error(), "\x00\n") {
@@ -329,7 +304,7 @@ func TestFault_F6_GitHubRefuses(t *testing.T) {
 		"wrong token":            {w.driver(t, github.Options{Token: secret.New("ghp_wrong")}), name},
 		"suspended installation": {w.driver(t, w.asApp()), elsewhere},
 	} {
-		for method, err := range everything(t, c.driver, c.repo) {
+		for method, err := range forgetest.Everything(t, c.driver, c.repo) {
 			if method == "Repositories" && what == "suspended installation" {
 				continue // asks for the owner o, who has none
 			}

@@ -2,12 +2,12 @@ package github_test
 
 import (
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/forge/github"
 	"github.com/nuobit/odyssey/internal/secret"
 	"github.com/nuobit/odyssey/test/githubtest"
@@ -56,27 +56,7 @@ func TestManyCommentsLoseNone(t *testing.T) {
 					return nil
 				})
 			}
-			seen := map[int64]bool{}
-			since := start
-			for more := true; more; {
-				page, err := f.CommentsSince(t.Context(), repo, since)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !slices.IsSortedFunc(page.Comments, func(a, b forge.Comment) int { return a.Updated.Compare(b.Updated) }) {
-					t.Error("the comments are not the oldest first")
-				}
-				for _, c := range page.Comments {
-					seen[c.ID] = true
-				}
-				if more = page.More; more {
-					last := page.Comments[len(page.Comments)-1].Updated
-					if !last.After(since) {
-						t.Fatalf("no progress beyond %s", since)
-					}
-					since = last
-				}
-			}
+			seen, _ := forgetest.CommentsSince(t, f, repo, start)
 			for i, id := range ids {
 				if !seen[id] {
 					t.Errorf("comment %d of %d is lost", i+1, c.comments)

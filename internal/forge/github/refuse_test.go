@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
@@ -17,45 +16,6 @@ import (
 )
 
 const canary = "ghp_c4n4ryt0ken0123456789"
-
-// everything calls every method of a driver that needs no commit to be there.
-func everything(t *testing.T, f forgetest.Forge, name forge.Name) map[string]error {
-	t.Helper()
-	ctx := t.Context()
-	const sha = "0123456789012345678901234567890123456789"
-	repo := forge.Repo{Name: name, DefaultBranch: "main"}
-	errs := map[string]error{
-		"DeleteBranch":   f.DeleteBranch(ctx, repo, "b", sha),
-		"RequestReviews": f.RequestReviews(ctx, repo, 1, []string{"who"}),
-		"EditComment":    f.EditComment(ctx, repo, 1, "hello"),
-		"React":          f.React(ctx, repo, 1, forge.Seen),
-		"Unreact":        f.Unreact(ctx, repo, 1, forge.Seen),
-	}
-	_, errs["Repo"] = f.Repo(ctx, name)
-	_, errs["Snapshot"] = f.Snapshot(ctx, repo, []string{"f"})
-	_, errs["File"] = f.File(ctx, repo, "main", "f")
-	_, errs["Branch"] = f.Branch(ctx, repo, "main")
-	_, errs["Push"] = f.Push(ctx, repo, forge.Change{
-		Base: "main", BaseHead: sha, Branch: "b", Files: map[string][]byte{"f": nil},
-		By: forge.Identity{Name: "O", Email: "o@example.org"},
-	})
-	_, errs["OpenPullRequests"] = f.OpenPullRequests(ctx, repo)
-	_, errs["LastPullRequest"] = f.LastPullRequest(ctx, repo, "b")
-	_, errs["CreatePullRequest"] = f.CreatePullRequest(ctx, repo, forge.NewPullRequest{Head: "b", Base: "main", Title: "t", Labels: []string{"l"}})
-	_, errs["EditPullRequest"] = f.EditPullRequest(ctx, repo, 1, forge.Edit{Title: "t"})
-	_, errs["Comments"] = f.Comments(ctx, repo, 1)
-	_, errs["AddComment"] = f.AddComment(ctx, repo, 1, "hello")
-	_, errs["Comment"] = f.Comment(ctx, repo, 1)
-	_, errs["CommentsSince"] = f.CommentsSince(ctx, repo, time.Time{})
-	_, errs["Permission"] = f.Permission(ctx, repo, "who")
-	_, errs["Reactions"] = f.Reactions(ctx, repo, 1)
-	_, errs["PullRequest"] = f.PullRequest(ctx, repo, 1)
-	_, errs["OwnIssues"] = f.OwnIssues(ctx, repo)
-	_, errs["CreateIssue"] = f.CreateIssue(ctx, repo, forge.NewIssue{Title: "t", Labels: []string{"l"}})
-	_, errs["EditIssue"] = f.EditIssue(ctx, repo, 1, forge.Edit{Title: "t"})
-	_, errs["Repositories"] = f.Repositories(ctx, forge.RepositoryQuery{Owner: "o", Topic: "t"})
-	return errs
-}
 
 // plain is a driver with the canary as its token.
 func plain(t *testing.T, url string) *github.Forge {
@@ -84,7 +44,7 @@ func TestFault_T1_GitHubNoErrorHoldsTheToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for method, err := range everything(t, plain(t, server.url), forge.Name{Owner: "o", Name: "n"}) {
+			for method, err := range forgetest.Everything(t, plain(t, server.url), forge.Name{Owner: "o", Name: "n"}) {
 				if err == nil {
 					t.Errorf("%s: no error", method)
 				}
@@ -136,7 +96,7 @@ func TestRenamedRepository(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, fixture)
 			s.Rename(s.Repo, forge.Name{Owner: "owner", Name: "renamed"})
-			for name, read := range s.reads(t) {
+			for name, read := range forgetest.Reads(t.Context(), s.Fixture, s.repo, s.pr.Number, s.said) {
 				if err := read(); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -177,7 +137,7 @@ func TestNotFoundIsNoPermission(t *testing.T) {
 	w := newWorld(t)
 	hidden := w.repo()
 	w.Private(hidden)
-	for method, err := range everything(t, w.driver(t, github.Options{Token: secret.New(w.bot)}), hidden) {
+	for method, err := range forgetest.Everything(t, w.driver(t, github.Options{Token: secret.New(w.bot)}), hidden) {
 		switch {
 		case method == "Repositories" || method == "Permission":
 			continue // of the owner o; of nobody
