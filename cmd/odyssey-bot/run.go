@@ -118,11 +118,8 @@ func refreshOne(ctx context.Context, b *bot.Bot, w watched) ([]bot.Outcome, erro
 
 // conditional makes of what a dry run took as done what would be done.
 func (o *runOptions) conditional(outcome bot.Outcome) bot.Outcome {
-	switch outcome.Action {
-	case bot.Opened, bot.Reopened, bot.Updated, bot.Closed:
-		if o.dryRun {
-			outcome.Action = "would be " + outcome.Action
-		}
+	if o.dryRun && outcome.Action.Changed() {
+		outcome.Action = "would be " + outcome.Action
 	}
 	return outcome
 }

@@ -119,6 +119,15 @@ const (
 	Failed    Action = "failed" // for the outcome's reason; of whole runs, by who reports on them
 )
 
+// Changed reports whether a pull request is not as it was before.
+func (a Action) Changed() bool {
+	switch a {
+	case Opened, Reopened, Updated, Closed:
+		return true
+	}
+	return false
+}
+
 // Outcome is what became of one group of a repository.
 type Outcome struct {
 	Repo   string `json:"repo"`

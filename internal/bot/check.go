@@ -24,8 +24,8 @@ const (
 // check shows what came of a run beside the commit that it read, where the
 // forge has checks. It says nothing in repositories that the bot has no part
 // in, and of what is tried again. That it cannot is logged: the work is done.
-func (w *Worker) check(ctx context.Context, at place, done result, failure error) {
-	if at.checker == nil || done.head == "" || done.state != nil && done.state.Idle != "" {
+func check(ctx context.Context, at place, done result, failure error) {
+	if done.head == "" || done.state != nil && done.state.Idle != "" {
 		return
 	}
 	c := forge.Check{Name: checkName, Head: done.head}
@@ -38,12 +38,8 @@ func (w *Worker) check(ctx context.Context, at place, done result, failure error
 	default:
 		c.Conclusion, c.Title, c.Summary = conclude(done)
 	}
-	err := at.fence(ctx)
-	if err == nil {
-		err = at.checker.Check(ctx, done.repo, c)
-	}
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		w.Bot.Log.Warn("check not shown", "forge", at.forgeName, "repo", at.name.String(), "sha", done.head, "err", err)
+	if err := at.forge.Check(ctx, done.repo, c); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		at.log.Warn("check not shown", "sha", done.head, "err", err)
 	}
 }
 
@@ -56,7 +52,7 @@ func conclude(done result) (end forge.Conclusion, title, summary string) {
 	changed := 0
 	var rows []string
 	for _, o := range done.outcomes {
-		if o.Action != Unchanged && o.Action != Held && o.Action != Idle {
+		if o.Action.Changed() {
 			changed++
 		}
 		rows = append(rows, row(o))

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nuobit/odyssey/internal/forge"
 )
@@ -15,7 +16,7 @@ type guarded struct {
 }
 
 // guard wraps f. Either function may be nil.
-func guard(f Forge, fence func(ctx context.Context) error, made func(method string)) Forge {
+func guard(f Forge, fence func(ctx context.Context) error, made func(method string)) guarded {
 	if fence == nil {
 		fence = func(context.Context) error { return nil }
 	}
@@ -84,4 +85,13 @@ func (g guarded) CreateIssue(ctx context.Context, repo forge.Repo, issue forge.N
 
 func (g guarded) EditIssue(ctx context.Context, repo forge.Repo, number int64, edit forge.Edit) (forge.Issue, error) {
 	return writing(ctx, g, "EditIssue", func() (forge.Issue, error) { return g.Forge.EditIssue(ctx, repo, number, edit) })
+}
+
+// Check implements Checker, also of a forge that is none.
+func (g guarded) Check(ctx context.Context, repo forge.Repo, c forge.Check) error {
+	checker, is := g.Forge.(Checker)
+	if !is {
+		return errors.ErrUnsupported
+	}
+	return g.write(ctx, "Check", func() error { return checker.Check(ctx, repo, c) })
 }

@@ -38,9 +38,7 @@ type Worker struct {
 type place struct {
 	subject, forgeName string
 	name               forge.Name
-	forge              Forge                           // that asks the job's fence before each write
-	checker            Checker                         // nil where the forge has no checks
-	fence              func(ctx context.Context) error // the job's; never nil
+	forge              guarded // that asks the job's fence before each write
 	log                *slog.Logger
 }
 
@@ -56,15 +54,8 @@ func (w *Worker) place(job queue.Job) (place, error) {
 	if err != nil {
 		return place{}, queue.Park(fmt.Errorf("job %d: %w", job.ID, err))
 	}
-	at := place{
-		subject: job.Subject, forgeName: forgeName, name: name, forge: guard(driver, job.Fence, w.Crash), fence: job.Fence,
-		log: w.Bot.Log.With("forge", forgeName, "repo", name.String(), "job", job.ID, "attempt", job.Attempt),
-	}
-	at.checker, _ = driver.(Checker)
-	if at.fence == nil {
-		at.fence = func(context.Context) error { return nil }
-	}
-	return at, nil
+	log := w.Bot.Log.With("forge", forgeName, "repo", name.String(), "job", job.ID, "attempt", job.Attempt)
+	return place{job.Subject, forgeName, name, guard(driver, job.Fence, w.Crash), log}, nil
 }
 
 // Work does one job. Its error tells the queue what to do next.
@@ -105,7 +96,7 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	if _, told := w.tell(ctx, at, &done, err); told != nil {
 		err = errors.Join(err, told)
 	}
-	w.check(ctx, at, done, err)
+	check(ctx, at, done, err)
 	report := w.report(at, kindMerges, started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
 	before, _ := w.last(ctx, at.subject)
@@ -131,9 +122,9 @@ func (w *Worker) run(ctx context.Context, at place, d Demand) (result, error) {
 // logRun logs what a run did, and which faults kept it from doing more.
 func logRun(ctx context.Context, log *slog.Logger, outcomes []Outcome, err error) {
 	for _, o := range outcomes {
-		level := slog.LevelInfo
-		if o.Action == Unchanged || o.Action == Idle || o.Action == Held {
-			level = slog.LevelDebug
+		level := slog.LevelDebug
+		if o.Action.Changed() {
+			level = slog.LevelInfo
 		}
 		log.Log(ctx, level, "refresh looked at", "group", o.Group, "action", o.Action, "pr", o.URL, "reason", o.Reason)
 	}

@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// direct asks servers over HTTP without git's program for it, where that is no more
-// than one request: no proxy, no credentials and no redirects. It speaks of a server that has not said what it can do; all that is not a
-// pack in answer is left to git, which then says what is wrong. Connections are
-// used again.
+// direct asks servers over HTTP without git's program for it, where that is no
+// more than one request: no proxy, no credentials and no redirects. It does not
+// ask first what a server can do; any answer that is no pack is left to git,
+// which then says what is wrong. Connections are used again.
 type direct struct {
 	http     *http.Client
 	idle     func()        // closes connections that are not in use
