@@ -51,11 +51,12 @@ type Made struct {
 
 // Result is an image that was made.
 type Result struct {
-	Digest   string `json:"digest"`   // of the index
-	Manifest string `json:"manifest"` // digest of the image's manifest
-	Platform string `json:"platform"`
-	Layers   []Made `json:"layers"` // above the base's
-	Written  int64  `json:"bytesWritten"`
+	Digest   string   `json:"digest"`   // of the index
+	Manifest string   `json:"manifest"` // digest of the image's manifest
+	Platform string   `json:"platform"`
+	Layers   []Made   `json:"layers"` // above the base's
+	Written  int64    `json:"bytesWritten"`
+	Tags     []string `json:"tags"`
 	index    document
 }
 
@@ -74,7 +75,10 @@ const maxLayers = 125
 
 // Assemble makes an image and writes it to a target, and gives it the tags. A tag that
 // another image has is a *TagError; nothing is tagged then.
-func (c *Client) Assemble(ctx context.Context, a Assembly, t Target, tags []string) (*Result, error) {
+func (c *Client) Assemble(ctx context.Context, a Assembly, t Target, tags Tags) (*Result, error) {
+	if tags.Next != "" && !t.Registry() {
+		return nil, invalid("the next tag after %sNNNN is looked up in a registry; name a tag with --tag", tags.Next)
+	}
 	sources := []string{a.Base.Reference.Repository}
 	for _, s := range a.Sources {
 		if s.From != nil {
@@ -87,7 +91,10 @@ func (c *Client) Assemble(ctx context.Context, a Assembly, t Target, tags []stri
 	}
 	result, err := assemble(ctx, a, out)
 	if err == nil {
-		err = tagAll(ctx, out, t, result.index, tags)
+		result.Tags, err = tagAll(ctx, out, t, result.index, tags.Names)
+	}
+	if err == nil && tags.Next != "" {
+		err = c.tagNext(ctx, out, t, result, tags.Next)
 	}
 	if err := errors.Join(err, out.close(err == nil)); err != nil {
 		return nil, err
@@ -98,29 +105,6 @@ func (c *Client) Assemble(ctx context.Context, a Assembly, t Target, tags []stri
 // Digest makes an image and throws it away, to find out its digest.
 func (c *Client) Digest(ctx context.Context, a Assembly) (*Result, error) {
 	return assemble(ctx, a, discard{})
-}
-
-// tagAll looks at all tags before it writes one.
-func tagAll(ctx context.Context, out output, t Target, index document, tags []string) error {
-	var free []string
-	for _, tag := range tags {
-		there, err := checkTag(ctx, out, t, tag, index.digest)
-		if err != nil {
-			return err
-		}
-		if !there {
-			free = append(free, tag)
-		}
-	}
-	if len(tags) == 0 && !t.Registry() {
-		free = []string{""}
-	}
-	for _, tag := range free {
-		if err := out.tag(ctx, index, tag); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func assemble(ctx context.Context, a Assembly, out output) (*Result, error) {

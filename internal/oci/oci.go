@@ -36,6 +36,9 @@ func (i *Image) Label(name string) string { return i.settings.Labels[name] }
 // Env returns a variable that the image sets, or "".
 func (i *Image) Env(name string) string { return i.settings.env(name) }
 
+// User is the user that the image's programs run as; "" is root.
+func (i *Image) User() string { return i.settings.User }
+
 // Platform is what an image runs on.
 type Platform struct {
 	OS, Architecture string

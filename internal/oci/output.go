@@ -93,25 +93,6 @@ func (c *Client) openOutput(ctx context.Context, t Target, sources []string) (ou
 	return newLayout(c, t.Path)
 }
 
-// checkTag refuses a tag that another image has.
-func checkTag(ctx context.Context, out output, t Target, tag, digest string) (there bool, err error) {
-	has, err := out.holder(ctx, tag)
-	if err != nil {
-		return false, err
-	}
-	if has != "" && has != digest {
-		return false, &TagError{Name: t.tagged(tag), Has: has, Want: digest}
-	}
-	return has != "", nil
-}
-
-func (t Target) tagged(tag string) string {
-	if t.Registry() {
-		return t.Reference.Repository + ":" + tag
-	}
-	return t.Path + ":" + tag
-}
-
 // registryOutput writes to a registry.
 type registryOutput struct{ r *repository }
 

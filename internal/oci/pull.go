@@ -73,7 +73,8 @@ func isIndex(mediaType string) bool {
 	return mediaType == typeIndex || mediaType == string(types.DockerManifestList)
 }
 
-// Image reads the image that a reference has for a platform.
+// Image reads the image that a reference has for a platform; the zero Platform stands for
+// any, of several for the first.
 func (c *Client) Image(ctx context.Context, ref Reference, p Platform) (*Image, error) {
 	r, err := c.repository(ctx, ref.Repository, pulling)
 	if err != nil {
@@ -118,7 +119,7 @@ func choose(ref Reference, d document, p Platform) (string, error) {
 // runs reports whether an image for the platform is one for p; who asks for no
 // variant takes any.
 func (p Platform) runs(on Platform) bool {
-	return p.OS == on.OS && p.Architecture == on.Architecture && (on.Variant == "" || p.Variant == "" || p.Variant == on.Variant)
+	return on == (Platform{}) || p.OS == on.OS && p.Architecture == on.Architecture && (on.Variant == "" || p.Variant == "" || p.Variant == on.Variant)
 }
 
 // image reads the configuration that belongs to a manifest.

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"net"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -85,4 +86,13 @@ func (r Reference) WithDigest(digest string) Reference {
 // WithTag is the repository's reference with a tag and no digest.
 func (r Reference) WithTag(tag string) Reference {
 	return Reference{Repository: r.Repository, Tag: tag}
+}
+
+// IsLoopback reports whether an image's name is of a registry on this machine.
+func IsLoopback(reference string) bool {
+	host, _, _ := strings.Cut(reference, "/")
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		host = bare
+	}
+	return isLoopback(strings.Trim(host, "[]"))
 }

@@ -191,8 +191,8 @@ func assembly(t testing.TB, c *Client, base Reference, dir string) Assembly {
 		Labels:      map[string]string{"a": "b"},
 		Annotations: map[string]string{AnnotationRevision: "abc"},
 		Sources: []Source{
-			{Name: "./addons", Tree: &Tree{Prefix: "opt/odoo/src/addons", Parents: 3, Dir: dir}, Annotations: map[string]string{"key": "1"}},
-			{Name: "/etc/odoo", Tree: &Tree{Prefix: "etc/odoo", Parents: 1, Files: map[string][]byte{"addons_path": []byte("/opt/odoo/src/addons\n")}}},
+			{Name: "./addons", Tree: &Tree{Prefix: "opt/odoo/src/addons", Dirs: 3, Dir: dir}, Annotations: map[string]string{"key": "1"}},
+			{Name: "/etc/odoo", Tree: &Tree{Prefix: "etc/odoo", Dirs: 1, Files: map[string][]byte{"addons_path": []byte("/opt/odoo/src/addons\n")}}},
 		},
 	}
 }
@@ -218,7 +218,7 @@ func TestAssemble(t *testing.T) {
 		c, _ := newClient(t)
 		a := assembly(t, c, base, dir)
 		a.Compression = compression
-		result, err := c.Assemble(t.Context(), a, target(t, reg.host+"/acme/odoo"), []string{"r0001", "latest"})
+		result, err := c.Assemble(t.Context(), a, target(t, reg.host+"/acme/odoo"), Tags{Names: []string{"r0001", "latest"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +257,7 @@ func TestOutputs(t *testing.T) {
 	dir, out := t.TempDir(), t.TempDir()
 	files(t, dir, addons())
 	c, _ := newClient(t)
-	published, err := c.Assemble(t.Context(), assembly(t, c, base, dir), target(t, reg.host+"/acme/odoo"), nil)
+	published, err := c.Assemble(t.Context(), assembly(t, c, base, dir), target(t, reg.host+"/acme/odoo"), Tags{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestOutputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		result, err := c.Assemble(t.Context(), assembly(t, c, base, dir), to, []string{"r1"})
+		result, err := c.Assemble(t.Context(), assembly(t, c, base, dir), to, Tags{Names: []string{"r1"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,9 +22,9 @@ import (
 type Tree struct {
 	// Prefix is the directory in the image, such as "opt/odoo/src/odoo".
 	Prefix string
-	// Parents is how many of the prefix's directories, counted from its
-	// end, are in the layer, too; the base has the others.
-	Parents int
+	// Dirs is how many directories of the prefix, counted from its end, are
+	// in the layer; the base has the others.
+	Dirs int
 	// Dir is a directory on this machine. Empty: Files are meant.
 	Dir string
 	// Files are contents by path below the prefix.
@@ -55,7 +55,7 @@ const smallFile = 1 << 20
 func (t *Tree) write(ctx context.Context, w io.Writer) error {
 	p := &treeWriter{tree: t, tar: &tarWriter{w: w}, buffer: make([]byte, smallFile)}
 	names := strings.Split(t.Prefix, "/")
-	for i := len(names) - t.Parents; i <= len(names); i++ {
+	for i := len(names) - t.Dirs + 1; i <= len(names); i++ {
 		if err := p.dir(strings.Join(names[:i], "/")); err != nil {
 			return err
 		}
