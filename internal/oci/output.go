@@ -59,7 +59,10 @@ func (t Target) Name(tag, digest string) string {
 	if tag != "" {
 		tag = ":" + tag
 	}
-	return kind + t.Path + tag + "@" + digest
+	if digest != "" {
+		digest = "@" + digest
+	}
+	return kind + t.Path + tag + digest
 }
 
 // output is a place that an image is being written to. Its methods but close may be

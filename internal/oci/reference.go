@@ -2,6 +2,8 @@ package oci
 
 import (
 	"net"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -95,4 +97,20 @@ func IsLoopback(reference string) bool {
 		host = bare
 	}
 	return isLoopback(strings.Trim(host, "[]"))
+}
+
+// ParsePlatform reads OS/ARCHITECTURE[/VARIANT]; "" is Linux on this machine's processor.
+func ParsePlatform(text string) (Platform, error) {
+	if text == "" {
+		return Platform{OS: "linux", Architecture: runtime.GOARCH}, nil
+	}
+	words := strings.Split(text, "/")
+	if len(words) < 2 || len(words) > 3 || slices.Contains(words, "") {
+		return Platform{}, invalid("%q is no platform; write such as linux/arm64", text)
+	}
+	p := Platform{OS: words[0], Architecture: words[1]}
+	if len(words) == 3 {
+		p.Variant = words[2]
+	}
+	return p, nil
 }

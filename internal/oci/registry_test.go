@@ -3,11 +3,7 @@ package oci
 import (
 	"bytes"
 	"context"
-	"io"
-	"log"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,67 +12,13 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/nuobit/odyssey/test/registrytest"
 )
 
 // linux is what the tests build for.
 func linux() Platform { return Platform{OS: "linux", Architecture: "amd64"} }
-
-// testRegistry is a registry in this process, behind what may be put in its way.
-type testRegistry struct {
-	host string
-	mu   sync.Mutex
-	// before may answer a request itself, and returns true then.
-	before func(w http.ResponseWriter, r *http.Request) bool
-	log    []string // METHOD PATH
-}
-
-func newRegistry(t testing.TB) *testRegistry {
-	t.Helper()
-	return wrapRegistry(t, registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-}
-
-func wrapRegistry(t testing.TB, inner http.Handler) *testRegistry {
-	t.Helper()
-	r := &testRegistry{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.mu.Lock()
-		r.log = append(r.log, req.Method+" "+req.URL.Path)
-		before := r.before
-		r.mu.Unlock()
-		if before != nil && before(w, req) {
-			return
-		}
-		inner.ServeHTTP(w, req)
-	}))
-	t.Cleanup(server.Close)
-	r.host = strings.TrimPrefix(server.URL, "http://")
-	return r
-}
-
-// fault puts something in the way of requests from now on.
-func (r *testRegistry) fault(before func(w http.ResponseWriter, req *http.Request) bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.before, r.log = before, nil
-}
-
-// count counts requests of a method whose path holds a word.
-func (r *testRegistry) count(method, word string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := 0
-	for _, l := range r.log {
-		if strings.HasPrefix(l, method+" ") && strings.Contains(l, word) {
-			n++
-		}
-	}
-	return n
-}
 
 // waits is a clock that never waits, and remembers how long it would have.
 type waits struct {
@@ -97,47 +39,12 @@ func newClient(t testing.TB) (*Client, *waits) {
 	return New(Options{Wait: w.wait, Stall: 5 * time.Second}), w
 }
 
-// pushBase puts an image with two layers into a registry and returns its reference.
-func pushBase(t testing.TB, host string, p Platform) Reference {
+// pushBase puts a base image into a registry and returns its reference.
+func pushBase(t testing.TB, r *registrytest.Registry) Reference {
 	t.Helper()
-	image, err := random.Image(2000, 2, random.WithSource(zeros{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = p.OS, p.Architecture
-	config.Created = v1.Time{Time: time.Unix(1700000000, 0).UTC()}
-	config.Config = v1.Config{Env: []string{"PATH=/opt/odoo/venv/bin:/usr/bin", "PYTHON_VERSION=3.12.7"}, Entrypoint: []string{"odoo-run"}, User: "1000:1000"}
-	for i := range config.History {
-		config.History[i].Created = config.Created
-	}
-	if image, err = mutate.ConfigFile(image, config); err != nil {
-		t.Fatal(err)
-	}
-	ref, err := name.ParseReference(host + "/base/runtime:r1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, image); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Reference{Repository: host + "/base/runtime", Tag: "r1", Digest: digest.String()}
+	digest := registrytest.Push(t, r.Host+"/base/runtime:r1", registrytest.Base{Env: []string{"PYTHON_VERSION=3.12.7"}, Files: map[string]string{"usr/bin/python3.12": "binary"}})
+	return Reference{Repository: r.Host + "/base/runtime", Tag: "r1", Digest: digest}
 }
-
-// zeros is a source of randomness that has none, for the same base each time.
-type zeros struct{}
-
-func (zeros) Int63() int64   { return 4 }
-func (zeros) Seed(int64)     {}
-func (zeros) Uint64() uint64 { return 4 }
 
 // files writes files below a directory; a name that ends in a star is executable,
 // and a content that begins with "-> " is a link.
@@ -211,18 +118,18 @@ func target(t testing.TB, repository string) Target {
 func TestAssemble(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []Compression{Gzip, Zstd} {
-		reg := newRegistry(t)
-		base := pushBase(t, reg.host, linux())
+		reg := registrytest.New(t)
+		base := pushBase(t, reg)
 		dir := t.TempDir()
 		files(t, dir, addons())
 		c, _ := newClient(t)
 		a := assembly(t, c, base, dir)
 		a.Compression = compression
-		result, err := c.Assemble(t.Context(), a, target(t, reg.host+"/acme/odoo"), Tags{Names: []string{"r0001", "latest"}})
+		result, err := c.Assemble(t.Context(), a, target(t, reg.Host+"/acme/odoo"), Tags{Names: []string{"r0001", "latest"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		image, err := c.Image(t.Context(), Reference{Repository: reg.host + "/acme/odoo", Tag: "r0001"}, linux())
+		image, err := c.Image(t.Context(), Reference{Repository: reg.Host + "/acme/odoo", Tag: "r0001"}, linux())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +139,7 @@ func TestAssemble(t *testing.T) {
 		if got := image.Layers[2].Annotations["key"]; got != "1" {
 			t.Errorf("the layer is annotated %q", got)
 		}
-		ref, _ := name.ParseReference(reg.host + "/acme/odoo@" + result.Digest)
+		ref, _ := name.ParseReference(reg.Host + "/acme/odoo@" + result.Digest)
 		theirs, err := remote.Image(ref)
 		if err != nil {
 			t.Fatal(err)
@@ -252,12 +159,12 @@ func TestAssemble(t *testing.T) {
 // TestOutputs writes the same image to a directory and an archive.
 func TestOutputs(t *testing.T) {
 	t.Parallel()
-	reg := newRegistry(t)
-	base := pushBase(t, reg.host, linux())
+	reg := registrytest.New(t)
+	base := pushBase(t, reg)
 	dir, out := t.TempDir(), t.TempDir()
 	files(t, dir, addons())
 	c, _ := newClient(t)
-	published, err := c.Assemble(t.Context(), assembly(t, c, base, dir), target(t, reg.host+"/acme/odoo"), Tags{})
+	published, err := c.Assemble(t.Context(), assembly(t, c, base, dir), target(t, reg.Host+"/acme/odoo"), Tags{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,6 +103,9 @@ func (s *System) build(ctx context.Context, ref oci.Reference) error {
 	if user == "" {
 		user = "root"
 	}
+	if strings.ContainsAny(user, " \t\r\n\\$") {
+		return invalid("%s runs as %q, which is no user", s.Base, user)
+	}
 	dir, err := os.MkdirTemp("", "odyssey-base-")
 	if err != nil {
 		return err
