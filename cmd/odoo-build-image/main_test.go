@@ -40,6 +40,10 @@ func TestMain(m *testing.M) {
 //	                   destinations, and write their lock
 //	sametree A B       the same files with the same modes, .git left out
 //	absent NAME DIR    nothing of that name is below a directory
+//	derived FILE...    make a repository of files, $SRV/derived.git, whose commit is
+//	                   $DERIVED
+//	published VAR FILE set a variable to the image in $REGISTRY/acme/odoo whose digest is
+//	                   in a file
 //	record FILE OUT    write a lock with the trees of its merges
 //	registry           run a registry, $REGISTRY, with images to build upon: $BASE
 //	                   ($BASE_NAME without its digest), and $OLD_BASE and $ARM_BASE,
@@ -53,7 +57,23 @@ func TestScript(t *testing.T) {
 			variables[name] = value
 		}
 	}
-	clitest.Scripts(t, "testdata/script", variables, map[string]clitest.Command{"record": record, "registry": registry, "sources": sources, "sametree": sameTree, "absent": absent})
+	clitest.Scripts(t, "testdata/script", variables, map[string]clitest.Command{"derived": derived, "published": published, "record": record, "registry": registry, "sources": sources, "sametree": sameTree, "absent": absent})
+}
+
+// derived makes a derived-image repository of files.
+func derived(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) > 0, "derived FILE...")
+	all := map[string]string{}
+	for _, name := range args {
+		all[name] = ts.ReadFile(name)
+	}
+	ts.Setenv("DERIVED", clitest.Server(ts).Repo(ts, "derived").Add(ts, gitserver.Commit{Branch: "main", Files: all})[0])
+}
+
+// published sets a variable to the name of an image.
+func published(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 2, "published VAR FILE")
+	ts.Setenv(args[0], ts.Getenv("REGISTRY")+"/acme/odoo@"+strings.TrimSpace(ts.ReadFile(args[1])))
 }
 
 // record writes a lock with the trees of its merges, as lock-repos --record-trees does.
