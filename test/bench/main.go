@@ -100,6 +100,7 @@ func (s *suite) benchmarks() []benchmark {
 		{"warm", "the same trees are there, one merge moved", s.warm},
 		{"still", "the same trees are there, nothing moved", s.still},
 		{"many", fmt.Sprintf("%d small repositories, nothing cached", manyCount), s.many},
+		{"pack", "odoo-build-image pack and buildah bud of two Dockerfiles with a push", s.pack},
 		{"deliveries", "webhooks that serve takes while it works on what they ask for", s.deliveries},
 		{"sweep", "serve looks at repositories where there is nothing to do", s.sweep},
 	}
