@@ -203,9 +203,14 @@ func (r *repository) send(req *http.Request, what string, statuses ...int) (*htt
 		return res, nil
 	}
 	_ = res.Body.Close()
+	return nil, r.classifyAfter(what, err, retryAfter(res.Header, time.Now()))
+}
+
+// classifyAfter is classify of an answer that asks to wait.
+func (r *repository) classifyAfter(what string, err error, after time.Duration) error {
 	err = r.classify(what, err)
 	if failed := (*RegistryError)(nil); errors.As(err, &failed) {
-		failed.after = retryAfter(res.Header, time.Now())
+		failed.after = after
 	}
-	return nil, err
+	return err
 }
