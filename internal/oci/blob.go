@@ -58,7 +58,7 @@ func (r *repository) mount(ctx context.Context, from name.Repository, digest str
 // read opens a blob. What is read is checked against the digest; the last read fails
 // when it is another.
 func (r *repository) read(ctx context.Context, digest string, size int64) (io.ReadCloser, error) {
-	res, err := r.do(ctx, call{what: "read " + digest, method: http.MethodGet, url: r.url("blobs/" + digest)}, http.StatusOK)
+	res, err := r.do(ctx, call{what: "read " + digest, method: http.MethodGet, url: r.url("blobs/" + digest)}, http.StatusOK) //nolint:bodyclose // who reads closes
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func TestTarUnpacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	untar(t, archive, out)
-	want, got := readLayout(t, os.DirFS(dir)), readLayout(t, os.DirFS(filepath.Join(out, "opt/odoo/src/x")))
+	want, got := readLayout(t, os.DirFS(dir)), readLayout(t, os.DirFS(filepath.Join(out, "opt", "odoo", "src", "x")))
 	if len(want) < 7 {
 		t.Fatalf("%d files", len(want))
 	}

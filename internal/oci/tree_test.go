@@ -20,7 +20,7 @@ func TestTree(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	files(t, dir, map[string]string{"b/program*": "x", "b/file": "content", "a": "", "link": "-> b/file", "b.txt": "sorts after b/ in git, and before it here"})
-	if err := os.Chmod(filepath.Join(dir, "b/file"), 0o677); err != nil {
+	if err := os.Chmod(filepath.Join(dir, "b", "file"), 0o677); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(filepath.Join(dir, "b"), 0o700|fs.ModeSetgid); err != nil {

@@ -30,7 +30,7 @@ func TestReadSystemPackages(t *testing.T) {
 		"":                                       nil,
 		"# none yet\n\n":                         nil,
 		"libcups2 # for pycups\nlibzbar0\n":      {"libcups2", "libzbar0"},
-		"libzbar0 libcups2\r\nlibcups2":          {"libcups2", "libzbar0"},
+		"libzbar0 libcups2\r\nlibzbar0":          {"libcups2", "libzbar0"},
 		"g++\nlibx:amd64\nlibc6=2.41-12+deb13u1": {"g++", "libc6=2.41-12+deb13u1", "libx:amd64"},
 	} {
 		path := filepath.Join(t.TempDir(), "packages.txt")

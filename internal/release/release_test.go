@@ -236,19 +236,25 @@ func TestPrevious(t *testing.T) {
 		"nothing": {func(*Options) {}, nil, everything},
 		"a commit": {
 			func(o *Options) { o.Lock = parseLock(t, lockText(5, 6)) },
-			[]string{"./oca/web"}, []string{"./odoo", "virtualenv", "./acme/crm_x", "/etc/odoo"},
+			[]string{"./oca/web"},
+			[]string{"./odoo", "virtualenv", "./acme/crm_x", "/etc/odoo"},
 		},
 		"a commit that changes no file": {
 			func(o *Options) { o.Lock = parseLock(t, strings.Replace(lockText(5, 6), tree(106), tree(104), 1)) },
-			[]string{"./oca/web"}, everything,
+			[]string{"./oca/web"},
+			everything,
 		},
 		"the recorded tree alone": {
 			func(o *Options) { o.Lock = parseLock(t, strings.Replace(lockText(3, 4), tree(104), tree(105), 1)) },
-			[]string{"./oca/web"}, []string{"./odoo", "virtualenv", "./acme/crm_x", "/etc/odoo"},
+			[]string{"./oca/web"},
+			[]string{"./odoo", "virtualenv", "./acme/crm_x", "/etc/odoo"},
 		},
 		"the merges' tree is not recorded": {
-			func(o *Options) { o.Lock = parseLock(t, strings.Replace(lockText(3, 4), "  # tree: "+tree(104)+"\n", "", 1)) },
-			[]string{"./oca/web"}, everything,
+			func(o *Options) {
+				o.Lock = parseLock(t, strings.Replace(lockText(3, 4), "  # tree: "+tree(104)+"\n", "", 1))
+			},
+			[]string{"./oca/web"},
+			everything,
 		},
 		"the languages":   {func(o *Options) { o.Languages = []string{"es"} }, []string{"./odoo", "./acme/crm_x", "./oca/web"}, []string{"virtualenv", "/etc/odoo"}},
 		"the compression": {func(o *Options) { o.Compression = oci.Zstd }, []string{"./odoo", "./acme/crm_x", "./oca/web"}, nil},
@@ -256,17 +262,18 @@ func TestPrevious(t *testing.T) {
 		"none":            {func(o *Options) { o.Previous = nil }, []string{"./odoo", "./acme/crm_x", "./oca/web"}, nil},
 	} {
 		again := *s
-		again.options.Sources = &written{trees: map[string]string{"./odoo": tree(11), "./acme/crm_x": tree(12), "./oca/web": tree(104)}}
+		sources := &written{trees: map[string]string{"./odoo": tree(11), "./acme/crm_x": tree(12), "./oca/web": tree(104)}}
+		again.options.Sources = sources
 		c.change(&again.options)
 		if d := again.options.Lock.Destinations[2]; d.Merges[0].Commit != tree(3) || d.Tree == tree(105) {
-			again.options.Sources.(*written).trees["./oca/web"] = d.Tree
+			sources.trees["./oca/web"] = d.Tree
 		}
 		report, err := again.pack(filepath.Join(t.TempDir(), "image"))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(c.asked, again.options.Sources.(*written).asked); diff != "" {
+		if diff := cmp.Diff(c.asked, sources.asked); diff != "" {
 			t.Errorf("%s: materialised %s", name, diff)
 		}
 		if diff := cmp.Diff(c.reused, reused(report.Layers)); diff != "" {

@@ -121,10 +121,10 @@ func (s *packScene) build(ctx context.Context) error {
 		return err
 	}
 	src := filepath.Join(s.context, "src")
-	if _, err := measure(ctx, s.dir, s.programs.ours, "materialize", s.locked(), src, "--cache", s.packCache(), "--quiet"); err != nil {
+	if _, err := measure(ctx, s.dir, s.ours, "materialize", s.locked(), src, "--cache", s.packCache(), "--quiet"); err != nil {
 		return err
 	}
-	if _, err := measure(ctx, s.dir, s.programs.ours, "addons-path", "--prefix", "/opt/odoo/src", s.locked(), src, filepath.Join(s.context, "etc", "addons_path"), "--quiet"); err != nil {
+	if _, err := measure(ctx, s.dir, s.ours, "addons-path", "--prefix", "/opt/odoo/src", s.locked(), src, filepath.Join(s.context, "etc", "addons_path"), "--quiet"); err != nil {
 		return err
 	}
 	venv := filepath.Join(s.context, "venv")
@@ -167,7 +167,7 @@ func (s *packScene) packOurs(ctx context.Context, repository string) (packed, er
 		return packed{}, err
 	}
 	s.releases++
-	u, err := measure(ctx, s.dir, "env", "ODOO_VENV="+filepath.Join(s.context, "venv"), s.programs.ours, "pack", s.locked(), filepath.Join(s.context, "src"), "--cache", s.packCache(), "--quiet",
+	u, err := measure(ctx, s.dir, "env", "ODOO_VENV="+filepath.Join(s.context, "venv"), s.ours, "pack", s.locked(), filepath.Join(s.context, "src"), "--cache", s.packCache(), "--quiet",
 		"--base", s.own.Host+"/"+s.base, "--output", "docker://"+s.own.Host+"/"+repository, "--next-tag", "17.0-r",
 		"--image-venv", filepath.Join(s.context, "venv"), "--requirements-lock=", "--annotation", fmt.Sprintf("org.opencontainers.image.revision=%d", s.releases))
 	if err != nil {
@@ -262,7 +262,7 @@ func usages(all []packed) []usage {
 }
 
 func comparePacks(peer packed, ours []packed, floor float64) error {
-	printUsage("buildah bud, bud, push", []usage{peer.usage})
+	printUsage("buildah bud twice, push", []usage{peer.usage})
 	printUsage("odoo-build-image pack", usages(ours))
 	took := medianOf(usages(ours), wall)
 	ratio := peer.wall.Seconds() / took.Seconds()
