@@ -107,7 +107,7 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 	if done.state.Idle != "" {
 		return idle(done.state.Idle)
 	}
-	r := &reconciler{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, state: done.state, ahead: map[merge]int{}}
+	r := &reconciler{keeper: keeper{Bot: b, forge: f, repo: done.repo, head: snapshot.Commit}, state: done.state, ahead: map[merge]int{}}
 	err = r.run(ctx, d)
 	done.outcomes, done.issues, done.ahead, done.open = r.outcomes, r.issues, r.ahead, r.pulls()
 	if err == nil && len(r.outcomes) == 0 {
