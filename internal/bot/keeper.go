@@ -20,8 +20,9 @@ type keeper struct {
 	*Bot
 	forge             Forge
 	repo              forge.Repo
-	head              string // commit of the default branch that was read
-	limit             int    // of pull requests that are open
+	mine              func(branch string) bool // reports whether a branch of the bot's is among those that are kept
+	head              string                   // commit of the default branch that was read
+	limit             int                      // of pull requests that are open
 	labels, reviewers []string
 	demanded          bool // somebody asks for it: what was closed or taken back counts for nothing
 	anew              bool // what stands is made again, too
@@ -90,7 +91,7 @@ func (k *keeper) look(ctx context.Context) ([]forge.PullRequest, error) {
 // ours reports whether a pull request is one that the bot made. People may open
 // others from its branch, with whatever mark: they count for nothing.
 func (k *keeper) ours(pr forge.PullRequest) bool {
-	return !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) && pr.Author == k.repo.Account
+	return !pr.FromFork && k.mine(pr.Head) && pr.Author == k.repo.Account
 }
 
 // pulls lists the bot's pull requests that are open, the oldest first, or nil
@@ -160,7 +161,7 @@ func (p *proposal) settled(last forge.PullRequest) string {
 	if last.State == forge.Merged {
 		reason = "this was merged before and taken back since, which counts as a hold"
 	}
-	return reason + "; it comes back when there are " + p.newer
+	return reason + "; it comes back with " + p.newer
 }
 
 // reopen takes up a closed pull request again, for newer commits than it was
