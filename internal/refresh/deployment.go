@@ -176,8 +176,8 @@ func pinned(tag, digest string) string {
 	if tag != "" {
 		parts = append(parts, Code(tag))
 	}
-	if _, hex, ok := strings.Cut(digest, ":"); ok {
-		parts = append(parts, "`"+short(hex)+"`")
+	if _, sum, ok := strings.Cut(digest, ":"); ok {
+		parts = append(parts, "`"+short(sum)+"`")
 	}
 	if len(parts) == 0 {
 		return "–"
