@@ -15,6 +15,7 @@
 #                 names another registry than npm's own to take it from
 #   chromium      Chromium, to look at the status pages; $CHROMIUM names another
 #                 browser of its family to use instead
+#   registry      docker-registry, a registry of container images
 #   postgres      PostgreSQL; $POSTGRES_BIN names the directory of another one's
 #                 programs to use instead
 #
@@ -239,6 +240,12 @@ setup_chromium() {
     command -v chromium >/dev/null || die "there is no chromium on the PATH although the Debian package chromium is installed"
 }
 
+setup_registry() {
+    command -v docker-registry >/dev/null && return
+    apt_install docker-registry
+    command -v docker-registry >/dev/null || die "there is no docker-registry on the PATH although the Debian package docker-registry is installed"
+}
+
 # has_postgres tells whether there is PostgreSQL, and root has a user to run it.
 has_postgres() {
     local initdb
@@ -262,10 +269,10 @@ setup_postgres() {
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit chromium postgres
+(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit chromium registry postgres
 for part; do
     case $part in
-    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | chromium | postgres) "setup_$part" ;;
+    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | chromium | registry | postgres) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done
