@@ -113,15 +113,15 @@ func registry(ts *testscript.TestScript, neg bool, args []string) {
 func sources(ts *testscript.TestScript, neg bool, args []string) {
 	clitest.Need(ts, neg, len(args) == 1, "sources FILE")
 	srv := clitest.Server(ts)
-	var lock strings.Builder
+	var out strings.Builder
 	entry := func(dest string, remotes map[string]*gitserver.Repo, merges ...string) {
-		fmt.Fprintf(&lock, "%s:\n  remotes:\n", dest)
+		fmt.Fprintf(&out, "%s:\n  remotes:\n", dest)
 		for _, name := range slices.Sorted(maps.Keys(remotes)) {
-			fmt.Fprintf(&lock, "    %s: %s\n", name, remotes[name].URL)
+			fmt.Fprintf(&out, "    %s: %s\n", name, remotes[name].URL)
 		}
-		fmt.Fprintf(&lock, "  target: oca 17.0\n  merges:\n")
+		fmt.Fprintf(&out, "  target: oca 17.0\n  merges:\n")
 		for _, m := range merges {
-			fmt.Fprintf(&lock, "  # locked-from: %s 17.0\n  - %s\n", strings.Fields(m)[0], m)
+			fmt.Fprintf(&out, "  # locked-from: %s 17.0\n  - %s\n", strings.Fields(m)[0], m)
 		}
 	}
 	one := func(name string) *gitserver.Repo { return srv.Repo(ts, name) }
@@ -169,7 +169,7 @@ func sources(ts *testscript.TestScript, neg bool, args []string) {
 	plain := one("web")
 	entry("./oca/web", oca(plain), "oca "+plain.Commit(ts, "17.0", module("web_responsive", "web_timeline")))
 
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(lock.String()), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out.String()), 0o644))
 }
 
 func with(files map[string]string, pairs ...string) map[string]string {

@@ -93,7 +93,7 @@ func (a *app) someSources(ctx context.Context, status *cli.Status, o *sourceFlag
 	if errors.Is(err, fs.ErrPermission) {
 		err = &cli.NoteError{Err: err, Note: "name another directory as the last argument or by ODOO_SRC, and another cache by --cache"}
 	}
-	if err := errors.Join(err, store.Close()); err != nil {
+	if err := errors.Join(err, store.Close()); err != nil { //nolint:contextcheck // it tidies though the run was ended
 		return nil, err
 	}
 	status.Done("%-8s %-24s %s files, %s written, %s fetched  %s", "source", plural(len(report.Destinations), "repository", "repositories"),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -113,7 +114,7 @@ func (a *app) rebuild(ctx context.Context, status *cli.Status, o *verifyFlags, c
 		return nil, err
 	}
 	environ := a.environ
-	a.environ = append(environ[:len(environ):len(environ)], "ODOO_VENV="+published.Venv())
+	a.environ = slices.Concat(environ, []string{"ODOO_VENV=" + published.Venv()})
 	defer func() { a.environ = environ }()
 	src := filepath.Join(work, "src")
 	if _, err := a.python(ctx, status, &o.python, requirements, nil, src); err != nil {

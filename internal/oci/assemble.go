@@ -193,8 +193,8 @@ func (r *assembler) layer(ctx context.Context, s *Source) (l Layer, reused bool,
 func (t *Tree) diffID(ctx context.Context) (string, error) {
 	hash := &countingHash{hash: newSHA256()}
 	w := bufio.NewWriterSize(hash, tarBuffer)
-	err := t.write(ctx, w)
-	return hash.digest(), errors.Join(err, w.Flush())
+	err := errors.Join(t.write(ctx, w), w.Flush())
+	return hash.digest(), err
 }
 
 // tarBuffer gathers the small writes of an archive, in bytes.

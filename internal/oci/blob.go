@@ -18,9 +18,7 @@ func (r *repository) url(path string) string {
 
 // has returns the size of a blob, -1 when the repository has none.
 func (r *repository) has(ctx context.Context, digest string) (int64, error) {
-	res, err := r.do(ctx, "look for "+digest, func() (*http.Request, error) {
-		return http.NewRequest(http.MethodHead, r.url("blobs/"+digest), nil) //nolint:noctx // do adds it
-	}, http.StatusOK)
+	res, err := r.do(ctx, call{what: "look for " + digest, method: http.MethodHead, url: r.url("blobs/" + digest)}, http.StatusOK)
 	if errors.Is(err, ErrNotFound) {
 		return -1, nil
 	}
@@ -38,9 +36,7 @@ func (r *repository) mount(ctx context.Context, from name.Repository, digest str
 		return false, nil
 	}
 	query := url.Values{"mount": {digest}, "from": {from.RepositoryStr()}}
-	res, err := r.do(ctx, "mount "+digest, func() (*http.Request, error) {
-		return http.NewRequest(http.MethodPost, r.url("blobs/uploads/?"+query.Encode()), nil) //nolint:noctx // do adds it
-	}, http.StatusCreated, http.StatusAccepted)
+	res, err := r.do(ctx, call{what: "mount " + digest, method: http.MethodPost, url: r.url("blobs/uploads/?" + query.Encode())}, http.StatusCreated, http.StatusAccepted)
 	if err != nil {
 		// Some registries refuse instead of falling back.
 		if errors.Is(err, ErrTransient) || errors.Is(err, context.Canceled) {
@@ -62,9 +58,7 @@ func (r *repository) mount(ctx context.Context, from name.Repository, digest str
 // read opens a blob. What is read is checked against the digest; the last read fails
 // when it is another.
 func (r *repository) read(ctx context.Context, digest string, size int64) (io.ReadCloser, error) {
-	res, err := r.do(ctx, "read "+digest, func() (*http.Request, error) {
-		return http.NewRequest(http.MethodGet, r.url("blobs/"+digest), nil) //nolint:noctx // do adds it
-	}, http.StatusOK)
+	res, err := r.do(ctx, call{what: "read " + digest, method: http.MethodGet, url: r.url("blobs/" + digest)}, http.StatusOK) //nolint:bodyclose // who reads closes
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,13 @@ package oci
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -42,7 +44,7 @@ type Options struct {
 // may be used concurrently.
 type Client struct {
 	o        Options
-	base     http.RoundTripper
+	base     *guard
 	keychain authn.Keychain
 	mu       sync.Mutex
 	opened   map[string]*repository
@@ -91,16 +93,24 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // guard lets no credentials and no image go over plain HTTP to another machine.
+// It notes how long a registry asks to wait, which go-containerregistry does not tell of logins.
 type guard struct {
 	inner    http.RoundTripper
 	insecure bool
+	after    atomic.Int64 // nanoseconds
 }
 
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !g.insecure && !isLoopback(req.URL.Hostname()) {
 		return nil, fmt.Errorf("%w: %s speaks no TLS; to send credentials and images in the clear, say --insecure-registry", errPlain, req.URL.Host)
 	}
-	return g.inner.RoundTrip(req)
+	res, err := g.inner.RoundTrip(req)
+	if err == nil {
+		if after := retryAfter(res.Header, time.Now()); after > 0 {
+			g.after.Store(int64(after))
+		}
+	}
+	return res, err
 }
 
 func isLoopback(host string) bool {
@@ -170,7 +180,11 @@ func (c *Client) open(ctx context.Context, repo name.Repository, scopes []string
 		return nil, fmt.Errorf("credentials for %s: %w", repo.RegistryStr(), err)
 	}
 	if config, err := authn.Authorization(ctx, auth); err == nil && config != nil {
-		for _, s := range []string{config.Password, config.Auth, config.IdentityToken, config.RegistryToken} {
+		basic := ""
+		if config.Password != "" {
+			basic = base64.StdEncoding.EncodeToString([]byte(config.Username + ":" + config.Password))
+		}
+		for _, s := range []string{basic, config.Password, config.Auth, config.IdentityToken, config.RegistryToken} {
 			if s != "" {
 				r.secrets = append(r.secrets, s)
 			}
@@ -179,7 +193,7 @@ func (c *Client) open(ctx context.Context, repo name.Repository, scopes []string
 	err = c.retry(ctx, func() error {
 		tr, err := transport.NewWithContext(ctx, repo.Registry, auth, c.base, scopes)
 		if err != nil {
-			return r.classify("log in to "+repo.RegistryStr(), err)
+			return r.classifyAfter("log in to "+repo.RegistryStr(), err, time.Duration(c.base.after.Swap(0)))
 		}
 		r.http = &http.Client{Transport: tr, CheckRedirect: checkRedirect}
 		return nil

@@ -61,7 +61,8 @@ func (c Compression) writer(w io.Writer) (io.WriteCloser, error) {
 		if err != nil {
 			return nil, err
 		}
-		return z, z.SetConcurrency(gzipBlock, max(1, runtime.GOMAXPROCS(0)))
+		err = z.SetConcurrency(gzipBlock, runtime.GOMAXPROCS(0))
+		return z, err
 	case Zstd:
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(zstdWindow), zstd.WithEncoderCRC(true), zstd.WithEncoderConcurrency(2))
 	}

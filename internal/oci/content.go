@@ -21,8 +21,11 @@ func (c *Client) HasFile(ctx context.Context, image *Image, name string) (bool, 
 			}
 			return nil
 		})
-		if found || err != nil && !errors.Is(err, errFound) {
-			return found, err
+		if found {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
 		}
 	}
 	return false, nil

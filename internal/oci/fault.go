@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func (r *repository) classify(what string, err error) error {
 		return e
 	}
 	e := &RegistryError{What: what, Status: answered.StatusCode, kind: kindOf(answered), Detail: r.redact(detail(answered))}
-	if e.kind == ErrDenied {
+	if errors.Is(e.kind, ErrDenied) {
 		e.Detail += "\n  log in with an account that may: docker login " + r.name.RegistryStr()
 	}
 	return e
@@ -162,17 +163,30 @@ func (c *Client) pause(ctx context.Context, attempt int, err error) error {
 	return c.o.Wait(ctx, wait)
 }
 
-// do makes a request without a body, or with one that can be read again, and returns
-// the answer if it has one of the statuses. Otherwise, and after as many attempts as
-// are allowed, it is an error that says what was tried.
-func (r *repository) do(ctx context.Context, what string, request func() (*http.Request, error), statuses ...int) (*http.Response, error) {
-	var res *http.Response
-	err := r.c.retry(ctx, func() error {
-		req, err := request()
+// call is a request that can be made again.
+type call struct {
+	what        string // is tried
+	method, url string
+	body        []byte // nil: none
+	mediaType   string // of the body
+	accept      string // media types of the answer
+}
+
+// do makes a request and returns the answer if it has one of the statuses. Otherwise, and
+// after as many attempts as are allowed, it is an error that says what was tried.
+func (r *repository) do(ctx context.Context, c call, statuses ...int) (res *http.Response, err error) {
+	err = r.c.retry(ctx, func() error {
+		req, err := http.NewRequestWithContext(ctx, c.method, c.url, bytes.NewReader(c.body))
 		if err != nil {
 			return err
 		}
-		res, err = r.send(req.WithContext(ctx), what, statuses...)
+		if c.body != nil {
+			req.Header.Set("Content-Type", c.mediaType)
+		}
+		if c.accept != "" {
+			req.Header.Set("Accept", c.accept)
+		}
+		res, err = r.send(req, c.what, statuses...) //nolint:bodyclose // who asked closes it
 		return err
 	})
 	return res, err
@@ -189,9 +203,14 @@ func (r *repository) send(req *http.Request, what string, statuses ...int) (*htt
 		return res, nil
 	}
 	_ = res.Body.Close()
+	return nil, r.classifyAfter(what, err, retryAfter(res.Header, time.Now()))
+}
+
+// classifyAfter is classify of an answer that asks to wait.
+func (r *repository) classifyAfter(what string, err error, after time.Duration) error {
 	err = r.classify(what, err)
 	if failed := (*RegistryError)(nil); errors.As(err, &failed) {
-		failed.after = retryAfter(res.Header, time.Now())
+		failed.after = after
 	}
-	return nil, err
+	return err
 }

@@ -16,7 +16,7 @@ import (
 
 func validate(image v1.Image) error { return ggcr.Image(image) }
 
-// readLayout reads all files of a file system.
+// readLayout reads all regular files of a file system.
 func readLayout(t testing.TB, from fs.FS) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
@@ -24,7 +24,9 @@ func readLayout(t testing.TB, from fs.FS) map[string][]byte {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		all[path], err = fs.ReadFile(from, path)
+		if e.Type().IsRegular() {
+			all[path], err = fs.ReadFile(from, path)
+		}
 		return err
 	})
 	if err != nil {

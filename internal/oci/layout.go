@@ -100,7 +100,7 @@ func (o *layout) write(ctx context.Context, _ string, layer producer) (produced,
 	if err != nil {
 		return produced{}, err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has been renamed, or is not worth a word
+	defer os.Remove(f.Name())
 	hash := &countingHash{hash: newSHA256()}
 	err = layer(ctx, io.MultiWriter(f, hash))
 	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {

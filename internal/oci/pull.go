@@ -27,13 +27,7 @@ func manifestTypes() []string {
 // manifest reads what a tag or a digest stands for.
 func (r *repository) manifest(ctx context.Context, identifier string) (document, error) {
 	what := "read " + r.name.Name() + join(identifier)
-	res, err := r.do(ctx, what, func() (*http.Request, error) {
-		req, err := http.NewRequest(http.MethodGet, r.url("manifests/"+identifier), nil) //nolint:noctx // do adds it
-		if err == nil {
-			req.Header.Set("Accept", strings.Join(manifestTypes(), ", "))
-		}
-		return req, err
-	}, http.StatusOK)
+	res, err := r.do(ctx, call{what: what, method: http.MethodGet, url: r.url("manifests/" + identifier), accept: strings.Join(manifestTypes(), ", ")}, http.StatusOK)
 	if err != nil {
 		return document{}, err
 	}

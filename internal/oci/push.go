@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -16,13 +15,8 @@ func (d document) writeTo(_ context.Context, w io.Writer) error {
 // putManifest puts a manifest or an index under a digest or a tag.
 func (r *repository) putManifest(ctx context.Context, d document, identifier string) error {
 	what := "publish " + r.name.Name() + join(identifier)
-	res, err := r.do(ctx, what, func() (*http.Request, error) {
-		req, err := http.NewRequest(http.MethodPut, r.url("manifests/"+identifier), bytes.NewReader(d.data)) //nolint:noctx // do adds it
-		if err == nil {
-			req.Header.Set("Content-Type", d.mediaType)
-		}
-		return req, err
-	}, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	put := call{what: what, method: http.MethodPut, url: r.url("manifests/" + identifier), body: d.data, mediaType: d.mediaType}
+	res, err := r.do(ctx, put, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	if err != nil {
 		return err
 	}

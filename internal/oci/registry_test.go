@@ -50,9 +50,9 @@ func pushBase(t testing.TB, r *registrytest.Registry) Reference {
 // and a content that begins with "-> " is a link.
 func files(t testing.TB, dir string, all map[string]string) {
 	t.Helper()
-	for name, content := range all {
-		name, program := strings.CutSuffix(name, "*")
-		path := filepath.Join(dir, name)
+	for file, content := range all {
+		file, program := strings.CutSuffix(file, "*")
+		path := filepath.Join(dir, file)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}

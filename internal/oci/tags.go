@@ -37,9 +37,7 @@ func (r *repository) tags(ctx context.Context) ([]string, error) {
 }
 
 func (r *repository) tagPage(ctx context.Context, what string, address *url.URL) (tags []string, next *url.URL, err error) {
-	res, err := r.do(ctx, what, func() (*http.Request, error) {
-		return http.NewRequest(http.MethodGet, address.String(), nil) //nolint:noctx // do adds it
-	}, http.StatusOK)
+	res, err := r.do(ctx, call{what: what, method: http.MethodGet, url: address.String()}, http.StatusOK)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -83,9 +83,7 @@ func (u *upload) session(ctx context.Context) error {
 
 // begin asks for a session.
 func (u *upload) begin(ctx context.Context) error {
-	res, err := u.repository.do(ctx, u.verb("begin to upload"), func() (*http.Request, error) {
-		return http.NewRequest(http.MethodPost, u.repository.url("blobs/uploads/"), nil) //nolint:noctx // do adds it
-	}, http.StatusAccepted)
+	res, err := u.repository.do(ctx, call{what: u.verb("begin to upload"), method: http.MethodPost, url: u.repository.url("blobs/uploads/")}, http.StatusAccepted)
 	if err != nil {
 		return err
 	}
@@ -245,9 +243,7 @@ func (u *upload) patch(ctx context.Context, data []byte, offset int64) error {
 // status asks how many bytes the registry has. 0 can mean one, too, as the header has no
 // other way to say none.
 func (u *upload) status(ctx context.Context) (int64, error) {
-	res, err := u.repository.do(ctx, u.verb("ask how far the registry got with"), func() (*http.Request, error) {
-		return http.NewRequest(http.MethodGet, u.location, nil) //nolint:noctx // do adds it
-	}, http.StatusNoContent, http.StatusOK, http.StatusAccepted)
+	res, err := u.repository.do(ctx, call{what: u.verb("ask how far the registry got with"), method: http.MethodGet, url: u.location}, http.StatusNoContent, http.StatusOK, http.StatusAccepted)
 	if err != nil {
 		return 0, err
 	}
@@ -277,9 +273,7 @@ func (u *upload) commit(ctx context.Context) error {
 	query := location.Query()
 	query.Set("digest", u.result.digest)
 	location.RawQuery = query.Encode()
-	res, err := u.repository.do(ctx, u.verb("finish"), func() (*http.Request, error) {
-		return http.NewRequest(http.MethodPut, location.String(), nil) //nolint:noctx // do adds it
-	}, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
+	res, err := u.repository.do(ctx, call{what: u.verb("finish"), method: http.MethodPut, url: location.String()}, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
 	if err != nil {
 		// It may have been done, and only the answer got lost.
 		if there, failed := u.repository.has(ctx, u.result.digest); failed == nil && there == u.result.size {
@@ -304,7 +298,7 @@ func (r *repository) same(what string, res *http.Response, digest string) error 
 func (u *upload) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, u.location, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, u.location, http.NoBody)
 	if err != nil {
 		return
 	}

@@ -102,3 +102,23 @@ type input struct{ error }
 func (input) InvalidInput() {}
 
 func invalid(format string, args ...any) error { return input{fmt.Errorf(format, args...)} }
+
+// Part is a layer of a release: a destination as the lock spells it, "venv" or "etc".
+type Part struct {
+	Name    string
+	Key     string // of what the content was made from; "" of an environment without a lock
+	Commits string // of a destination, with spaces between
+	Digest  string // of the layer
+}
+
+// Parts are the layers of an image that a release brought; none when it was not made by
+// Pack.
+func Parts(image *oci.Image) []Part {
+	var all []Part
+	for _, l := range image.Layers {
+		if name := l.Annotations[annotationLayer]; name != "" {
+			all = append(all, Part{Name: name, Key: l.Annotations[annotationKey], Commits: l.Annotations[annotationCommits], Digest: l.Digest})
+		}
+	}
+	return all
+}

@@ -76,7 +76,7 @@ func (d *Daemon) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.Host+"/v2/", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.Host+"/v2/", http.NoBody)
 		if err != nil {
 			return err
 		}

@@ -4,8 +4,7 @@
 package registrytest
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,7 +39,7 @@ func New(t testing.TB) *Registry {
 // one in this process.
 func Start(inner http.Handler) *Registry {
 	if inner == nil {
-		inner = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+		inner = registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)))
 	}
 	r := &Registry{}
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
