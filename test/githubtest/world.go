@@ -46,6 +46,7 @@ type repository struct {
 	created  time.Time
 	pushed   time.Time
 	starts   []Dispatch
+	acts     []*activity // what happened to branches, the oldest first
 }
 
 // item is an issue or a pull request.
@@ -189,6 +190,7 @@ func (s *Server) react(c *comment, by *account, content string) (*reaction, bool
 // what that means for pull requests.
 func (s *Server) moveBranch(r *repository, branch string, to plumbing.Hash, by *account) {
 	before := r.branches[branch]
+	r.record(branch, before, to, by, s.now(), s.nextID())
 	if to.IsZero() {
 		delete(r.branches, branch)
 	} else {

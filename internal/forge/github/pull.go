@@ -46,27 +46,32 @@ func (f *Forge) PullRequest(ctx context.Context, repo forge.Repo, number int64) 
 }
 
 // LastPullRequest returns the newest pull request, in any state, whose head
-// is the branch in the repository itself: one call. Those from a fork of the
-// same owner's are passed over, up to the newest 100 from such a branch.
+// is the branch in the repository itself: one call, and a further one when it
+// finds none. Those from a fork of the same owner's are passed over, up to the
+// newest 100 from such a branch.
+//
+// The first call asks by owner and branch. Of a repository that was given away
+// GitHub's documentation does not say whether the old owner or the new one
+// counts, so the second looks through the newest 100 of all.
 func (f *Forge) LastPullRequest(ctx context.Context, repo forge.Repo, branch string) (forge.PullRequest, error) {
 	ctx, client, err := f.at(ctx, repo.Name)
 	if err != nil {
 		return forge.PullRequest{}, err
 	}
-	got, resp, err := client.PullRequests.List(ctx, repo.Owner, repo.Name.Name, &sdk.PullRequestListOptions{
-		State: "all", Head: repo.Owner + ":" + branch, Sort: "created", Direction: "desc",
-		ListOptions: sdk.ListOptions{PerPage: pageSize},
-	})
-	err = answer(resp, err)
-	if err == nil {
+	for _, head := range []string{repo.Owner + ":" + branch, ""} {
+		got, resp, err := client.PullRequests.List(ctx, repo.Owner, repo.Name.Name, &sdk.PullRequestListOptions{
+			State: "all", Head: head, Sort: "created", Direction: "desc", ListOptions: sdk.ListOptions{PerPage: pageSize},
+		})
+		if err := answer(resp, err); err != nil {
+			return forge.PullRequest{}, failed(repo.Name, "find a pull request from "+branch, err)
+		}
 		for _, pr := range got {
 			if pr := pullRequest(pr); pr.Head == branch && !pr.FromFork {
 				return pr, nil
 			}
 		}
-		err = forge.ErrNotFound
 	}
-	return forge.PullRequest{}, failed(repo.Name, "find a pull request from "+branch, err)
+	return forge.PullRequest{}, failed(repo.Name, "find a pull request from "+branch, forge.ErrNotFound)
 }
 
 // CreatePullRequest opens a pull request. forge.ErrConflict: there is one
