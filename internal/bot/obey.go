@@ -90,8 +90,10 @@ func (s *session) do(ctx context.Context, t *talk, c command.Command) (answer, e
 	if c.Fault != "" {
 		return answer{c.Fault, true}, nil
 	}
-	if (c.Word == command.Refresh || c.Word == command.Rebase) && s.moved(t) {
-		return answer{"somebody has pushed to this pull request since you wrote this. Look at it, and say it again.", true}, nil
+	if c.Word == command.Refresh || c.Word == command.Rebase {
+		if refusal, err := s.bound(ctx, t); refusal != "" || err != nil {
+			return answer{refusal, true}, err
+		}
 	}
 	switch c.Word {
 	case command.Refresh:

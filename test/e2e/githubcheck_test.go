@@ -37,7 +37,7 @@ func TestGitHub_checks(t *testing.T) {
 	before := h.settled(s, "merges")
 
 	h.grow("[FIX] stock: one")
-	h.Rerequest("acme", h.image)
+	h.Rerequest("acme", h.image, false)
 	got := h.last("success", "One pull request changed")
 	if pr := h.one(); !strings.Contains(got.Summary, pr.URL) {
 		t.Errorf("the check run %+v does not lead to %s", got, pr.URL)
@@ -51,6 +51,16 @@ func TestGitHub_checks(t *testing.T) {
 		}
 		return ""
 	})
+
+	again := h.settled(s, "merges")
+	h.Rerequest("acme", h.image, true) // "Re-run all checks"
+	h.eventually(func() string {
+		if h.settled(s, "merges") <= again {
+			return "no further job was done for all checks"
+		}
+		return ""
+	})
+	h.last("neutral", "Nothing to do") // the pull request is as it was
 
 	h.push("Break it", map[string]string{"repos.yaml": "./odoo: []\n"})
 	if got := h.last("failure", "Files of this repository need mending"); !strings.Contains(got.Summary, "repos.yaml:1") {

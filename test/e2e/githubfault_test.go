@@ -375,23 +375,23 @@ func TestFault_S3_GitHubCommandByReader(t *testing.T) {
 	h.one()
 }
 
-// S4: GitHub does not say at which head a comment was written. Somebody's push
-// to the bot's branch voids a command for it all the same.
-func TestFault_S4_GitHubHeadMoved(t *testing.T) {
+// F8: a person who commits in the bot's name, with its message, keeps what they
+// committed: GitHub has not signed it for the App.
+func TestFault_F8_GitHubForgedCommitter(t *testing.T) {
 	h := newHub(t)
 	h.grow("[FIX] stock: one")
 	h.run("./odoo opened")
 	pr := h.one()
-	comment := h.human.Comment(t, pr.Number, "/rebase")
-	mine := h.human.Push(t, forgetest.Commit{Branch: pr.Head, Message: "Mine", Files: map[string]forgetest.File{"mine": {Content: "1\n"}}})[0]
-	h.push("Meanwhile", map[string]string{"README.md": "1\n"})
-	h.serve()
-	h.ends(comment, forge.Confused)
+	made, err := h.owner.Branch(t.Context(), h.repo(), pr.Head)
+	must(t, err)
+	mine := h.human.Push(t, forgetest.Commit{
+		Branch: pr.Head, Message: made.Message, Files: map[string]forgetest.File{"mine": {Content: "1\n"}},
+		By: forge.Identity{Name: "odyssey-bot", Email: "odyssey-bot@users.noreply.localhost"},
+	})[0]
+	h.grow("[FIX] stock: two")
+	h.run("./odoo held")
 	if got := h.head(pr.Head); got != mine {
 		t.Errorf("the branch is at %s, want the human's %s", got, mine)
-	}
-	if replies := h.replies(pr.Number); len(replies) == 0 || !strings.Contains(strings.Join(replies, "\n"), "somebody pushed") {
-		t.Errorf("the bot says %q", replies)
 	}
 }
 
@@ -407,6 +407,7 @@ func TestFault_S5_GitHubPolicyOfTheDefaultBranch(t *testing.T) {
 	}})
 	pr, err := h.owner.CreatePullRequest(t.Context(), h.repo(), forge.NewPullRequest{Head: "feature", Base: "main", Title: "Me, too"})
 	must(t, err)
+	second()
 	writer := h.As("writer", h.image)
 	h.human.SetPermission(t, "writer", forge.MayWrite)
 	h.ends(writer.Comment(t, pr.Number, "/refresh ./odoo"), forge.Confused)

@@ -22,7 +22,7 @@ func exercisePush(t *testing.T, b bench) {
 	}
 	want := forge.Branch{Name: c.Branch, Head: sha, Committer: c.By, Message: c.Message}
 	if b.Robot {
-		want.Committer, want.Own = got.Committer, true
+		want.Committer, want.Vouched, want.Own = got.Committer, true, true
 	}
 	wantEqual(t, "branch", got, want)
 	for path, content := range c.Files {
@@ -39,6 +39,10 @@ func exercisePush(t *testing.T, b bench) {
 	human := b.Human.Push(t, Commit{Branch: c.Branch, Message: c.Message, Files: map[string]File{"human": {}}})[0]
 	if got, err := b.Forge.Branch(t.Context(), b.repo, c.Branch); err != nil || got.Own || got.Committer == c.By {
 		t.Errorf("a human's commit is called the bot's: %+v, %v", got, err)
+	}
+	human = b.Human.Push(t, Commit{Branch: c.Branch, Message: c.Message, By: c.By})[0]
+	if got, err := b.Forge.Branch(t.Context(), b.repo, c.Branch); err != nil || got.Own || got.Vouched != b.Robot {
+		t.Errorf("a human's commit in the bot's name is called the bot's: %+v, %v", got, err)
 	}
 	c.Lease = human
 	b.push(t, c)

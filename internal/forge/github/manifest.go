@@ -56,7 +56,7 @@ func NewManifest(name, bot string) (Manifest, error) {
 			"checks":        "write",
 			"actions":       "read", // that a workflow ended
 		},
-		Events: []string{"check_run", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
+		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
 	}, nil
 }
 

@@ -99,6 +99,7 @@ func (f *Forge) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge
 	if err := answer(resp, err); err != nil {
 		return forge.PullRequest{}, failed(repo.Name, doing, err)
 	}
+	f.session.wrote(got.GetUser())
 	made := pullRequest(got)
 	if len(pr.Labels) > 0 {
 		if err := addLabels(ctx, client, repo, made.Number, pr.Labels); err != nil {

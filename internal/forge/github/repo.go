@@ -195,7 +195,7 @@ func (f *Forge) Branch(ctx context.Context, repo forge.Repo, name string) (forge
 	if err != nil {
 		return forge.Branch{}, failed(repo.Name, doing, err)
 	}
-	branch.Own = madeBy(account, commit)
+	branch.Vouched, branch.Own = true, madeBy(account, commit)
 	return branch, nil
 }
 
