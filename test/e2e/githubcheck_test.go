@@ -66,6 +66,13 @@ func TestGitHub_checks(t *testing.T) {
 	if got := h.last("failure", "Files of this repository need mending"); !strings.Contains(got.Summary, "repos.yaml:1") {
 		t.Errorf("the check run says %q", got.Summary)
 	}
+	metrics, err := s.Get(t.Context(), "/metrics")
+	must(t, err)
+	for _, account := range []string{"acme", "app"} {
+		if line := fmt.Sprintf(`odyssey_forge_quota_remaining{account=%q,forge="github",resource="core"} 4999`, account); !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
 	for _, r := range h.Requests() {
 		if strings.Contains(r.Path, "check-runs") && r.Status >= http.StatusBadRequest {
 			t.Errorf("%s %s: status %d", r.Method, r.Path, r.Status)

@@ -2,6 +2,7 @@ package github_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,4 +55,40 @@ func TestApp_renamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("after a write", "third[bot]")
+}
+
+// The quota of each installation is told by its owner, and of none that is gone.
+func TestApp_quotas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name, other := w.repo(), forge.Name{Owner: "Acme", Name: "image"}
+	w.AddRepo(other)
+	w.app.Install("owner", name)
+	id := w.app.Install("Acme", other)
+	f := w.driver(t, w.asApp())
+	quotas := func() (accounts []string) {
+		for _, q := range f.Quotas() {
+			if q.Resource != "core" || q.Limit != 5000 || q.Left != 4999 {
+				t.Errorf("%+v", q)
+			}
+			accounts = append(accounts, q.Account)
+		}
+		slices.Sort(accounts)
+		return accounts
+	}
+	for _, name := range []forge.Name{name, other} {
+		if _, err := f.Repo(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := quotas(); !slices.Equal(got, []string{"acme", "app", "owner"}) {
+		t.Errorf("the quotas of %q are told", got)
+	}
+	w.app.Uninstall(id)
+	if _, err := f.Repo(t.Context(), other); err == nil {
+		t.Error("read although the App is not installed there")
+	}
+	if got := quotas(); !slices.Equal(got, []string{"app", "owner"}) {
+		t.Errorf("the quotas of %q are told, one of which is gone", got)
+	}
 }

@@ -46,6 +46,7 @@ type session struct {
 	http     *http.Client
 	api      string // with a slash at its end
 	identity identity
+	quota    *quota
 	now      func() time.Time
 	log      *slog.Logger
 
@@ -127,7 +128,7 @@ func newSession(o Options) (*session, error) {
 		return c.account
 	}
 	m := &meter{quota: q, cache: newCache(), next: forgehttp.New(o.HTTP).Transport, api: api}
-	s := &session{api: api, now: o.Now, log: o.Log}
+	s := &session{api: api, quota: q, now: o.Now, log: o.Log}
 	switch token, app := o.Token.Reveal() != "", o.App.ID != 0 || o.App.Key.Reveal() != ""; {
 	case token && app:
 		return nil, errors.New("there is a token, and an App as well; one of them is to be used")
