@@ -63,6 +63,8 @@ type session struct {
 	ran      bool
 	judged   bool   // a run has seen whether the files have faults
 	fault    string // them, in public words; "" when there are none
+	broken   error  // them; nil when there are none
+	judge    result // of the run that has seen it
 	now      *holds // what is held since a command changed it; nil when none did
 	outcomes []Outcome
 	trigger  []string // logins whose commands were taken
@@ -111,6 +113,9 @@ func (s *session) close(ctx context.Context, err error) {
 		noteHolds(report.Destinations, *s.now)
 	}
 	s.put(ctx, report)
+	if s.judged && err == nil {
+		s.check(ctx)
+	}
 	if s.judged {
 		before.Error = s.fault
 	}

@@ -146,9 +146,9 @@ func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error)
 	}
 	switch classify(err) {
 	case fine:
-		s.judged, s.fault = s.judged || done.state != nil, ""
+		s.judged, s.fault, s.broken, s.judge = s.judged || done.state != nil, "", nil, done
 	case userFault:
-		s.judged, s.fault = true, publicly(err)
+		s.judged, s.fault, s.broken, s.judge = true, publicly(err), err, done
 	}
 	url, told := s.tell(ctx, s.at, &done, err)
 	if told != nil {
