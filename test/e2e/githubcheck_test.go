@@ -65,9 +65,12 @@ func TestGitHub_checks(t *testing.T) {
 
 	issue := h.human.OpenIssue(t, "Talk", "Hello.")
 	h.ends(h.human.Comment(t, issue, "/refresh ./oca/server-tools"), forge.Done)
-	if got := h.last("neutral", "Nothing to do"); !strings.Contains(got.Summary, "Asked for by a comment of `acme`.") {
-		t.Errorf("the check run says %q", got.Summary)
-	}
+	h.eventually(func() string {
+		if got := h.last("neutral", "Nothing to do"); !strings.Contains(got.Summary, "Asked for by a comment of `acme`.") {
+			return fmt.Sprintf("the check run says %q", got.Summary)
+		}
+		return ""
+	})
 
 	h.push("Break it", map[string]string{"repos.yaml": "./odoo: []\n"})
 	if got := h.last("failure", "Files of this repository need mending"); !strings.Contains(got.Summary, "repos.yaml:1") {
