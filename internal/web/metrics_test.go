@@ -78,8 +78,10 @@ func measured(t *testing.T) http.Handler {
 				return nil
 			}
 			return []forge.Quota{
-				{Account: "acme", Resource: "core", Limit: 5000, Left: 17}, {Account: "acme", Resource: "graphql", Limit: 5000, Left: 4999},
-				{Account: "other", Resource: "core", Limit: 12500, Left: 12000}, {Account: "acme", Resource: "core", Limit: 1, Left: 1},
+				{Account: "acme", Resource: "core", Limit: 5000, Left: 17},
+				{Account: "acme", Resource: "graphql", Limit: 5000, Left: 4999},
+				{Account: "other", Resource: "core", Limit: 12500, Left: 12000},
+				{Account: "acme", Resource: "core", Limit: 1, Left: 1},
 			}
 		})
 		if err != nil {

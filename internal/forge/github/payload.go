@@ -245,7 +245,8 @@ func installed(event *forge.Event, p payload) error {
 // checked reads that somebody pressed the button that runs a check again, or the
 // one that runs all of the App's checks of a commit again.
 func checked(event *forge.Event, p payload) error {
-	what, suite, head := event.Type, p.CheckSuite, ""
+	var head string
+	what, suite := event.Type, p.CheckSuite
 	switch {
 	case p.Action == "":
 		return errors.New("action is missing")
