@@ -224,10 +224,10 @@ func (s *session) login(ctx context.Context) (string, error) {
 
 // wrote takes in whom GitHub names as the author of what was just written. It
 // is the account, which has another name when that is not the known one.
-func (s *session) wrote(author *sdk.User) {
+func (s *session) wrote(author string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if login := author.GetLogin(); login != "" && login != s.account {
+	if author != "" && author != s.account {
 		s.asked = time.Time{}
 	}
 }
