@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 type scaffoldOptions struct {
 	values                          scaffold.Values
 	kind                            scaffold.Kind
-	forge, commitBranch             string
+	forge                           string
 	overwrite, dryRun, commit, json bool
 }
 
@@ -54,7 +55,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.values.Forge = scaffold.Forge(o.forge)
-			o.commitBranch = o.values.Branch
 			return a.runScaffold(args[0], &o)
 		},
 	}
@@ -88,6 +88,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 		Args: cli.Args(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.kind = scaffold.Kind(kind)
+			if !slices.Contains(scaffold.Deployments(), o.kind) {
+				return cli.Usagef("--kind: %q is none of k8s, compose, podman", kind)
+			}
 			return a.runScaffold(args[0], &o)
 		},
 	}
@@ -138,10 +141,12 @@ func (a *app) runScaffold(dir string, o *scaffoldOptions) error {
 		return namedByFlags(err)
 	}
 	changes, err := scaffold.Plan(dir, files, o.overwrite)
-	if errors.Is(err, scaffold.ErrNotEmpty) {
+	switch {
+	case errors.Is(err, scaffold.ErrNotEmpty):
 		return cli.Usagef("%w\n  name another directory; or see with --overwrite --dry-run what would be replaced", err)
-	}
-	if err != nil {
+	case errors.Is(err, scaffold.ErrNoDirectory):
+		return cli.Usagef("%w\n  name another one", err)
+	case err != nil:
 		return err
 	}
 	var repository *scaffold.Repository

@@ -29,7 +29,7 @@ func OpenRepository(dir, branch string) (*Repository, error) {
 	case errors.Is(err, git.ErrRepositoryNotExists):
 		settings, err = config.LoadConfig(config.GlobalScope)
 	case err == nil:
-		if err = nothingStaged(repo); err != nil {
+		if err := nothingStaged(repo); err != nil {
 			return nil, err
 		}
 		settings, err = repo.ConfigScoped(config.SystemScope)
@@ -121,10 +121,10 @@ func (r *Repository) within(root string) (string, error) {
 }
 
 // resolved is a path that is absolute and has no symbolic link in it.
-func resolved(path string) (string, error) {
-	path, err := filepath.EvalSymlinks(path)
+func resolved(name string) (string, error) {
+	name, err := filepath.EvalSymlinks(name)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(path)
+	return filepath.Abs(name)
 }

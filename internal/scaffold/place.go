@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // Action is what becomes of a file.
@@ -28,8 +29,12 @@ type Change struct {
 	Old    []byte // of a file that is replaced
 }
 
-// ErrNotEmpty is for a directory that has something in it.
-var ErrNotEmpty = errors.New("the directory is not empty")
+// ErrNotEmpty is for a directory that has something in it, and ErrNoDirectory for
+// what is there and is none.
+var (
+	ErrNotEmpty    = errors.New("the directory is not empty")
+	ErrNoDirectory = errors.New("it is there, and is no directory")
+)
 
 // Plan says what Place would do. A directory that has more in it than a .git is
 // refused, with ErrNotEmpty, unless overwrite is set.
@@ -37,6 +42,9 @@ func Plan(dir string, files []File, overwrite bool) ([]Change, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return planned(nil, files)
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoDirectory)
 	}
 	if err != nil {
 		return nil, err
@@ -71,7 +79,11 @@ func planned(root *os.Root, files []File) ([]Change, error) {
 					return nil, err
 				}
 				change.Action = Replace
-				change.File.Mode |= info.Mode().Perm()
+				if mode := info.Mode().Perm(); f.Mode&0o111 == 0 {
+					change.File.Mode = mode
+				} else {
+					change.File.Mode = mode | mode&0o444>>2
+				}
 				if bytes.Equal(change.Old, f.Content) && info.Mode().Perm()&0o100 >= f.Mode&0o100 {
 					change.Action = Keep
 				}
