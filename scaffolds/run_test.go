@@ -25,20 +25,13 @@ type runner struct {
 }
 
 // newRunner scaffolds a derived-image repository whose one source is a private
-// repository with the stand-in for Odoo.
-func newRunner(t *testing.T, forge string) *runner {
+// repository with the stand-in for Odoo. Bin has this project's programs.
+func newRunner(t *testing.T, bin, forge string) *runner {
 	t.Helper()
 	home := t.TempDir()
 	r := &runner{dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp"), outputs: map[string]string{}}
-	bin := filepath.Join(home, "bin")
-	for _, dir := range []string{r.temp, bin} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	build := exec.Command("go", "build", "-o", bin, "github.com/nuobit/odyssey/cmd/odyssey-bot", "github.com/nuobit/odyssey/cmd/odoo-build-image")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := os.Mkdir(r.temp, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	r.env = append(os.Environ(),
 		"PATH="+strings.Join([]string{bin, filepath.Dir(pytools.UV(t)), os.Getenv("PATH")}, string(filepath.ListSeparator)),
@@ -162,10 +155,15 @@ func (r *runner) run(t *testing.T, w workflow, job string) (string, error) {
 // locked makes it red.
 func TestWorkflows_run(t *testing.T) {
 	t.Parallel()
+	bin := t.TempDir()
+	build := exec.Command("go", "build", "-o", bin, "github.com/nuobit/odyssey/cmd/odyssey-bot", "github.com/nuobit/odyssey/cmd/odoo-build-image")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	for _, forge := range []string{"github", "gitea"} {
 		t.Run(forge, func(t *testing.T) {
 			t.Parallel()
-			r := newRunner(t, forge)
+			r := newRunner(t, bin, forge)
 			check := readWorkflow(t, filepath.Join(r.dir, "."+forge, "workflows", "check.yml"))
 			refresh := readWorkflow(t, filepath.Join(r.dir, "."+forge, "workflows", "python-lock.yml"))
 			if out, err := r.run(t, check, "build"); err == nil || !strings.Contains(out, "repos.lock.yaml disagrees with repos.yaml") {

@@ -108,7 +108,7 @@ func TestRender_values(t *testing.T) {
 		}
 	}
 	release := string(image[".forgejo/workflows/release.yml"].Content)
-	for _, want := range []string{`branches: ["main"]`, "IMAGE: ghcr.io/acme/odoo\n", "TAG_PREFIX: 17.0-py310-trixie-r\n"} {
+	for _, want := range []string{`branches: ["main"]`, "IMAGE: ghcr.io/acme/odoo\n", "- kind: forgejo\n", "TAG_PREFIX: 17.0-py310-trixie-r\n"} {
 		if !strings.Contains(release, want) {
 			t.Errorf("the release workflow has no %q:\n%s", want, release)
 		}

@@ -111,6 +111,9 @@ func (v *Values) pairs(kind Kind, prefix string) []string {
 		add(exampleBuilder, v.BuilderImage)
 		add(exampleRuntime, v.RuntimeImage)
 		add(exampleImage, v.Image)
+		if v.Forge == Forgejo {
+			add("kind: gitea", "kind: forgejo")
+		}
 		add(exampleBranch, `branches: ["`+v.Branch+`"]`)
 	} else if v.Image != "" {
 		named, _ := split(v.Image)
