@@ -96,16 +96,17 @@ func TestWorkflows_same(t *testing.T) {
 	}
 }
 
-// callRE finds a call of a program of this project in a script.
-var callRE = regexp.MustCompile(`(?m)(?:odyssey-bot|odoo-build-image)"? (?:[a-z$-][^\n]*\\\n|[a-z$-]|\\\n)[^\n]*(?:\\\n[^\n]*)*`)
+var (
+	continuedRE = regexp.MustCompile(`\\\n\s*`)
+	// callRE finds a call of a program of this project in a line of a script.
+	callRE = regexp.MustCompile(`(?:odyssey-bot|odoo-build-image)"? .+`)
+)
 
 // calls are the words of all calls of programs of this project, sorted.
 func calls(w workflow) (all []string) {
 	for _, job := range w.Jobs {
 		for _, step := range job.Steps {
-			for _, call := range callRE.FindAllString(step.Run, -1) {
-				all = append(all, strings.Join(strings.Fields(strings.ReplaceAll(call, "\\\n", " ")), " "))
-			}
+			all = append(all, callRE.FindAllString(continuedRE.ReplaceAllString(step.Run, ""), -1)...)
 		}
 	}
 	slices.Sort(all)
