@@ -215,7 +215,7 @@ func TestDeploy_text(t *testing.T) {
 	body := s.one().Body
 	for _, want := range []string{
 		"| `" + productionFile + ":2` | `r1` `1111111` | `r2` `2222222` |",
-		"Built from [`0000022`](" + source + "/commit/" + id(22) + ") of `https",
+		"Built from [`0000022`](" + source + "/commit/" + id(22) + ") of [acme/odoo-image](" + source + "), ",
 		"[1 commit](" + source + "/compare/" + id(21) + "..." + id(22) + ") after the image before",
 		"What differs in the image: `./odoo`.",
 		"`odoo-update DB --changed`",

@@ -59,7 +59,8 @@ type Branch struct {
 	Head      string // full object id
 	Committer Identity
 	Message   string // of the newest commit
-	Own       bool   // the forge itself vouches that the asking account made that commit
+	Vouched   bool   // the forge itself knows who made that commit: Own alone counts, for Committer can be anybody's word
+	Own       bool   // Vouched, and it was the asking account
 }
 
 // Change is one commit to be put on top of a branch's head as the whole

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/lock"
 )
 
@@ -99,7 +100,7 @@ func (d *Deployment) body(history *git.History, rows int) string {
 	if more := len(d.Places) - rows; more > 0 {
 		fmt.Fprintf(&b, "| … and %s | | |\n", count(more, "more place"))
 	}
-	fmt.Fprintf(&b, "\nThe image is %s. Nothing but its tag and digest changes.\n\n", Code(d.Image+"@"+d.Digest))
+	fmt.Fprintf(&b, "\nThe image is %s. Nothing but its tag and digest changes.\n\n", "`"+d.Image+"@"+d.Digest+"`")
 	b.WriteString(d.origin(history))
 	b.WriteString(d.merges(rows))
 	b.WriteString("**Upgrade:** back up, then `odoo-update DB --changed` with the new image: it updates the addons whose content differs from what the database last saw, and nothing when there are none. " +
@@ -121,7 +122,7 @@ func (d *Deployment) origin(history *git.History) string {
 	case d.New == "":
 		return "The image does not say which commit it was built from.\n\n"
 	case d.Old == "" || d.Old == d.New || history == nil:
-		text := "Built from " + web.commit(d.New) + " of " + Code(d.Source)
+		text := "Built from " + web.commit(d.New) + " of " + d.source()
 		if d.Old == d.New {
 			return text + ", as the image before.\n\n"
 		}
@@ -130,11 +131,20 @@ func (d *Deployment) origin(history *git.History) string {
 		}
 		return text + ".\n\n"
 	}
-	text := "Built from " + web.commit(d.New) + " of " + Code(d.Source) + ", " + web.compare(ahead(history), d.Old, d.New) + " after the image before.\n\n"
+	text := "Built from " + web.commit(d.New) + " of " + d.source() + ", " + web.compare(ahead(history), d.Old, d.New) + " after the image before.\n\n"
 	if history.OldGone || rewritten(history) {
 		text += "⚠️ **The image before was built from a commit that is not part of this one's history.**\n\n"
 	}
 	return text
+}
+
+// source names the repository that the image was built from, as people do.
+func (d *Deployment) source() string {
+	u, err := gitname.ParseURL(d.Source)
+	if err != nil {
+		return Code(d.Source)
+	}
+	return Link(inline(strings.TrimSuffix(strings.Trim(u.Path, "/"), ".git")), newUpstream(d.Source).base)
 }
 
 // merges lists what the two locks have different, or the parts that differ.

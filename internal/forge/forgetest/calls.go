@@ -42,6 +42,7 @@ func Everything(t *testing.T, f Forge, name forge.Name) map[string]error {
 	_, errs["CommentsSince"] = f.CommentsSince(ctx, repo, time.Time{})
 	_, errs["Permission"] = f.Permission(ctx, repo, "who")
 	_, errs["Reactions"] = f.Reactions(ctx, repo, 1)
+	_, errs["HeadSince"] = f.HeadSince(ctx, repo, 1, sha)
 	_, errs["PullRequest"] = f.PullRequest(ctx, repo, 1)
 	_, errs["OwnIssues"] = f.OwnIssues(ctx, repo)
 	_, errs["CreateIssue"] = f.CreateIssue(ctx, repo, forge.NewIssue{Title: "t", Labels: []string{"l"}})

@@ -45,6 +45,8 @@ func Exercise(t *testing.T, newForge func(t *testing.T) Fixture) {
 		"NothingThere":           exerciseNothing,
 		"PullRequestFollowsHead": exerciseFollow,
 		"PullRequest":            exercisePullRequest,
+		"HeadSince":              exerciseHeadSince,
+		"RenamedRepo":            exerciseRenamed,
 		"RepoChanges":            exerciseChanged,
 		"EditedComments":         exerciseEdited,
 		"CommentsSince":          exerciseSince,

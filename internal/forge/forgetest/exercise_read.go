@@ -162,7 +162,7 @@ func exerciseBranch(t *testing.T, b bench) {
 	got.Message = strings.TrimSpace(got.Message)
 	wantEqual(t, "branch", got, forge.Branch{
 		Name: "feature/ünï", Head: heads[0], Message: "Übung\n\nBody",
-		Committer: forge.Identity{Name: "Ada Lövelace", Email: "ada@example.org"},
+		Committer: forge.Identity{Name: "Ada Lövelace", Email: "ada@example.org"}, Vouched: b.Robot,
 	})
 	_, err = b.Forge.Branch(t.Context(), b.repo, "absent")
 	wantIs(t, "absent branch", err, forge.ErrNotFound)

@@ -114,7 +114,7 @@ func (f *Fake) Push(ctx context.Context, repo forge.Repo, c forge.Change) (sha s
 			return err
 		}
 		sha = r.add(made)
-		r.branches[c.Branch], r.changed = sha, r.now()
+		r.move(c.Branch, sha)
 		return nil
 	})
 	if err != nil {

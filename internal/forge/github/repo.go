@@ -8,14 +8,17 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 
 	sdk "github.com/google/go-github/v62/github"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 )
 
 // Repo describes a repository: one API call, a further one the first time, and
-// one where a repository is so small that it may be empty.
+// one where a repository is so small that it may be empty. *forge.MovedError: it
+// has another name now.
 func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	ctx, client, err := f.at(ctx, name)
 	if err != nil {
@@ -24,6 +27,9 @@ func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	got, resp, err := client.Repositories.Get(ctx, name.Owner, name.Name)
 	if err := answer(resp, err); err != nil {
 		return forge.Repo{}, failed(name, "read the repository", err)
+	}
+	if !strings.EqualFold(got.GetFullName(), name.String()) { // GitHub redirects from a name that it had
+		return forge.Repo{}, failed(name, "read the repository", &forge.MovedError{To: forgehttp.Excerpt(got.GetFullName())})
 	}
 	account, err := f.session.login(ctx)
 	if err != nil {
@@ -195,7 +201,7 @@ func (f *Forge) Branch(ctx context.Context, repo forge.Repo, name string) (forge
 	if err != nil {
 		return forge.Branch{}, failed(repo.Name, doing, err)
 	}
-	branch.Own = madeBy(account, commit)
+	branch.Vouched, branch.Own = true, madeBy(account, commit)
 	return branch, nil
 }
 
