@@ -22,6 +22,7 @@ type Reader interface {
 	Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
 	Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error)
 	File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error)
+	Paths(ctx context.Context, repo forge.Repo, ref string) ([]string, error)
 }
 
 // Branches reads and writes branches, the latter only on the state that the

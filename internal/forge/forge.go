@@ -40,6 +40,10 @@ type Repo struct {
 // MaxFile is the size in bytes above which no driver reads a file.
 const MaxFile = 2 << 20
 
+// MaxPaths is the number of files and directories above which no driver lists a
+// repository.
+const MaxPaths = 50_000
+
 // Snapshot is the state of some files at one commit.
 type Snapshot struct {
 	Commit string            // full object id; "" of an empty repository or a working tree

@@ -20,6 +20,7 @@ func Exercise(t *testing.T, newForge func(t *testing.T) Fixture) {
 		"EmptyRepo":              exerciseEmptyRepo,
 		"Snapshot":               exerciseSnapshot,
 		"SnapshotRefusesKinds":   exerciseSnapshotKinds,
+		"Tree":                   exerciseTree,
 		"File":                   exerciseFile,
 		"FileSizes":              exerciseSizes,
 		"Branch":                 exerciseBranch,

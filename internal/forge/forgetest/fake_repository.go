@@ -136,7 +136,7 @@ func (c commit) kind(name string) error {
 
 var (
 	shaRE    = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	branchRE = regexp.MustCompile(`^[\pL\pN_][\pL\pN_./-]*$`)
+	branchRE = regexp.MustCompile(`^[\pL\pN_][\pL\pN_./+-]*$`)
 )
 
 func isSHA(s string) bool { return shaRE.MatchString(s) }

@@ -15,6 +15,7 @@ type Reader interface {
 	Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
 	Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error)
 	File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error)
+	Paths(ctx context.Context, repo forge.Repo, ref string) ([]string, error)
 }
 
 // Brancher reads and writes branches.

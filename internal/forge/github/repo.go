@@ -124,6 +124,18 @@ func (f *Forge) Snapshot(ctx context.Context, repo forge.Repo, paths []string) (
 	return snapshot, nil
 }
 
+// commitOf is the commit that a branch is at, or ref if it is one.
+func commitOf(ctx context.Context, client *sdk.Client, repo forge.Repo, ref string) (string, error) {
+	if commitID.MatchString(ref) {
+		return ref, nil
+	}
+	at, err := head(ctx, client, repo, ref)
+	if at == "" && (err == nil || errors.Is(err, errEmpty)) {
+		err = fmt.Errorf("branch %s: %w", ref, forge.ErrNotFound)
+	}
+	return at, err
+}
+
 var commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // File reads a file at a commit or branch. A path that is no plain file of at
@@ -139,13 +151,7 @@ func (f *Forge) File(ctx context.Context, repo forge.Repo, ref, path string) ([]
 	if err != nil {
 		return nil, err
 	}
-	at := ref
-	if !commitID.MatchString(ref) {
-		at, err = head(ctx, client, repo, ref)
-		if at == "" && (err == nil || errors.Is(err, errEmpty)) {
-			err = fmt.Errorf("branch %s: %w", ref, forge.ErrNotFound)
-		}
-	}
+	at, err := commitOf(ctx, client, repo, ref)
 	if err != nil {
 		return nil, failed(repo.Name, "read "+path, err)
 	}
