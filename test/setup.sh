@@ -18,6 +18,7 @@
 #                 trixie has it, quadlet; $QUADLET names another one to use instead
 #   chromium      Chromium, to look at the status pages; $CHROMIUM names another
 #                 browser of its family to use instead
+#   registry      docker-registry, a registry of container images
 #   postgres      PostgreSQL; $POSTGRES_BIN names the directory of another one's
 #                 programs to use instead
 #
@@ -290,6 +291,12 @@ setup_chromium() {
     command -v chromium >/dev/null || die "there is no chromium on the PATH although the Debian package chromium is installed"
 }
 
+setup_registry() {
+    command -v docker-registry >/dev/null && return
+    apt_install docker-registry
+    command -v docker-registry >/dev/null || die "there is no docker-registry on the PATH although the Debian package docker-registry is installed"
+}
+
 # has_postgres tells whether there is PostgreSQL, and root has a user to run it.
 has_postgres() {
     local initdb
@@ -313,10 +320,10 @@ setup_postgres() {
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit zizmor quadlet chromium postgres
+(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit zizmor quadlet chromium registry postgres
 for part; do
     case $part in
-    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | zizmor | quadlet | chromium | postgres) "setup_$part" ;;
+    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | zizmor | quadlet | chromium | registry | postgres) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done
