@@ -2,6 +2,8 @@ package scaffolds_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/nuobit/odyssey/test/gitserver"
 	"github.com/nuobit/odyssey/test/pytools"
+	"github.com/nuobit/odyssey/test/registrytest"
 	"github.com/nuobit/odyssey/test/standin"
 )
 
@@ -18,6 +21,7 @@ import (
 type scene struct {
 	forge, dir, temp string
 	hosted           *gitserver.Repo // where dir is pushed to
+	registry         *registrytest.Registry
 	env              []string
 }
 
@@ -25,6 +29,7 @@ type scene struct {
 const (
 	upstreamPassword = "canary-upstream"
 	runToken         = "canary-token"
+	registryToken    = "canary-registry"
 )
 
 // programs are act and this project's, in one directory.
@@ -48,7 +53,7 @@ func programs(t *testing.T) string {
 func newScene(t *testing.T, bin, forge string) *scene {
 	t.Helper()
 	home := t.TempDir()
-	s := &scene{forge: forge, dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp")}
+	s := &scene{forge: forge, dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp"), registry: registrytest.New(t)}
 	if err := os.Mkdir(s.temp, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +66,8 @@ func newScene(t *testing.T, bin, forge string) *scene {
 	server.RequirePassword("token", runToken)
 
 	s.write(t, "credentials", "http://ann:"+upstreamPassword+"@"+upstream.Host()+"\n")
-	s.write(t, "secrets", "GITHUB_TOKEN="+runToken+"\nGIT_CREDENTIALS=http://ann:"+upstreamPassword+"@"+upstream.Host()+"\n")
+	s.write(t, "secrets", "GITHUB_TOKEN="+runToken+"\nGIT_CREDENTIALS=http://ann:"+upstreamPassword+"@"+upstream.Host()+
+		"\nREGISTRY_USER=bob\nREGISTRY_TOKEN="+registryToken+"\n")
 	s.write(t, "event.json", `{"repository": {"default_branch": "17.0"}}`)
 	// act takes every forge for one that speaks TLS.
 	s.write(t, "gitconfig", "[user]\nname = Ann\nemail = ann@example.com\n[url \""+server.URL+"/\"]\ninsteadOf = https://"+server.Host()+"/\n")
@@ -70,12 +76,13 @@ func newScene(t *testing.T, bin, forge string) *scene {
 		"XDG_CACHE_HOME="+filepath.Join(home, "cache"), "ODOO_SRC="+filepath.Join(home, "src"), "ODOO_VENV="+filepath.Join(home, "venv"),
 		"ODOO_ADDONS_PATH_FILE="+filepath.Join(home, "addons_path"))
 
-	digest := "@sha256:" + strings.Repeat("1", 64)
+	runtime := s.registry.Host + "/nuobit/oci-odoo:17.0-py310-trixie-r0001"
+	runtime += "@" + registrytest.Push(t, runtime, registrytest.Base{Labels: map[string]string{"io.github.nuobit.odyssey.python": pythonMinor(t)}})
 	s.must(t, "git", "init", "--quiet", "--initial-branch=17.0", s.dir)
 	s.must(t, "git", "remote", "add", "origin", s.hosted.URL)
 	s.must(t, "odyssey-bot", "scaffold", "derived-image", "--series", standin.Series, "--forge", forge,
-		"--builder-image", "ghcr.io/nuobit/oci-odoo-builder:17.0-py310-trixie-r0001"+digest,
-		"--runtime-image", "ghcr.io/nuobit/oci-odoo:17.0-py310-trixie-r0001"+digest, s.dir)
+		"--builder-image", "ghcr.io/nuobit/oci-odoo-builder:17.0-py310-trixie-r0001@sha256:"+strings.Repeat("1", 64),
+		"--runtime-image", runtime, "--image", s.registry.Host+"/acme/odoo", s.dir)
 	s.edit(t, "repos.yaml", "https://github.com/odoo/odoo.git", odoo.URL)
 	s.publish(t)
 	return s
@@ -120,7 +127,7 @@ func (s *scene) call(t *testing.T, name string, args ...string) (string, error) 
 		cmd.Dir = s.dir
 	}
 	out, err := cmd.CombinedOutput()
-	for _, secret := range []string{upstreamPassword, runToken} {
+	for _, secret := range []string{upstreamPassword, runToken, registryToken} {
 		if bytes.Contains(out, []byte(secret)) {
 			t.Errorf("%s %q shows %s:\n%s", name, args, secret, out)
 		}
@@ -176,10 +183,44 @@ func TestWorkflows_run(t *testing.T) {
 				t.Errorf("%s: check: %v\n%s", forge, err, out)
 			}
 
+			s.release(t)
+
 			s.edit(t, "Dockerfile.source-build", "@sha256:1111", ":latest#")
 			s.publish(t)
 			s.red(t, "Take them from the Dockerfiles")
 		})
+	}
+}
+
+// pythonMinor is the version of python3, such as 3.11.
+func pythonMinor(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// release runs the release workflow, twice: the second time there is nothing new.
+// An environment stays where it is made, and that is not /opt here.
+func (s *scene) release(t *testing.T) {
+	t.Helper()
+	s.edit(t, "."+s.forge+"/workflows/release.yml", "odoo-build-image pack ", `odoo-build-image pack --image-venv "$ODOO_VENV" `)
+	s.publish(t)
+	for range 2 {
+		if out, err := s.act(t, "push", "release.yml"); err != nil || !strings.Contains(out, s.registry.Host+"/acme/odoo:17.0-py310-trixie-r0001@sha256:") {
+			t.Errorf("%s: release: %v\n%s", s.forge, err, out)
+		}
+	}
+	answer, err := http.Get("http://" + s.registry.Host + "/v2/acme/odoo/tags/list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	tags, err := io.ReadAll(answer.Body)
+	if want := `"tags":["17.0-py310-trixie-r0001"]`; err != nil || !strings.Contains(string(tags), want) {
+		t.Errorf("%s: the registry has %s, %v", s.forge, tags, err)
 	}
 }
 
