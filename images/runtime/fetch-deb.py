@@ -1,11 +1,13 @@
-"""fetch-deb.py URL SHA256 FILE downloads a Debian package by its checksum.
+"""fetch-deb.py URL FILE ARCHITECTURE=SHA256... downloads a Debian package by its checksum.
 
-An empty URL fetches nothing. Python, as it is what every base image has.
+{architecture} in the URL becomes Debian's name of the machine's. An empty URL
+fetches nothing. It is Python as every base image has that.
 """
 
 import hashlib
 import os
 import re
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -26,9 +28,12 @@ def fetch(url, want, path):
         raise ValueError("has the SHA-256 %s, and not %s" % (digest.hexdigest(), want))
 
 
-def main(url, want, path):
+def main(url, path, *sums):
     if not url:
         return None
+    architecture = subprocess.check_output(["dpkg", "--print-architecture"], text=True).strip()
+    url = url.replace("{architecture}", architecture)
+    want = dict(sum.split("=", 1) for sum in sums).get(architecture)
     if not want:
         return "no SHA-256 is pinned for %s\n  pin it as images/README.md says, or leave wkhtmltopdf out: --build-arg WKHTMLTOPDF_URL=" % url
     if not re.fullmatch("[0-9a-f]{64}", want):
@@ -38,7 +43,7 @@ def main(url, want, path):
     except (OSError, ValueError) as err:
         if os.path.exists(path):
             os.remove(path)
-        reason = err.reason if isinstance(err, urllib.error.URLError) else err
+        reason = err.reason if type(err) is urllib.error.URLError else err
         return "%s: %s" % (url, reason)
     return None
 

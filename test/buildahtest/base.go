@@ -98,7 +98,7 @@ func (s *Store) makeBase(ctx context.Context, image, dir string, site map[string
 	if err != nil {
 		return err
 	}
-	defer c.Remove()
+	defer c.Remove(ctx)
 	version, err := c.Run(ctx, Process{Args: []string{"python3", "-c", "import platform; print(platform.python_version())"}})
 	if err != nil {
 		return err

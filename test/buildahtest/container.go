@@ -28,15 +28,16 @@ func (s *Store) From(ctx context.Context, image string) (*Container, error) {
 	}
 	c := &Container{ID: id, store: s}
 	if c.root, err = s.buildah(ctx, "mount", id); err != nil {
-		c.Remove()
+		c.Remove(ctx)
 		return nil, err
 	}
 	return c, nil
 }
 
-// Remove ends the container. What still runs in it has to be ended before.
-func (c *Container) Remove() {
-	_, _ = c.store.buildah(context.Background(), "rm", c.ID)
+// Remove ends the container, also when the context has ended. What still runs
+// in it has to be ended before.
+func (c *Container) Remove(ctx context.Context) {
+	_, _ = c.store.buildah(context.WithoutCancel(ctx), "rm", c.ID)
 }
 
 // Process is what runs in a container.

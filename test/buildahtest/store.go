@@ -2,11 +2,11 @@
 // It has a base image, Debian 13 with Python, in place of those that only a
 // registry has; test/setup.sh installs what it needs.
 //
-//	store, err := buildahtest.Open()
+//	store, err := buildahtest.Open(ctx)
 //	base, err := store.Base(ctx)
 //	err = store.Build(ctx, buildahtest.Build{Context: dir, Image: "localhost/x", Args: map[string]string{"BASE_IMAGE": base}})
 //	c, err := store.From(ctx, "localhost/x")
-//	defer c.Remove()
+//	defer c.Remove(ctx)
 //	out, err := c.Run(ctx, buildahtest.Process{Args: []string{"id"}})
 //
 // It works as root, or by a sudo that asks for no password. What runs in an
@@ -47,7 +47,7 @@ type Store struct {
 }
 
 // Open installs what is missing and opens the storage.
-func Open() (*Store, error) {
+func Open(ctx context.Context) (*Store, error) {
 	if _, err := setup.Part("buildah", ""); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func Open() (*Store, error) {
 	if s.used, err = os.OpenFile(filepath.Join(s.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, err
 	}
-	if err := s.prune(); err != nil {
+	if err := s.prune(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, syscall.Flock(int(s.used.Fd()), syscall.LOCK_SH)
@@ -74,12 +74,18 @@ func Open() (*Store, error) {
 // Close gives the storage back. Images stay.
 func (s *Store) Close() error { return s.used.Close() }
 
-// prune empties a storage that has grown too large, unless somebody uses it.
-func (s *Store) prune() error {
-	if syscall.Flock(int(s.used.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+// prune removes what killed processes have left, and empties a storage that
+// has grown too large, unless somebody uses it.
+func (s *Store) prune(ctx context.Context) error {
+	if err := syscall.Flock(int(s.used.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil
+	} else if err != nil {
+		return err
 	}
-	out, err := s.Root(context.Background(), "du", "-sk", s.dir)
+	if _, err := s.buildah(ctx, "rm", "--all"); err != nil {
+		return err
+	}
+	out, err := s.Root(ctx, "du", "-skx", s.dir)
 	if err != nil {
 		return err
 	}
@@ -87,7 +93,10 @@ func (s *Store) prune() error {
 	if n, err := strconv.Atoi(size); err != nil || n < largest {
 		return err
 	}
-	_, err = s.Root(context.Background(), "rm", "-rf", filepath.Join(s.dir, "root"), filepath.Join(s.dir, "tmp"))
+	if _, err = s.buildah(ctx, "rmi", "--all", "--force"); err != nil {
+		return err
+	}
+	_, err = s.Root(ctx, "rm", "-rf", filepath.Join(s.dir, "root"), filepath.Join(s.dir, "tmp"))
 	return errors.Join(err, os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o755))
 }
 

@@ -69,7 +69,7 @@ func (s *scene) lookAtBase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer base.Remove()
+	defer base.Remove(ctx)
 	if s.before, err = base.Files(ctx); err != nil {
 		return err
 	}
@@ -229,4 +229,3 @@ func findSetuid(_ context.Context, s *subject) (faults []string) {
 	}
 	return faults
 }
-

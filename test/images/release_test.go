@@ -3,6 +3,7 @@ package images
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -21,7 +22,7 @@ func from(t *testing.T, s *scene, image string) *buildahtest.Container {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Remove)
+	t.Cleanup(func() { c.Remove(t.Context()) })
 	return c
 }
 
@@ -186,6 +187,7 @@ func TestFault_T1_ImageLayers(t *testing.T) {
 
 	// A layer that has it under one that removes it is found.
 	leak := s.release + "-leak"
+	defer func() { _ = s.store.Forget(context.WithoutCancel(t.Context()), leak) }()
 	c := from(t, s, s.release)
 	for _, script := range []string{"echo " + s.gitPassword + " >/opt/odoo/token", "rm /opt/odoo/token"} {
 		if _, err := c.Shell(t.Context(), script); err != nil {

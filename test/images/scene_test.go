@@ -9,10 +9,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -32,13 +32,13 @@ const (
 
 // scene is all that is built once.
 type scene struct {
-	store    *buildahtest.Store
-	base, go_ string
+	store        *buildahtest.Store
+	base, golang string
 	// runtime, builder, sourceBuild and release are names of images.
 	runtime, builder, sourceBuild, release string
 	gitPassword                            string
-	lock                                   string // requirements.lock.txt as the first source build made it
-	log                                    string // of the builds
+	lock                                   string                      // requirements.lock.txt as the first source build made it
+	log                                    string                      // of the builds
 	before                                 map[string]buildahtest.File // the base's
 	basePackages                           map[string]bool
 }
@@ -63,7 +63,8 @@ func built(t *testing.T) *scene {
 func TestMain(m *testing.M) {
 	code := postgrestest.Main(m)
 	if s := theScene.store; s != nil {
-		for _, image := range []string{theScene.release, theScene.sourceBuild, theScene.builder, theScene.runtime} {
+		// The foundations stay, as their layers are what takes long.
+		for _, image := range []string{theScene.release, theScene.sourceBuild} {
 			if image != "" {
 				_ = s.Forget(context.Background(), image)
 			}
@@ -75,19 +76,23 @@ func TestMain(m *testing.M) {
 
 func (s *scene) build(ctx context.Context) error {
 	var err error
-	if s.store, err = buildahtest.Open(); err != nil {
+	if s.store, err = buildahtest.Open(ctx); err != nil {
 		return err
 	}
 	if s.base, err = s.store.Base(ctx); err != nil {
 		return err
 	}
-	if s.go_, err = s.store.Go(ctx); err != nil {
+	if s.golang, err = s.store.Go(ctx); err != nil {
 		return err
 	}
 	if err := s.lookAtBase(ctx); err != nil {
 		return err
 	}
-	run := strings.ToLower(rand.Text())
+	dir, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	run := fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(dir))) // each work tree has images of its own
 	s.gitPassword = "pw-" + rand.Text()
 	runtime, builder := "localhost/odyssey-test/runtime:"+run, "localhost/odyssey-test/builder:"+run
 	if err := s.make(ctx, &s.runtime, s.foundation("runtime", runtime, map[string]string{"WKHTMLTOPDF_URL": ""})); err != nil {
@@ -104,7 +109,7 @@ func (s *scene) build(ctx context.Context) error {
 func (s *scene) foundation(name, image string, args map[string]string) buildahtest.Build {
 	b := buildahtest.Build{
 		Context: root, File: filepath.Join(root, "images", name, "Dockerfile"), Image: image, Cache: true,
-		Args: map[string]string{"GO_IMAGE": s.go_, "VERSION": version, "REVISION": revision},
+		Args: map[string]string{"GO_IMAGE": s.golang, "VERSION": version, "REVISION": revision},
 	}
 	if name == "runtime" {
 		b.Args["BASE_IMAGE"] = s.base
@@ -148,7 +153,7 @@ func (s *scene) buildRelease(ctx context.Context, run string) (err error) {
 		return err
 	}
 	defer os.RemoveAll(work)
-	git, err := gitserver.Start(filepath.Join(work))
+	git, err := gitserver.Start(work)
 	if err != nil {
 		return err
 	}
@@ -214,7 +219,7 @@ func (s *scene) lockRepos(ctx context.Context, dir, secrets, repos string) error
 	if err != nil {
 		return err
 	}
-	defer c.Remove()
+	defer c.Remove(ctx)
 	if err := c.Write(ctx, "/tmp/repos.yaml", repos, 0o644); err != nil {
 		return err
 	}
@@ -246,7 +251,7 @@ func (s *scene) buildDerived(ctx context.Context, dir, credentials, run string) 
 	if err != nil {
 		return err
 	}
-	defer c.Remove()
+	defer c.Remove(ctx)
 	if s.lock, err = c.Read(ctx, "build/requirements.lock.txt"); err != nil {
 		return err
 	}
