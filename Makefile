@@ -42,6 +42,11 @@ demo: setup-cc ## run the main job on a real Gitea (DEMO_EXIT=1: do not keep ser
 test: setup ## run every test, installing first what they need
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TESTTIMEOUT) $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: test-images
+test-images: ## build the images and a release, and check them (part of test)
+	@test/setup.sh pytools postgres buildah trixie
+	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/images
+
 .PHONY: bench
 bench: setup-cc ## measure against what one would do without Odyssey (BENCH='cold warm': these only)
 	$(GO) run ./test/bench $(BENCH)
