@@ -1,9 +1,12 @@
 package buildahtest
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -46,32 +49,93 @@ type Process struct {
 	User    string // UID:GID, by default the image's
 	Env     map[string]string
 	Volumes map[string]string // where in the container to a path of the machine; not to be written
-	Tmpfs   []string          // where in the container
 }
 
-// Command is a process that is not started yet.
-func (c *Container) Command(ctx context.Context, p Process) *exec.Cmd {
-	args := []string{"run", "--isolation", "chroot"}
+// Run runs a process to its end, and returns its stdout without the newline.
+// The error is an *Error.
+func (c *Container) Run(ctx context.Context, p Process) (string, error) {
+	r, err := c.Start(ctx, p)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	err = r.Wait()
+	return strings.TrimRight(r.read("stdout"), "\n"), err
+}
+
+// outside is where a container has the directory that its processes write to.
+const outside = "/mnt"
+
+// wrapper starts a process. buildah loses output now and then when it ends as
+// soon as it has written, so it goes to files.
+const wrapper = `echo $$ >` + outside + `/pid; exec "$@" >` + outside + `/stdout 2>` + outside + `/stderr`
+
+// Running is a process that was started.
+type Running struct {
+	store *Store
+	name  string
+	dir   string
+	cmd   *exec.Cmd
+	own   bytes.Buffer // of buildah
+}
+
+// Start starts a process. The image needs a sh and a /mnt.
+func (c *Container) Start(ctx context.Context, p Process) (*Running, error) {
+	dir, err := os.MkdirTemp("", "buildahtest-")
+	if err != nil {
+		return nil, err
+	}
+	r := &Running{store: c.store, name: strings.Join(p.Args, " "), dir: dir}
+	errs := []error{os.Chmod(dir, 0o755)}
+	for _, name := range []string{"pid", "stdout", "stderr"} {
+		file := filepath.Join(dir, name)
+		errs = append(errs, os.WriteFile(file, nil, 0o666), os.Chmod(file, 0o666)) // any user of the container writes to it
+	}
+	args := []string{"run", "--isolation", "chroot", "--volume", dir + ":" + outside}
 	if p.User != "" {
 		args = append(args, "--user", p.User)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
 		args = append(args, "--env", name+"="+p.Env[name])
 	}
-	for inside, outside := range p.Volumes {
-		args = append(args, "--volume", outside+":"+inside+":ro")
+	for inside, path := range p.Volumes {
+		args = append(args, "--volume", path+":"+inside+":ro")
 	}
-	for _, dir := range p.Tmpfs {
-		args = append(args, "--mount", "type=tmpfs,destination="+dir)
+	args = slices.Concat(args, []string{c.ID, "--", "/bin/sh", "-c", wrapper, "sh"}, p.Args)
+	r.cmd = c.store.buildahCommand(ctx, args...)
+	r.cmd.Stdout, r.cmd.Stderr = &r.own, &r.own
+	if err := errors.Join(append(errs, r.cmd.Start())...); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return c.store.buildahCommand(ctx, slices.Concat(args, []string{c.ID, "--"}, p.Args)...)
+	return r, nil
 }
 
-// Run runs a process to its end, and returns its stdout without the newline.
-// The error is an *Error.
-func (c *Container) Run(ctx context.Context, p Process) (string, error) {
-	out, err := output(c.Command(ctx, p), strings.Join(p.Args, " "))
-	return strings.TrimRight(string(out), "\n"), err
+// Wait waits for the end. The error is an *Error.
+func (r *Running) Wait() error {
+	if err := r.cmd.Wait(); err != nil {
+		return &Error{Command: r.name, Output: r.Output() + r.own.String(), Err: err}
+	}
+	return nil
+}
+
+// Output is what the process has written so far.
+func (r *Running) Output() string { return r.read("stdout") + r.read("stderr") }
+
+// Signal sends the process a signal, such as TERM.
+func (r *Running) Signal(ctx context.Context, name string) error {
+	_, err := r.store.Root(ctx, "kill", "-"+name, strings.TrimSpace(r.read("pid")))
+	return err
+}
+
+// Close removes what the process has written. It has to have ended.
+func (r *Running) Close() { _ = os.RemoveAll(r.dir) }
+
+func (r *Running) read(name string) string {
+	data, err := os.ReadFile(filepath.Join(r.dir, name))
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
 }
 
 // Shell has root run a script.

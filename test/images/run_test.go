@@ -1,7 +1,6 @@
 package images
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -137,50 +135,27 @@ func findStart(ctx context.Context, s *subject, user string) []string {
 		return failed(err)
 	}
 	env := map[string]string{"ODOO_HTTP_PORT": strconv.Itoa(port)}
-	cmd := s.c.Command(ctx, buildahtest.Process{Args: slices.Concat([]string{"sh", "-c", `echo $$; exec "$@"`, "sh"}, s.entry()), User: user, Env: env})
-	out := &output{}
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	odoo, err := s.c.Start(ctx, buildahtest.Process{Args: s.entry(), User: user, Env: env})
+	if err != nil {
 		return failed(err)
 	}
+	defer odoo.Close()
 	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	go func() { ended <- odoo.Wait() }()
 	err = answers(ctx, port, ended)
 	if err == nil {
 		_, err = s.c.Run(ctx, buildahtest.Process{Args: []string{"python", "-c", health}, User: user, Env: env})
-		pid, _, _ := strings.Cut(out.String(), "\n")
-		_, stop := s.store.Root(ctx, "kill", "-TERM", pid)
-		err = errors.Join(err, stop, <-ended)
+		err = errors.Join(err, odoo.Signal(ctx, "TERM"), <-ended)
+	} else {
+		_ = odoo.Signal(context.WithoutCancel(ctx), "KILL") // if it runs at all
 	}
-	if err != nil {
-		cancel()
-		return []string{fmt.Sprintf("%v\n%s", err, out.String())}
-	}
-	return nil
+	return failed(err)
 }
 
 // renew takes away what a start has made that other users cannot.
 func (s *subject) renew(ctx context.Context) error {
 	_, err := s.c.Shell(ctx, "rm -rf /run/odoo")
 	return err
-}
-
-// output is what a process has written so far.
-type output struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.all.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.all.String()
 }
 
 // answers waits until Odoo says that it is well.
