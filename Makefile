@@ -71,7 +71,7 @@ lint-go:
 
 .PHONY: lint-workflows
 lint-workflows:
-	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes= -color
+	$(GO) tool -modfile=tools/actionlint/go.mod actionlint -shellcheck= -pyflakes= -color .github/workflows/*.yml scaffolds/derived-image/.*/workflows/*.yml
 
 .PHONY: lint-modules
 lint-modules:

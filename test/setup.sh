@@ -13,8 +13,12 @@
 #   addonwheels   the wheels of some real Odoo addons, addonwheels
 #   octokit       GitHub's description of its API, octokit; $NPM_CONFIG_REGISTRY
 #                 names another registry than npm's own to take it from
+#   zizmor        zizmor, which looks for holes in workflows, in one more, zizmor
+#   quadlet       podman's program that makes systemd units of quadlets, as Debian
+#                 trixie has it, quadlet; $QUADLET names another one to use instead
 #   chromium      Chromium, to look at the status pages; $CHROMIUM names another
 #                 browser of its family to use instead
+#   registry      docker-registry, a registry of container images
 #   postgres      PostgreSQL; $POSTGRES_BIN names the directory of another one's
 #                 programs to use instead
 #   buildah       buildah, to build images
@@ -174,6 +178,54 @@ setup_psycopg() {
     once "$dir" psycopg.txt check_psycopg make_psycopg
 }
 
+check_zizmor() { [[ -x $1/bin/zizmor ]] && "$1/bin/zizmor" --version >/dev/null 2>&1; }
+
+make_zizmor() {
+    say "installing zizmor in $1"
+    venv_of "$1" zizmor.txt
+    check_zizmor "$1" || die "$1/bin/zizmor does not run"
+}
+
+setup_zizmor() {
+    local dir
+    cached zizmor
+    once "$dir" zizmor.txt check_zizmor make_zizmor
+}
+
+check_quadlet() { [[ -x $1/quadlet ]] && "$1/quadlet" --version >/dev/null 2>&1; }
+
+# make_quadlet takes the one program out of the package, which apt has checked by
+# Debian's key. The system's own lists and packages are not touched.
+make_quadlet() {
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg log=$1/log suite package
+    local -a apt
+    read -r suite package < <(grep -v '^#' "$root/test/quadlet.txt")
+    command -v apt-get >/dev/null || die "there is no apt-get to download podman by; set QUADLET to podman's program, such as /usr/libexec/podman/quadlet"
+    [[ -r $keyring ]] || apt_install debian-archive-keyring
+    say "downloading podman's quadlet to $1"
+    mkdir -p "$1/lists/partial" "$1/archives/partial"
+    echo "deb [signed-by=$keyring] http://deb.debian.org/debian $suite main" >"$1/sources.list"
+    apt=(apt-get -qq -o "Dir::Etc::SourceList=$1/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$1/lists"
+        -o "Dir::Cache=$1/archives" -o "Dir::Cache::Archives=$1/archives" -o APT::Sandbox::User= -o Debug::NoLocking=1)
+    if ! { "${apt[@]}" update && (cd "$1" && "${apt[@]}" download "$package") && dpkg-deb --extract "$1/$package"_*.deb "$1/podman"; } >"$log" 2>&1; then
+        cat "$log" >&2
+        die "apt-get could not download $package of Debian $suite; its words are above"
+    fi
+    mv "$1/podman/usr/libexec/podman/quadlet" "$1/quadlet"
+    rm -rf "$1"/{lists,archives,podman,sources.list,log} "$1/$package"_*.deb
+    check_quadlet "$1" || die "$1/quadlet does not run here"
+}
+
+setup_quadlet() {
+    if [[ -n ${QUADLET:-} ]]; then
+        [[ -x $QUADLET ]] || die "QUADLET is $QUADLET, which is no program"
+        return
+    fi
+    local dir
+    cached quadlet
+    once "$dir" quadlet.txt check_quadlet make_quadlet
+}
+
 # check_addonwheels looks for as many wheels as there are pins.
 check_addonwheels() {
     local -a wheels=("$1"/*.whl)
@@ -245,6 +297,12 @@ setup_chromium() {
     command -v chromium >/dev/null || die "there is no chromium on the PATH although the Debian package chromium is installed"
 }
 
+setup_registry() {
+    command -v docker-registry >/dev/null && return
+    apt_install docker-registry
+    command -v docker-registry >/dev/null || die "there is no docker-registry on the PATH although the Debian package docker-registry is installed"
+}
+
 # has_postgres tells whether there is PostgreSQL, and root has a user to run it.
 has_postgres() {
     local initdb
@@ -309,10 +367,10 @@ setup_trixie() {
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit chromium postgres buildah trixie
+(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit zizmor quadlet chromium registry postgres buildah trixie
 for part; do
     case $part in
-    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | chromium | postgres | buildah | trixie) "setup_$part" ;;
+    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | zizmor | quadlet | chromium | registry | postgres | buildah | trixie) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done

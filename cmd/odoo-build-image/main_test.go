@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,9 +14,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/python"
+	"github.com/nuobit/odyssey/internal/release"
+	"github.com/nuobit/odyssey/internal/source"
 	"github.com/nuobit/odyssey/test/clitest"
 	"github.com/nuobit/odyssey/test/gitserver"
 	"github.com/nuobit/odyssey/test/pytools"
+	"github.com/nuobit/odyssey/test/registrytest"
 	"github.com/nuobit/odyssey/test/standin"
 	"github.com/nuobit/odyssey/test/treetest"
 )
@@ -32,6 +40,14 @@ func TestMain(m *testing.M) {
 //	                   destinations, and write their lock
 //	sametree A B       the same files with the same modes, .git left out
 //	absent NAME DIR    nothing of that name is below a directory
+//	derived FILE...    make a repository of files, $SRV/derived.git, whose commit is
+//	                   $DERIVED
+//	published VAR FILE set a variable to the image in $REGISTRY/acme/odoo whose digest is
+//	                   in a file
+//	record FILE OUT    write a lock with the trees of its merges
+//	registry           run a registry, $REGISTRY, with images to build upon: $BASE
+//	                   ($BASE_NAME without its digest), and $OLD_BASE and $ARM_BASE,
+//	                   which will not do
 func TestScript(t *testing.T) {
 	t.Parallel()
 	variables := map[string]string{"PATH": filepath.Dir(pytools.UV(t)) + string(filepath.ListSeparator) + os.Getenv("PATH")}
@@ -41,7 +57,54 @@ func TestScript(t *testing.T) {
 			variables[name] = value
 		}
 	}
-	clitest.Scripts(t, "testdata/script", variables, map[string]clitest.Command{"sources": sources, "sametree": sameTree, "absent": absent})
+	clitest.Scripts(t, "testdata/script", variables, map[string]clitest.Command{"derived": derived, "published": published, "record": record, "registry": registry, "sources": sources, "sametree": sameTree, "absent": absent})
+}
+
+// derived makes a derived-image repository of files.
+func derived(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) > 0, "derived FILE...")
+	all := map[string]string{}
+	for _, name := range args {
+		all[name] = ts.ReadFile(name)
+	}
+	ts.Setenv("DERIVED", clitest.Server(ts).Repo(ts, "derived").Add(ts, gitserver.Commit{Branch: "main", Files: all})[0])
+}
+
+// published sets a variable to the name of an image.
+func published(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 2, "published VAR FILE")
+	ts.Setenv(args[0], ts.Getenv("REGISTRY")+"/acme/odoo@"+strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// record writes a lock with the trees of its merges, as lock-repos --record-trees does.
+func record(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 2, "record FILE OUT")
+	file, err := lock.ParseLock(args[0], []byte(ts.ReadFile(args[0])), gitname.Operator(false))
+	ts.Check(err)
+	store, err := git.New(git.Options{Policy: gitname.Operator(false), Environ: os.Environ()}).OpenStore(ts.MkAbs(".record"))
+	ts.Check(err)
+	ts.Check(source.Trees(context.Background(), file, source.Options{Store: store}))
+	ts.Check(store.Close())
+	data, err := lock.Format(file)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), data, 0o644))
+}
+
+// registry runs a registry with images to build upon.
+func registry(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 0, "registry")
+	r := registrytest.Start(nil)
+	ts.Defer(r.Stop)
+	push := func(name string, b registrytest.Base) string {
+		return r.Host + "/base/" + name + ":r1@" + registrytest.Push(ts, r.Host+"/base/"+name+":r1", b)
+	}
+	minor, err := python.Query(context.Background(), "python3", os.Environ())
+	ts.Check(err)
+	ts.Setenv("REGISTRY", r.Host)
+	ts.Setenv("BASE_NAME", r.Host+"/base/runtime:r1")
+	ts.Setenv("BASE", push("runtime", registrytest.Base{Labels: map[string]string{release.AnnotationPython: minor.Minor}}))
+	ts.Setenv("OLD_BASE", push("old", registrytest.Base{Env: []string{"PYTHON_VERSION=2.7.18"}}))
+	ts.Setenv("ARM_BASE", push("arm", registrytest.Base{Architecture: "arm64"}))
 }
 
 // sources makes what Odoo deployments are made of: Odoo, merges of pull
@@ -50,15 +113,15 @@ func TestScript(t *testing.T) {
 func sources(ts *testscript.TestScript, neg bool, args []string) {
 	clitest.Need(ts, neg, len(args) == 1, "sources FILE")
 	srv := clitest.Server(ts)
-	var lock strings.Builder
+	var out strings.Builder
 	entry := func(dest string, remotes map[string]*gitserver.Repo, merges ...string) {
-		fmt.Fprintf(&lock, "%s:\n  remotes:\n", dest)
+		fmt.Fprintf(&out, "%s:\n  remotes:\n", dest)
 		for _, name := range slices.Sorted(maps.Keys(remotes)) {
-			fmt.Fprintf(&lock, "    %s: %s\n", name, remotes[name].URL)
+			fmt.Fprintf(&out, "    %s: %s\n", name, remotes[name].URL)
 		}
-		fmt.Fprintf(&lock, "  target: oca 17.0\n  merges:\n")
+		fmt.Fprintf(&out, "  target: oca 17.0\n  merges:\n")
 		for _, m := range merges {
-			fmt.Fprintf(&lock, "  # locked-from: %s 17.0\n  - %s\n", strings.Fields(m)[0], m)
+			fmt.Fprintf(&out, "  # locked-from: %s 17.0\n  - %s\n", strings.Fields(m)[0], m)
 		}
 	}
 	one := func(name string) *gitserver.Repo { return srv.Repo(ts, name) }
@@ -106,7 +169,7 @@ func sources(ts *testscript.TestScript, neg bool, args []string) {
 	plain := one("web")
 	entry("./oca/web", oca(plain), "oca "+plain.Commit(ts, "17.0", module("web_responsive", "web_timeline")))
 
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(lock.String()), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out.String()), 0o644))
 }
 
 func with(files map[string]string, pairs ...string) map[string]string {

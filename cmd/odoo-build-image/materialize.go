@@ -72,6 +72,11 @@ had put there are removed.`,
 
 // sources materialises a lock and says so.
 func (a *app) sources(ctx context.Context, status *cli.Status, o *sourceFlags, file *lock.File, dir string) (*source.Report, error) {
+	return a.someSources(ctx, status, o, file, dir, nil)
+}
+
+// someSources materialises some destinations of a lock; nil: all.
+func (a *app) someSources(ctx context.Context, status *cli.Status, o *sourceFlags, file *lock.File, dir string, only []string) (*source.Report, error) {
 	client, err := o.git.Client(a.environ)
 	if err != nil {
 		return nil, err
@@ -82,13 +87,13 @@ func (a *app) sources(ctx context.Context, status *cli.Status, o *sourceFlags, f
 	}
 	start := time.Now()
 	report, err := source.Materialize(ctx, file, source.Options{
-		Store: store, Source: dir, Jobs: o.git.Jobs, AllowShellCommands: o.shell, Environ: a.environ,
+		Store: store, Source: dir, Jobs: o.git.Jobs, Only: only, AllowShellCommands: o.shell, Environ: a.environ,
 		Progress: func(e source.Event) { tell(status, e) },
 	})
 	if errors.Is(err, fs.ErrPermission) {
 		err = &cli.NoteError{Err: err, Note: "name another directory as the last argument or by ODOO_SRC, and another cache by --cache"}
 	}
-	if err := errors.Join(err, store.Close()); err != nil {
+	if err := errors.Join(err, store.Close()); err != nil { //nolint:contextcheck // it tidies though the run was ended
 		return nil, err
 	}
 	status.Done("%-8s %-24s %s files, %s written, %s fetched  %s", "source", plural(len(report.Destinations), "repository", "repositories"),

@@ -12,8 +12,8 @@ import (
 )
 
 type manifestOptions struct {
-	bot, name, owner, forge string
-	link                    bool
+	bot, name, owner, forge, forgeName string
+	link                               bool
 }
 
 func (a *app) githubManifest() *cobra.Command {
@@ -27,7 +27,8 @@ the page of GitHub that creates such an App, with all of that filled in. What is
 left to do there is to enter the webhook's secret, to create the App, and to
 download its private key; then install the App where it is to work.`,
 		Example: `  odyssey-bot github-app-manifest --bot https://bot.example.com --owner acme
-  xdg-open "$(odyssey-bot github-app-manifest --bot https://bot.example.com --link)"`,
+  xdg-open "$(odyssey-bot github-app-manifest --bot https://bot.example.com --link)"
+  odyssey-bot github-app-manifest --bot https://bot.example.com --forge https://github.example.com --forge-name enterprise`,
 		Args: cli.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error { return a.printManifest(&o) },
 	}
@@ -36,6 +37,7 @@ download its private key; then install the App where it is to work.`,
 	flags.StringVar(&o.name, "name", "", "name of the App, which nobody else on GitHub has (default odyssey-OWNER)")
 	flags.StringVar(&o.owner, "owner", "", "`ORGANISATION` that the App is to belong to (default: who opens the link)")
 	flags.StringVar(&o.forge, "forge", "https://github.com", "`URL` of the start page, for an Enterprise Server")
+	flags.StringVar(&o.forgeName, "forge-name", "github", "`NAME` that odyssey.yaml gives this GitHub, where there are several")
 	flags.BoolVar(&o.link, "link", false, "print the link alone")
 	return cmd
 }
@@ -49,7 +51,7 @@ func (a *app) printManifest(o *manifestOptions) error {
 	if o.owner != "" && !ownerRE.MatchString(o.owner) {
 		return cli.Usagef("--owner: %q is no organisation's name", o.owner)
 	}
-	manifest, err := github.NewManifest(cmp.Or(o.name, "odyssey-"+cmp.Or(o.owner, "bot")), o.bot)
+	manifest, err := github.NewManifest(cmp.Or(o.name, "odyssey-"+cmp.Or(o.owner, "bot")), o.bot, o.forgeName)
 	if err != nil {
 		return cli.Usagef("%w", err)
 	}

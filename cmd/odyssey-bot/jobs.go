@@ -27,8 +27,8 @@ func (a *app) jobs() *cobra.Command {
 	}
 	cmd.PersistentFlags().StringVar(&file, "config", config.ServerFile, "configuration of the bot")
 	cmd.AddCommand(a.jobsList(&file),
-		a.jobsEach(&file, "retry", "Run dead jobs again, with all that they had to do", "is to run again", (*queue.Queue).Retry),
-		a.jobsEach(&file, "cancel", "End jobs that wait, and ask those that run to stop", "is cancelled", (*queue.Queue).Cancel))
+		a.jobsEach(&file, "retry", "Run dead jobs again, with all that they had to do", retryJob),
+		a.jobsEach(&file, "cancel", "End jobs that wait, and ask those that run to stop", cancelJob))
 	return cli.Parent(cmd)
 }
 
@@ -112,8 +112,20 @@ func (a *app) printJobs(jobs []queue.Info, asJSON bool) error {
 	return table.Flush()
 }
 
+func retryJob(ctx context.Context, q *queue.Queue, id int64) (did string, err error) {
+	by, err := q.Retry(ctx, id)
+	if by != id {
+		return fmt.Sprintf("job %d is to run again as job %d", id, by), err
+	}
+	return fmt.Sprintf("job %d is to run at once", id), err
+}
+
+func cancelJob(ctx context.Context, q *queue.Queue, id int64) (did string, err error) {
+	return fmt.Sprintf("job %d is cancelled", id), q.Cancel(ctx, id)
+}
+
 // jobsEach is a command that does something to each job it is given.
-func (a *app) jobsEach(file *string, name, short, done string, do func(*queue.Queue, context.Context, int64) error) *cobra.Command {
+func (a *app) jobsEach(file *string, name, short string, do func(context.Context, *queue.Queue, int64) (did string, err error)) *cobra.Command {
 	return &cobra.Command{
 		Use:     name + " JOB...",
 		Short:   short,
@@ -134,11 +146,12 @@ func (a *app) jobsEach(file *string, name, short, done string, do func(*queue.Qu
 			}
 			var failures []error
 			for _, id := range ids {
-				if err := do(q, cmd.Context(), id); err != nil {
+				did, err := do(cmd.Context(), q, id)
+				if err != nil {
 					failures = append(failures, err)
 					continue
 				}
-				a.say("job %d %s", id, done)
+				a.say("%s", did)
 			}
 			return errors.Join(append(failures, q.Close())...)
 		},

@@ -89,7 +89,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	for _, w := range repos {
 		done, err := refreshOne(ctx, b, w)
 		for _, outcome := range done {
-			outcomes = append(outcomes, o.conditional(outcome))
+			outcomes = append(outcomes, conditional(outcome, o.dryRun))
 		}
 		for _, failure := range cli.Each(err) {
 			failures = append(failures, fmt.Errorf("%s: %w%s", w.name, failure, hint(failure)))
@@ -117,8 +117,8 @@ func refreshOne(ctx context.Context, b *bot.Bot, w watched) ([]bot.Outcome, erro
 }
 
 // conditional makes of what a dry run took as done what would be done.
-func (o *runOptions) conditional(outcome bot.Outcome) bot.Outcome {
-	if o.dryRun && outcome.Action.Changed() {
+func conditional(outcome bot.Outcome, dryRun bool) bot.Outcome {
+	if dryRun && outcome.Action.Changed() {
 		outcome.Action = "would be " + outcome.Action
 	}
 	return outcome

@@ -18,6 +18,7 @@ import (
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/watch"
 	"github.com/nuobit/odyssey/internal/web"
@@ -129,6 +130,11 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 		if err != nil {
 			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
 		}
+		if q, ok := f.driver.(quoted); ok {
+			if err := metrics.Quotas(f.config.Name, q.Quotas); err != nil {
+				return nil, err
+			}
+		}
 		drivers[f.config.Name] = f.driver
 		sources = append(sources, watch.Source{Config: f.config, Forge: f.driver})
 		hooks = append(hooks, web.Hook{Forge: f.config.Name, Kind: f.config.Kind, Receiver: receiver})
@@ -147,6 +153,9 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 	})
 	return s, err
 }
+
+// quoted is a driver of a forge that counts calls.
+type quoted interface{ Quotas() []forge.Quota }
 
 // learned hands the schedule of a policy that was read to the watcher.
 func (s *service) learned(log *slog.Logger) func(context.Context, string, config.Repo) {

@@ -22,6 +22,7 @@ type Reader interface {
 	Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
 	Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error)
 	File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error)
+	Paths(ctx context.Context, repo forge.Repo, ref string) ([]string, error)
 }
 
 // Branches reads and writes branches, the latter only on the state that the
@@ -59,6 +60,13 @@ type Asker interface {
 	Permission(ctx context.Context, repo forge.Repo, login string) (forge.Permission, error)
 }
 
+// Dater tells since when a pull request has had its head, by the forge's clock;
+// the zero time when the forge does not tell. forge.ErrTransient: it does not
+// know of that head, or not yet.
+type Dater interface {
+	HeadSince(ctx context.Context, repo forge.Repo, number int64, head string) (time.Time, error)
+}
+
 // Reactor sets and reads the bot's own reactions.
 type Reactor interface {
 	React(ctx context.Context, repo forge.Repo, comment int64, r forge.Reaction) error
@@ -80,6 +88,7 @@ type Forge interface {
 	PullRequestEditor
 	Commenter
 	Asker
+	Dater
 	Reactor
 	Issues
 }

@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
@@ -22,9 +24,10 @@ const (
 )
 
 // check shows what came of a run beside the commit that it read, where the
-// forge has checks. It says nothing in repositories that the bot has no part
-// in, and of what is tried again. That it cannot is logged: the work is done.
-func check(ctx context.Context, at place, done result, failure error) {
+// forge has checks; asker is whose comments asked for it, "" when none did. It
+// says nothing in repositories that the bot has no part in, and of what is tried
+// again. That it cannot is logged: the work is done.
+func check(ctx context.Context, at place, done result, failure error, asker string) {
 	if done.head == "" || done.state != nil && done.state.Idle != "" {
 		return
 	}
@@ -37,6 +40,9 @@ func check(ctx context.Context, at place, done result, failure error) {
 		c.Summary = "- " + strings.Join(describeFaults(faults), "\n- ") + "\n"
 	default:
 		c.Conclusion, c.Title, c.Summary = conclude(done)
+	}
+	if asker != "" {
+		c.Summary += "\nAsked for by a comment of " + refresh.Code(asker) + ".\n"
 	}
 	if err := at.forge.Check(ctx, done.repo, c); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		at.log.Warn("check not shown", "sha", done.head, "err", err)
@@ -69,6 +75,21 @@ func conclude(done result) (end forge.Conclusion, title, summary string) {
 		title = fmt.Sprintf("%d pull requests changed", changed)
 	}
 	return forge.Succeeded, title, summary
+}
+
+// check shows what came of all runs that the session's comments asked for.
+func (s *session) check(ctx context.Context) {
+	done := s.judge
+	done.outcomes, done.idle = nil, ""
+	for _, o := range s.outcomes {
+		if o.Action != Idle {
+			done.outcomes = append(done.outcomes, o)
+		}
+	}
+	if len(done.outcomes) == 0 {
+		done.idle = cmp.Or(s.judge.idle, "nothing that was asked for has changed")
+	}
+	check(ctx, s.at, done, s.broken, strings.Join(slices.Compact(s.trigger), ", "))
 }
 
 // row is what became of one group, as an item of a list.

@@ -77,6 +77,39 @@ func TestWorker_checks(t *testing.T) {
 	}
 }
 
+// A run that a comment asked for is shown, too: that nothing was to be done, or
+// what was. What did not run is not.
+func TestWorker_checksOfCommands(t *testing.T) {
+	t.Parallel()
+	d, c := newChecking(t)
+	for _, step := range []struct {
+		body, summary string
+		act           func()
+		end           forge.Conclusion
+	}{
+		{"/refresh ./odoo", "", func() {}, forge.Neutral},
+		{"/refresh ./odoo", "- `./odoo`: opened, [", func() { d.git.commits[acme] = id(11) }, forge.Succeeded},
+		{"/refresh ./web\n/refresh ./odoo", "- `./odoo`: unchanged", func() {}, forge.Neutral},
+		{"/hold ./web", "", func() {}, ""},
+		{"/refresh ./nowhere", "", func() {}, ""},
+		{"/help", "", func() {}, ""},
+		{"/refresh ./odoo", "`repos.yaml:1`", func() { d.push("main", map[string]string{"repos.yaml": "./odoo: 1\n"}) }, forge.Failed},
+	} {
+		step.act()
+		d.obeys(step.body)
+		if step.end == "" {
+			if len(c.shown) > 0 {
+				t.Errorf("%q: %+v", step.body, c.shown)
+			}
+			continue
+		}
+		got := c.took(t)
+		if got.Conclusion != step.end || !strings.Contains(got.Summary, step.summary) || !strings.HasSuffix(got.Summary, "\nAsked for by a comment of `human`.\n") {
+			t.Errorf("%q: %+v, want %s with %q", step.body, got, step.end, step.summary)
+		}
+	}
+}
+
 // What the check is about does not depend on it, and nothing is shown where
 // the bot has no part.
 func TestWorker_checksAreNotEssential(t *testing.T) {

@@ -63,6 +63,8 @@ type session struct {
 	ran      bool
 	judged   bool   // a run has seen whether the files have faults
 	fault    string // them, in public words; "" when there are none
+	broken   error  // them; nil when there are none
+	judge    result // of the run that has seen it
 	now      *holds // what is held since a command changed it; nil when none did
 	outcomes []Outcome
 	trigger  []string // logins whose commands were taken
@@ -111,6 +113,9 @@ func (s *session) close(ctx context.Context, err error) {
 		noteHolds(report.Destinations, *s.now)
 	}
 	s.put(ctx, report)
+	if s.judged && err == nil {
+		s.check(ctx)
+	}
 	if s.judged {
 		before.Error = s.fault
 	}
@@ -124,6 +129,7 @@ func (s *session) close(ctx context.Context, err error) {
 type talk struct {
 	forge.Comment
 	head   string // of the pull request when it was written; "" when not known
+	seen   string // head of the pull request that the reply is to name; "" none
 	taken  bool   // an earlier attempt has begun with it
 	pull   *forge.PullRequest
 	branch forge.Branch // the pull request's; zero of a fork's, and when it is gone
@@ -226,22 +232,4 @@ func (s *session) look(ctx context.Context, t *talk) error {
 		return nil
 	}
 	return err
-}
-
-// moved reports whether somebody pushed to the pull request after the comment
-// was written. The bot's own commits do not count: they replace nothing of
-// anybody's.
-func (s *session) moved(t *talk) bool {
-	if t.pull == nil || t.head == "" || t.pull.State != forge.Open {
-		return false
-	}
-	if t.branch.Head == "" {
-		return t.pull.HeadSHA != t.head
-	}
-	return t.branch.Head != t.head && !(s.ownPull(t) && s.Bot.own(t.branch))
-}
-
-// ownPull reports whether the comment is on a pull request that the bot made.
-func (s *session) ownPull(t *talk) bool {
-	return t.pull != nil && !t.pull.FromFork && t.pull.Author == s.repo.Account && strings.HasPrefix(t.pull.Head, refresh.BranchPrefix)
 }

@@ -191,7 +191,7 @@ func TestRun_revert(t *testing.T) {
 	s.push("main", map[string]string{refresh.LockFile: before})
 	for range 2 {
 		outcome := s.run("./odoo held")[0]
-		if want := "this was merged before and taken back since, which counts as a hold; it comes back when there are newer commits, or by /refresh"; outcome.Reason != want {
+		if want := "this was merged before and taken back since, which counts as a hold; it comes back with newer commits, or by /refresh"; outcome.Reason != want {
 			t.Errorf("reason %q", outcome.Reason)
 		}
 	}

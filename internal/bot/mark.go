@@ -54,10 +54,14 @@ func digest(data []byte) string {
 
 // own reports whether the branch ends in a commit that the bot made and
 // nobody has touched: an amended, rebased or further commit has another
-// committer or no trailer. A forge that makes the bot's commits itself is the
-// committer of all that people make there as well, and so says whose one is.
+// committer or no trailer. Where the forge knows who made it, what the commit
+// says of that counts for nothing.
 func (b *Bot) own(branch forge.Branch) bool {
-	return (branch.Own || branch.Committer == b.Identity) && strings.Contains(branch.Message, "\n"+refresh.Trailer)
+	own := branch.Committer == b.Identity
+	if branch.Vouched {
+		own = branch.Own
+	}
+	return own && strings.Contains(branch.Message, "\n"+refresh.Trailer)
 }
 
 // noteStart and noteEnd enclose what the bot says at the top of a pull

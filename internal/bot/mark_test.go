@@ -119,3 +119,25 @@ func TestOwn(t *testing.T) {
 		}
 	}
 }
+
+// F8: who a commit says it is by decides only where the forge does not know.
+func TestFault_F8_Own(t *testing.T) {
+	t.Parallel()
+	b := &Bot{Identity: forge.Identity{Name: "odyssey-bot", Email: "odyssey-bot@example.org"}}
+	made := "Refresh\n\n" + refresh.Trailer + "x\n"
+	for name, c := range map[string]struct {
+		branch forge.Branch
+		want   bool
+	}{
+		"the bot's":                          {forge.Branch{Committer: b.Identity, Message: made}, true},
+		"somebody's":                         {forge.Branch{Committer: forge.Identity{Name: "Ann"}, Message: made}, false},
+		"without the trailer":                {forge.Branch{Committer: b.Identity, Message: "Mine"}, false},
+		"the App's":                          {forge.Branch{Vouched: true, Own: true, Message: made}, true},
+		"the App's, without the trailer":     {forge.Branch{Vouched: true, Own: true, Message: "Mine"}, false},
+		"in the bot's name, as GitHub knows": {forge.Branch{Vouched: true, Committer: b.Identity, Message: made}, false},
+	} {
+		if got := b.own(c.branch); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -34,7 +34,7 @@ func TestMemory_roundTrip(t *testing.T) {
 			}
 		}
 		choices := []refresh.Choice{{Dest: name, Remote: name, Ref: name, By: name, To: strings.Repeat("a", 40), URL: repo.WebURL + "/issues/1"}}
-		r := &reconciler{repo: repo}
+		r := &reconciler{keeper: keeper{repo: repo}}
 		text := marked("Text.\n"+markChoices(choices), testMark("1"))
 		if diff := cmp.Diff(choices, r.readChoices(text)); diff != "" || readMark(text) != testMark("1") || strings.Count(text, "-->") != 2 {
 			t.Errorf("%q (-want +got):\n%s", name, diff)
@@ -121,7 +121,7 @@ func FuzzMemory(f *testing.F) {
 		if len(again.all) != len(held.all) && len(body) < maxMark/10 {
 			t.Errorf("%+v became %+v", held.all, again.all)
 		}
-		r := &reconciler{repo: forge.Repo{WebURL: "https://forge.example.org/a/b"}}
+		r := &reconciler{keeper: keeper{repo: forge.Repo{WebURL: "https://forge.example.org/a/b"}}}
 		for _, c := range r.readChoices(body) {
 			if c.To != "" && !gitname.IsObjectID(c.To) || c.URL != "" && !strings.HasPrefix(c.URL, r.repo.WebURL) {
 				t.Errorf("%+v", c)

@@ -90,8 +90,10 @@ func (s *session) do(ctx context.Context, t *talk, c command.Command) (answer, e
 	if c.Fault != "" {
 		return answer{c.Fault, true}, nil
 	}
-	if (c.Word == command.Refresh || c.Word == command.Rebase) && s.moved(t) {
-		return answer{"somebody has pushed to this pull request since you wrote this. Look at it, and say it again.", true}, nil
+	if c.Word == command.Refresh || c.Word == command.Rebase {
+		if refusal, err := s.bound(ctx, t); refusal != "" || err != nil {
+			return answer{refusal, true}, err
+		}
 	}
 	switch c.Word {
 	case command.Refresh:
@@ -144,9 +146,9 @@ func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error)
 	}
 	switch classify(err) {
 	case fine:
-		s.judged, s.fault = s.judged || done.state != nil, ""
+		s.judged, s.fault, s.broken, s.judge = s.judged || done.state != nil, "", nil, done
 	case userFault:
-		s.judged, s.fault = true, publicly(err)
+		s.judged, s.fault, s.broken, s.judge = true, publicly(err), err, done
 	}
 	url, told := s.tell(ctx, s.at, &done, err)
 	if told != nil {

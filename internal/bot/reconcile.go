@@ -1,13 +1,10 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -15,18 +12,12 @@ import (
 
 // reconciler brings one repository to one plan.
 type reconciler struct {
-	*Bot
-	forge    Forge
-	repo     forge.Repo
-	snapshot forge.Snapshot
-	state    *refresh.State
-	plan     *refresh.Plan
-	wanted   wanted
-	issues   []forge.Issue // the bot's; nil unless they matter
-
-	open     map[string]forge.PullRequest // the bot's, by branch
-	outcomes []Outcome
-	ahead    map[merge]int
+	keeper
+	state  *refresh.State
+	plan   *refresh.Plan
+	wanted wanted
+	issues []forge.Issue // the bot's; nil unless they matter
+	ahead  map[merge]int
 }
 
 // run reads what people have said, plans with it, and reconciles.
@@ -40,18 +31,13 @@ func (r *reconciler) run(ctx context.Context, d Demand) error {
 			return err
 		}
 	}
-	all, err := r.forge.OpenPullRequests(ctx, r.repo)
+	all, err := r.look(ctx)
 	if err != nil {
 		return err
 	}
-	r.open = map[string]forge.PullRequest{}
-	for _, pr := range all {
-		if r.ours(pr) {
-			r.open[pr.Head] = pr
-		}
-	}
 	held := readHolds(r.issues)
 	r.wanted = want(d, r.state)
+	r.demanded, r.anew = r.wanted.demanded(), r.wanted.anew
 	choices := r.choices(d)
 	if err := r.rememberable(d, choices); err != nil {
 		return err
@@ -60,6 +46,8 @@ func (r *reconciler) run(ctx context.Context, d Demand) error {
 	if err != nil {
 		return err
 	}
+	policy := r.plan.Policy
+	r.limit, r.labels, r.reviewers = policy.PullRequests.Limit, policy.Merges.Labels, policy.Merges.Reviewers
 	return r.reconcile(ctx, all, held)
 }
 
@@ -74,7 +62,7 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 			continue
 		}
 		p.Commands = r.Commands
-		if err := r.propose(ctx, p); err != nil {
+		if err := r.propose(ctx, r.proposal(p)); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", p.Group, err))
 		}
 	}
@@ -100,127 +88,19 @@ func stops(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// ours reports whether a pull request is one that the bot made. People may open
-// others from its branch, with whatever mark: they count for nothing.
-func (r *reconciler) ours(pr forge.PullRequest) bool {
-	return !pr.FromFork && strings.HasPrefix(pr.Head, refresh.BranchPrefix) && pr.Author == r.repo.Account
-}
-
-// pulls lists the bot's pull requests that are open, the oldest first, or nil
-// when nobody asked for them.
-func (r *reconciler) pulls() []Pull {
-	if r.open == nil {
-		return nil
-	}
-	all := slices.SortedFunc(maps.Values(r.open), func(a, b forge.PullRequest) int { return cmp.Compare(a.Number, b.Number) })
-	pulls := make([]Pull, 0, len(all))
-	for _, pr := range all {
-		pulls = append(pulls, Pull{URL: pr.URL, Title: pr.Title})
-	}
-	return pulls
-}
-
-func (r *reconciler) propose(ctx context.Context, p *refresh.Proposal) error {
-	if pr, isOpen := r.open[p.Branch]; isOpen {
-		return r.keepUp(ctx, p, pr)
-	}
-	return r.start(ctx, p)
-}
-
-// report records what became of a proposal.
-func (r *reconciler) report(group string, action Action, pr forge.PullRequest, reason string) {
-	r.outcomes = append(r.outcomes, Outcome{
-		Repo: r.repo.String(), Group: group, Action: action, Title: pr.Title, URL: pr.URL, Reason: reason,
-	})
-}
-
-// start opens a pull request for a proposal that has none open.
-func (r *reconciler) start(ctx context.Context, p *refresh.Proposal) error {
-	last, err := r.forge.LastPullRequest(ctx, r.repo, p.Branch)
-	if err != nil && !errors.Is(err, forge.ErrNotFound) {
-		return err
-	}
-	known := err == nil && r.ours(last)
-	if known && readMark(last.Body).target == p.Target && !r.wanted.demanded() {
-		r.report(p.Group, Held, last, r.settled(last))
-		return nil
-	}
-	if limit := r.plan.Policy.PullRequests.Limit; len(r.open) >= limit {
-		r.report(p.Group, Held, forge.PullRequest{}, fmt.Sprintf("%d pull requests are open, and pullRequests.limit is %d", len(r.open), limit))
-		return nil
-	}
-	branch, err := r.forge.Branch(ctx, r.repo, p.Branch)
-	if err != nil && !errors.Is(err, forge.ErrNotFound) {
-		return err
-	}
-	exists := err == nil
-	if exists && !r.own(branch) {
-		r.report(p.Group, Held, forge.PullRequest{}, "the branch "+p.Branch+" has commits that are not the bot's; delete it to hand it back")
-		return nil
-	}
-	if known && exists && last.State == forge.Closed && last.Base == r.repo.DefaultBranch {
-		reopened, err := r.reopen(ctx, p, last, branch)
-		if reopened || err != nil {
-			return err
-		}
-	}
-	return r.create(ctx, p, branch)
-}
-
-// settled says why what was proposed before is not proposed again.
-func (r *reconciler) settled(last forge.PullRequest) string {
-	reason := "this was closed before"
-	if last.State == forge.Merged {
-		reason = "this was merged before and taken back since, which counts as a hold"
-	}
-	reason += "; it comes back when there are newer commits"
+// proposal is one of the plan's.
+func (r *reconciler) proposal(p *refresh.Proposal) *proposal {
+	newer := "newer commits"
 	if r.Commands {
-		reason += ", or by /refresh"
+		newer += ", or by /refresh"
 	}
-	return reason
-}
-
-// reopen takes up a closed pull request again, for newer commits than it was
-// closed at. It returns false when the forge cannot.
-func (r *reconciler) reopen(ctx context.Context, p *refresh.Proposal, last forge.PullRequest, branch forge.Branch) (bool, error) {
-	_, err := r.forge.EditPullRequest(ctx, r.repo, last.Number, forge.Edit{State: forge.Open})
-	if errors.Is(err, forge.ErrConflict) {
-		return false, nil
+	return &proposal{
+		group: p.Group, branch: p.Branch, target: p.Target,
+		files:    []file{{refresh.LockFile, p.Old, p.New}},
+		remember: markChoices(p.Choices), newer: newer, list: p.List,
+		stands:   func(body string) bool { return slices.Equal(r.readChoices(body), p.Choices) },
+		describe: func(ctx context.Context) (refresh.Text, error) { return r.describe(ctx, p) },
 	}
-	if err != nil {
-		return false, err
-	}
-	r.open[p.Branch] = last
-	return true, r.update(ctx, p, last, branch, Reopened)
-}
-
-func (r *reconciler) create(ctx context.Context, p *refresh.Proposal, branch forge.Branch) error {
-	text, err := r.describe(ctx, p)
-	if err != nil {
-		return err
-	}
-	if _, err := r.push(ctx, p, text, branch); err != nil {
-		return err
-	}
-	pr, err := r.forge.CreatePullRequest(ctx, r.repo, forge.NewPullRequest{
-		Head: p.Branch, Base: r.repo.DefaultBranch, Title: text.Title, Body: r.body(p, text),
-		Labels: r.plan.Policy.Merges.Labels,
-	})
-	if errors.Is(err, forge.ErrConflict) || errors.Is(err, forge.ErrNotFound) {
-		// Another run opened it, or somebody deleted the branch: look again.
-		return fmt.Errorf("%w: %w", forge.ErrLeaseLost, err)
-	}
-	if err != nil {
-		return err
-	}
-	r.open[p.Branch] = pr
-	r.report(p.Group, Opened, pr, "")
-	if reviewers := r.plan.Policy.Merges.Reviewers; len(reviewers) > 0 {
-		if err := r.forge.RequestReviews(ctx, r.repo, pr.Number, reviewers); err != nil {
-			r.Log.Warn("reviewers not asked", "repo", r.repo.String(), "pr", pr.Number, "err", err)
-		}
-	}
-	return nil
 }
 
 // describe writes a proposal's text, and notes how far each merge moves.
@@ -232,36 +112,4 @@ func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh
 		}
 	}
 	return text, err
-}
-
-// body is a pull request's text with what the bot remembers in it.
-func (r *reconciler) body(p *refresh.Proposal, text refresh.Text) string {
-	return marked(text.Body+markChoices(p.Choices), r.mark(p))
-}
-
-// push makes the branch what the proposal is, on top of the default branch, if
-// it still is what was seen. It returns false when the branch is that already.
-func (r *reconciler) push(ctx context.Context, p *refresh.Proposal, text refresh.Text, branch forge.Branch) (pushed bool, err error) {
-	if r.holds(branch, p) {
-		return false, nil
-	}
-	_, err = r.forge.Push(ctx, r.repo, forge.Change{
-		Base: r.repo.DefaultBranch, BaseHead: r.snapshot.Commit, Branch: p.Branch, Lease: branch.Head,
-		Files:   map[string][]byte{refresh.LockFile: p.New},
-		Message: text.Message + r.madeOn(), By: r.Identity, When: r.Now(),
-	})
-	return err == nil, err
-}
-
-// madeOn is the trailer that says which commit the bot's commit stands on.
-func (r *reconciler) madeOn() string { return "Odyssey-Base: " + r.snapshot.Commit + "\n" }
-
-// holds reports whether the branch is what a push would make it: an earlier
-// run got so far and no further.
-func (r *reconciler) holds(branch forge.Branch, p *refresh.Proposal) bool {
-	return branch.Head != "" && strings.HasSuffix(strings.TrimSpace(branch.Message)+"\n", refresh.Trailer+p.Target+"\n"+r.madeOn())
-}
-
-func (r *reconciler) mark(p *refresh.Proposal) mark {
-	return mark{target: p.Target, parent: r.snapshot.Commit, lock: digest(p.Old)}
 }

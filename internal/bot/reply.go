@@ -72,7 +72,11 @@ func (s *session) reply(ctx context.Context, t *talk, answers []answer) error {
 		if len(text) > maxReply {
 			text = strings.ToValidUTF8(text[:maxReply], "") + "…"
 		}
-		text += "\n\n" + replyMark(t.ID, refused)
+		text += "\n\n"
+		if t.seen != "" {
+			text += headMark(t.seen)
+		}
+		text += replyMark(t.ID, refused)
 		found, _, err := s.findReply(ctx, t)
 		switch {
 		case err != nil:

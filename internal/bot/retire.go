@@ -25,7 +25,7 @@ func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) (fa
 		if !r.ours(pr) || wanted || !r.wanted.branch(pr.Head) {
 			continue
 		}
-		if err := r.retire(ctx, pr); err != nil {
+		if err := r.retire(ctx, pr, r.outdated(pr)); err != nil {
 			failures = append(failures, fmt.Errorf("close #%d: %w", pr.Number, err))
 		}
 		if stops(errors.Join(failures...)) {
@@ -35,67 +35,71 @@ func (r *reconciler) retireAll(ctx context.Context, all []forge.PullRequest) (fa
 	return failures
 }
 
+// outdated says why nothing stands for a pull request, as Markdown.
+func (r *reconciler) outdated(pr forge.PullRequest) string {
+	switch {
+	case pr.Base != r.repo.DefaultBranch:
+		return "this is onto `" + pr.Base + "`, but the default branch is `" + r.repo.DefaultBranch + "`"
+	case !r.plan.Branches[pr.Head]:
+		return "`" + refresh.ReposFile + "` or the grouping in `" + refresh.ConfigFile + "` changed, so nothing belongs to this pull request any more"
+	}
+	return "`" + r.repo.DefaultBranch + "` has what this proposed, or its upstream went back to what is locked"
+}
+
 // retire closes a pull request that has nothing left to propose, with a word,
 // and deletes its branch. One with somebody else's commits stays open.
-func (r *reconciler) retire(ctx context.Context, pr forge.PullRequest) error {
-	branch, err := r.forge.Branch(ctx, r.repo, pr.Head)
+func (k *keeper) retire(ctx context.Context, pr forge.PullRequest, reason string) error {
+	branch, err := k.forge.Branch(ctx, k.repo, pr.Head)
 	exists := !errors.Is(err, forge.ErrNotFound)
 	if err != nil && exists {
 		return err
 	}
 	group := strings.TrimPrefix(pr.Head, refresh.BranchPrefix)
-	if exists && !r.own(branch) {
-		r.report(group, Held, pr, "nothing is left to propose, but somebody pushed to its branch; close it when it is not needed")
+	if exists && !k.own(branch) {
+		k.report(group, Held, pr, "nothing is left to propose, but somebody pushed to its branch; close it when it is not needed")
 		return nil
 	}
-	reason := "`" + r.repo.DefaultBranch + "` has what this proposed, or its upstream went back to what is locked"
-	if !r.plan.Branches[pr.Head] {
-		reason = "`" + refresh.ReposFile + "` or the grouping in `" + refresh.ConfigFile + "` changed, so nothing belongs to this pull request any more"
-	}
-	if pr.Base != r.repo.DefaultBranch {
-		reason = "this is onto `" + pr.Base + "`, but the default branch is `" + r.repo.DefaultBranch + "`"
-	}
-	if err := r.say(ctx, pr.Number, "Closing: "+reason+".\n\n"+farewell); err != nil {
+	if err := k.say(ctx, pr.Number, "Closing: "+reason+".\n\n"+farewell); err != nil {
 		return err
 	}
-	if err := r.takeDown(ctx, pr, branch, exists); err != nil {
+	if err := k.takeDown(ctx, pr, branch, exists); err != nil {
 		return err
 	}
-	delete(r.open, pr.Head)
-	r.report(group, Closed, pr, strings.ReplaceAll(reason, "`", ""))
+	delete(k.open, pr.Head)
+	k.report(group, Closed, pr, strings.ReplaceAll(reason, "`", ""))
 	return nil
 }
 
 // takeDown deletes a pull request's branch and closes it, in this order: what
 // is open is found again after a fault, a branch alone is not. The forge may
 // close it together with the branch, so its mark goes before.
-func (r *reconciler) takeDown(ctx context.Context, pr forge.PullRequest, branch forge.Branch, exists bool) error {
+func (k *keeper) takeDown(ctx context.Context, pr forge.PullRequest, branch forge.Branch, exists bool) error {
 	if body := unmarked(pr.Body); body != pr.Body {
-		if _, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body}); err != nil {
+		if _, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Body: body}); err != nil {
 			return err
 		}
 	}
 	if exists {
-		err := r.forge.DeleteBranch(ctx, r.repo, pr.Head, branch.Head)
+		err := k.forge.DeleteBranch(ctx, k.repo, pr.Head, branch.Head)
 		if err != nil && !errors.Is(err, forge.ErrNotFound) && !errors.Is(err, forge.ErrUnauthorized) {
 			return err
 		}
 	}
-	_, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{State: forge.Closed})
+	_, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{State: forge.Closed})
 	return err
 }
 
 // say comments once: a second attempt finds the first one's comment.
-func (r *reconciler) say(ctx context.Context, number int64, text string) error {
-	comments, err := r.forge.Comments(ctx, r.repo, number)
+func (k *keeper) say(ctx context.Context, number int64, text string) error {
+	comments, err := k.forge.Comments(ctx, k.repo, number)
 	if err != nil {
 		return err
 	}
 	for _, c := range comments {
-		if c.Author == r.repo.Account && strings.Contains(c.Body, farewell) {
+		if c.Author == k.repo.Account && strings.Contains(c.Body, farewell) {
 			return nil
 		}
 	}
-	_, err = r.forge.AddComment(ctx, r.repo, number, text)
+	_, err = k.forge.AddComment(ctx, k.repo, number, text)
 	return err
 }

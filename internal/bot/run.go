@@ -28,17 +28,29 @@ func (b *Bot) Run(ctx context.Context, f Forge, name forge.Name, d Demand) ([]Ou
 }
 
 // attempt runs until retry finds no reason to start again.
-func (b *Bot) attempt(ctx context.Context, f Forge, name forge.Name, d Demand, retry func(error, time.Duration) (time.Duration, bool)) (result, error) {
+func (b *Bot) attempt(ctx context.Context, f Forge, name forge.Name, d Demand, retry retryFunc) (done result, err error) {
+	err = b.again(ctx, name, retry, func() (err error) {
+		done, err = b.once(ctx, f, name, d)
+		return err
+	})
+	return done, err
+}
+
+// retryFunc decides whether an error is worth another attempt, and when.
+type retryFunc func(err error, wait time.Duration) (time.Duration, bool)
+
+// again calls try until retry finds no reason to start again.
+func (b *Bot) again(ctx context.Context, name forge.Name, retry retryFunc, try func() error) error {
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
-		done, err := b.once(ctx, f, name, d)
+		err := try()
 		pause, again := retry(err, wait)
 		if !again || attempt == attempts {
-			return done, err
+			return err
 		}
 		b.Log.Info("starting again", "repo", name.String(), "attempt", attempt, "err", err)
 		if err := b.Wait(ctx, pause); err != nil {
-			return done, err
+			return err
 		}
 		wait *= 2
 	}
@@ -107,7 +119,7 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 	if done.state.Idle != "" {
 		return idle(done.state.Idle)
 	}
-	r := &reconciler{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, state: done.state, ahead: map[merge]int{}}
+	r := &reconciler{keeper: keeper{Bot: b, forge: f, repo: done.repo, mine: refresh.IsBranch, head: snapshot.Commit}, state: done.state, ahead: map[merge]int{}}
 	err = r.run(ctx, d)
 	done.outcomes, done.issues, done.ahead, done.open = r.outcomes, r.issues, r.ahead, r.pulls()
 	if err == nil && len(r.outcomes) == 0 {

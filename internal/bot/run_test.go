@@ -302,7 +302,7 @@ func TestRun_comesBack(t *testing.T) {
 	s.run("idle")
 	s.git.commits[acme] = id(11)
 	outcome := s.run("./odoo held")[0]
-	if want := "this was closed before; it comes back when there are newer commits"; outcome.Reason != want || outcome.URL == "" {
+	if want := "this was closed before; it comes back with newer commits"; outcome.Reason != want || outcome.URL == "" {
 		t.Errorf("outcome %+v", outcome)
 	}
 }

@@ -4,65 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
-	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 // keepUp brings an open pull request to its proposal, if it is not there.
-func (r *reconciler) keepUp(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest) error {
+func (k *keeper) keepUp(ctx context.Context, p *proposal, pr forge.PullRequest) error {
 	now := readMark(pr.Body)
-	stands := now.target == p.Target && slices.Equal(r.readChoices(pr.Body), p.Choices)
-	if stands && now.lock == digest(p.Old) && !r.wanted.anew {
-		r.report(p.Group, Unchanged, pr, "")
+	stands := now.target == p.target && p.stands(pr.Body)
+	if stands && now.lock == p.before() && !k.anew {
+		k.report(p.group, Unchanged, pr, "")
 		return nil
 	}
-	branch, err := r.forge.Branch(ctx, r.repo, p.Branch)
+	branch, err := k.forge.Branch(ctx, k.repo, p.branch)
 	if errors.Is(err, forge.ErrNotFound) {
-		r.report(p.Group, Held, pr, "its branch was deleted, so the forge closes it")
+		k.report(p.group, Held, pr, "its branch was deleted, so the forge closes it")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if !r.own(branch) {
-		return r.leaveAlone(ctx, p, pr)
+	if !k.own(branch) {
+		return k.leaveAlone(ctx, p, pr)
 	}
-	if stands && !r.wanted.anew {
-		conflict, err := r.conflicts(ctx, p, now.parent, branch.Head)
+	if stands && !k.anew {
+		conflict, err := k.conflicts(ctx, p, now.parent, branch.Head)
 		if err != nil {
 			return err
 		}
 		if !conflict {
 			// The pull request stands as it is; only what was looked at is noted.
-			now.lock = digest(p.Old)
-			_, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: marked(pr.Body, now)})
-			r.report(p.Group, Unchanged, pr, "")
+			now.lock = p.before()
+			_, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Body: marked(pr.Body, now)})
+			k.report(p.group, Unchanged, pr, "")
 			return err
 		}
 	}
-	return r.update(ctx, p, pr, branch, Updated)
+	return k.update(ctx, p, pr, branch, Updated)
 }
 
-// conflicts reports whether the branch's lock no longer merges into the
+// conflicts reports whether the branch's files no longer merge into the
 // default branch's.
-func (r *reconciler) conflicts(ctx context.Context, p *refresh.Proposal, parent, head string) (bool, error) {
-	base, err := r.fileAt(ctx, parent)
-	if err != nil {
-		return false, err
+func (k *keeper) conflicts(ctx context.Context, p *proposal, parent, head string) (bool, error) {
+	for _, f := range p.files {
+		base, err := k.fileAt(ctx, parent, f.path)
+		if err != nil {
+			return false, err
+		}
+		theirs, err := k.fileAt(ctx, head, f.path)
+		if err != nil {
+			return false, err
+		}
+		if conflict, err := k.Git.Conflicts(ctx, base, f.old, theirs); conflict || err != nil {
+			return conflict, err
+		}
 	}
-	theirs, err := r.fileAt(ctx, head)
-	if err != nil {
-		return false, err
-	}
-	return r.Git.Conflicts(ctx, base, p.Old, theirs)
+	return false, nil
 }
 
-// fileAt returns the lock at a commit, empty when it has none.
-func (r *reconciler) fileAt(ctx context.Context, commit string) ([]byte, error) {
-	data, err := r.forge.File(ctx, r.repo, commit, refresh.LockFile)
+// fileAt returns a file at a commit, empty when it is not there.
+func (k *keeper) fileAt(ctx context.Context, commit, path string) ([]byte, error) {
+	data, err := k.forge.File(ctx, k.repo, commit, path)
 	if errors.Is(err, forge.ErrNotFound) {
 		return nil, nil
 	}
@@ -71,27 +74,27 @@ func (r *reconciler) fileAt(ctx context.Context, commit string) ([]byte, error) 
 
 // update replaces the branch, if it still has the head that was seen, and
 // then the pull request's text.
-func (r *reconciler) update(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest, branch forge.Branch, action Action) error {
-	text, err := r.describe(ctx, p)
+func (k *keeper) update(ctx context.Context, p *proposal, pr forge.PullRequest, branch forge.Branch, action Action) error {
+	text, err := p.describe(ctx)
 	if err != nil {
 		return err
 	}
-	pushed, err := r.push(ctx, p, text, branch)
+	pushed, err := k.push(ctx, p, text, branch)
 	if err != nil {
 		return err
 	}
-	body := r.body(p, text)
+	body := k.body(p, text)
 	if !pushed && action == Updated && pr.Title == text.Title && pr.Body == body {
-		r.report(p.Group, Unchanged, pr, "")
+		k.report(p.group, Unchanged, pr, "")
 		return nil
 	}
-	_, err = r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Title: text.Title, Body: body})
+	_, err = k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Title: text.Title, Body: body})
 	if err != nil {
 		return err
 	}
 	pr.Title = text.Title
-	r.open[p.Branch] = pr
-	r.report(p.Group, action, pr, "")
+	k.open[p.branch] = pr
+	k.report(p.group, action, pr, "")
 	return nil
 }
 
@@ -100,18 +103,18 @@ const maxNewest = 20
 
 // leaveAlone says in a pull request that somebody else's commits are on its
 // branch, and what the newest target is.
-func (r *reconciler) leaveAlone(ctx context.Context, p *refresh.Proposal, pr forge.PullRequest) error {
-	newest := p.List()
+func (k *keeper) leaveAlone(ctx context.Context, p *proposal, pr forge.PullRequest) error {
+	newest := p.list()
 	if more := len(newest) - maxNewest; more > 0 {
 		newest = append(newest[:maxNewest], fmt.Sprintf("… and %d more", more))
 	}
 	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n> - " +
-		strings.Join(newest, "\n> - ") + "\n>\n> To hand it back, delete the branch `" + p.Branch + "`: the next run makes it anew."
+		strings.Join(newest, "\n> - ") + "\n>\n> To hand it back, delete the branch `" + p.branch + "`: the next run makes it anew."
 	if body := noted(unmarked(pr.Body), note); body != pr.Body {
-		if _, err := r.forge.EditPullRequest(ctx, r.repo, pr.Number, forge.Edit{Body: body}); err != nil {
+		if _, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Body: body}); err != nil {
 			return err
 		}
 	}
-	r.report(p.Group, Held, pr, "somebody pushed to "+p.Branch+"; it is left alone")
+	k.report(p.group, Held, pr, "somebody pushed to "+p.branch+"; it is left alone")
 	return nil
 }

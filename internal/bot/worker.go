@@ -96,7 +96,7 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	if _, told := w.tell(ctx, at, &done, err); told != nil {
 		err = errors.Join(err, told)
 	}
-	check(ctx, at, done, err)
+	check(ctx, at, done, err, "")
 	report := w.report(at, kindMerges, started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
 	before, _ := w.last(ctx, at.subject)

@@ -101,7 +101,7 @@ func serverDocuments() []document {
 		{"serving", valid, forge(", webhookSecretFile: w, discover: [{owner: acme}, {topic: odyssey}, {owner: a, topic: b}]") + "storeURLFile: s\nlisten: ':80'\nstatusListen: '[::1]:0'\nstatusHosts: [bot.example.com]\nworkers: 64\ndrain: 0s\nsweep: 1m\nkeep: 1h\n"},
 		{"a store", valid, forge("") + "store: /var/lib/odyssey.db"},
 		{"discovered", valid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, discover: [{topic: odyssey}]}]"},
-		{"two forges", valid, "forges:\n- &f {kind: gitea, url: http://h/git, tokenFile: t, repositories: [a/b, a/c]}\n- {<<: *f, kind: forgejo, url: http://i}\n"},
+		{"two forges", valid, "forges:\n- &f {kind: gitea, url: https://h/git, tokenFile: t, repositories: [a/b, a/c]}\n- {<<: *f, kind: forgejo, url: https://i}\n"},
 		{"github, an App", valid, "forges: [{kind: github, appID: 1, privateKeyFile: k, repositories: [a/b]}]"},
 		{"github, a token", valid, "forges: [{kind: github, url: 'https://h', apiURL: 'https://h/api', tokenFile: t, discover: [{owner: a}]}]"},
 

@@ -63,7 +63,7 @@ func TestSchemaDefaults(t *testing.T) {
 	explicit, explicitErr := config.ParseRepo("f.yaml", marshal(t, defaults(t, config.RepoSchema)))
 	compare(implicit, explicit, implicitErr, explicitErr)
 
-	least := map[string]any{"forges": []any{map[string]any{"kind": "gitea", "url": "http://h", "tokenFile": "t", "repositories": []string{"a/b"}}}}
+	least := map[string]any{"forges": []any{map[string]any{"kind": "gitea", "url": "https://h", "tokenFile": "t", "repositories": []string{"a/b"}}}}
 	all := defaults(t, config.ServerSchema)
 	maps.Copy(all, least)
 	server, implicitErr := config.ParseServer("f.yaml", marshal(t, least))

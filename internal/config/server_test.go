@@ -155,8 +155,8 @@ func installed(t *testing.T, files map[string]string) string {
 }
 
 const smallServer = `forges:
-- {kind: gitea, url: "http://h", tokenFile: token, repositories: [a/b]}
-- {kind: forgejo, url: "http://h", tokenFile: token2, repositories: [a/c]}
+- {kind: gitea, url: "https://h", tokenFile: token, repositories: [a/b]}
+- {kind: forgejo, url: "https://h", tokenFile: token2, repositories: [a/c]}
 git: {credentialsFile: credentials}
 `
 

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,8 +26,8 @@ func (c *checker) checkForges(forges []*yaml.Node) {
 		at := fmt.Sprintf("forges[%d]", i)
 		c.checkForgeName(forge, at, names)
 		c.checkKind(forge, at)
-		c.checkURL(child(forge, "url"), join(at, "url"), "https://git.example.com")
-		c.checkURL(child(forge, "apiURL"), join(at, "apiURL"), "https://github.example.com/api/v3")
+		c.checkURL(forge, "url", at, "https://git.example.com")
+		c.checkURL(forge, "apiURL", at, "https://github.example.com/api/v3")
 		c.checkWatched(forge, at)
 		address, _ := textOf(child(forge, "url"))
 		if kind, _ := textOf(child(forge, "kind")); kind == github {
@@ -81,11 +82,31 @@ func (c *checker) needs(node *yaml.Node, at string, keys ...string) {
 	}
 }
 
-func (c *checker) checkURL(node *yaml.Node, at, example string) {
+// checkURL checks an address of a forge. The bot's credential goes there, so it
+// is encrypted on its way, or stays on this machine, or somebody said otherwise.
+func (c *checker) checkURL(forge *yaml.Node, key, at, example string) {
+	node := child(forge, key)
 	address, ok := textOf(node)
-	if fault := urlFault(address); ok && fault != "" {
-		c.fault(node, at, "%s", fault).Hint = "for example: " + example
+	if !ok {
+		return
 	}
+	if fault := urlFault(address); fault != "" {
+		c.fault(node, join(at, key), "%s", fault).Hint = "for example: " + example
+		return
+	}
+	allowed := false
+	if flag := child(forge, "allowHTTP"); flag != nil && flag.Decode(&allowed) != nil {
+		return // the schema says so
+	}
+	if u, err := url.Parse(address); err == nil && u.Scheme == "http" && !allowed && !isLoopback(u.Hostname()) {
+		c.fault(node, join(at, key), "everybody on the way to an http:// URL sees the bot's token").Hint = "write https://, or add allowHTTP: true where nobody else is on the way"
+	}
+}
+
+// isLoopback reports whether a host is this machine (RFC 6761, section 6.3).
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
 // checkWatched checks that a forge's watched repositories are said somehow.

@@ -13,7 +13,7 @@ import (
 
 const servingForge = `forges:
 - kind: gitea
-  url: http://h
+  url: https://h
   tokenFile: token
   webhookSecretFile: webhook
   repositories: [a/b]
@@ -51,7 +51,7 @@ func TestLoadServing_errors(t *testing.T) {
 		want     []string
 	}{
 		{
-			"no webhook secret", "forges:\n- {kind: gitea, url: 'http://h', tokenFile: token, repositories: [a/b]}\n",
+			"no webhook secret", "forges:\n- {kind: gitea, url: 'https://h', tokenFile: token, repositories: [a/b]}\n",
 			map[string]string{"token": "t"},
 			[]string{":2: forges[0]: lacks webhookSecretFile\n  serve takes signed webhooks alone: openssl rand -hex 32 makes a secret"},
 		},
@@ -75,7 +75,7 @@ func TestLoadServing_errors(t *testing.T) {
 			},
 		},
 		{
-			"nothing watched", "forges:\n- {kind: gitea, url: 'http://h', tokenFile: token, webhookSecretFile: token}\n- {kind: forgejo, url: 'http://i', tokenFile: token, webhookSecretFile: token, discover: [{}]}\n",
+			"nothing watched", "forges:\n- {kind: gitea, url: 'https://h', tokenFile: token, webhookSecretFile: token}\n- {kind: forgejo, url: 'https://i', tokenFile: token, webhookSecretFile: token, discover: [{}]}\n",
 			map[string]string{"token": longSecret},
 			[]string{":2: forges[0]: lacks repositories or discover", ":3: forges[1].discover[0]: lacks owner or topic\n  for example: {owner: acme, topic: odyssey}"},
 		},
@@ -108,7 +108,7 @@ func TestLoadServing_errors(t *testing.T) {
 func TestLoadServer_unwise(t *testing.T) {
 	t.Parallel()
 	path := installed(t, map[string]string{
-		"odyssey.yaml": "forges:\n- {kind: gitea, url: 'http://h', tokenFile: token, webhookSecretFile: token, discover: [{owner: a}, {topic: x}]}\n- {kind: forgejo, url: 'http://i', tokenFile: token, repositories: [a/b]}\nstatusListen: ':8081'\n",
+		"odyssey.yaml": "forges:\n- {kind: gitea, url: 'https://h', tokenFile: token, webhookSecretFile: token, discover: [{owner: a}, {topic: x}]}\n- {kind: forgejo, url: 'https://i', tokenFile: token, repositories: [a/b]}\nstatusListen: ':8081'\n",
 		"token":        "short",
 	})
 	if err := os.Chmod(filepath.Join(filepath.Dir(path), "token"), 0o600); err != nil {
@@ -121,7 +121,7 @@ func TestLoadServer_unwise(t *testing.T) {
 	want := []string{
 		path + ":2: the secret of 5 bytes can be guessed; openssl rand -hex 32 makes a better one",
 		path + ":4: the status pages on :8081 ask for no password; let only those reach them who may read of every watched repository",
-		path + ":2: whoever may write to http://h can have a repository watched by giving it the topic \"x\"; add an owner",
+		path + ":2: whoever may write to https://h can have a repository watched by giving it the topic \"x\"; add an owner",
 	}
 	if diff := cmp.Diff(want, server.Warnings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -40,6 +40,10 @@ type Repo struct {
 // MaxFile is the size in bytes above which no driver reads a file.
 const MaxFile = 2 << 20
 
+// MaxPaths is the number of files and directories above which no driver lists a
+// repository.
+const MaxPaths = 50_000
+
 // Snapshot is the state of some files at one commit.
 type Snapshot struct {
 	Commit string            // full object id; "" of an empty repository or a working tree
@@ -55,7 +59,8 @@ type Branch struct {
 	Head      string // full object id
 	Committer Identity
 	Message   string // of the newest commit
-	Own       bool   // the forge itself vouches that the asking account made that commit
+	Vouched   bool   // the forge itself knows who made that commit: Own alone counts, for Committer can be anybody's word
+	Own       bool   // Vouched, and it was the asking account
 }
 
 // Change is one commit to be put on top of a branch's head as the whole

@@ -133,16 +133,18 @@ func cancelAsked(row *rivertype.JobRow) bool {
 }
 
 // Retry has a dead or cancelled job run again, with the items that it had and
-// all its attempts; one that waits runs at once. When another job waits or
-// runs for the same subject and kind, that one does it.
-func (q *Queue) Retry(ctx context.Context, id int64) error {
-	err := q.onJob(ctx, id, func(t tx, g *target, row *rivertype.JobRow) error {
+// all its attempts, under a number of its own; one that waits runs at once.
+// When another job waits or runs for the same subject and kind, that one does
+// it. It returns the number of the job that does it.
+func (q *Queue) Retry(ctx context.Context, id int64) (by int64, err error) {
+	err = q.onJob(ctx, id, func(t tx, g *target, row *rivertype.JobRow) error {
 		switch stateOf(row.State) {
 		case Running:
 			return errors.New("it runs")
 		case Done:
 			return errors.New("it is done")
 		case Waiting, Retrying:
+			by = id
 			_, err := t.retry(ctx, id)
 			return err
 		}
@@ -156,26 +158,29 @@ func (q *Queue) Retry(ctx context.Context, id int64) error {
 			return err
 		}
 		g.wanted += max(n, 1)
-		if g.job != 0 {
+		if by = g.job; by != 0 {
 			if err := g.save(ctx, t); err != nil {
 				return err
 			}
 			_, err := t.exec(ctx, `DELETE FROM river_job WHERE id = $1`, id)
 			return err
 		}
-		if _, err := t.exec(ctx, `UPDATE river_job SET attempt = 0, max_attempts = $1 WHERE id = $2`, q.o.Attempts, id); err != nil {
+		if by, err = q.renumber(ctx, t, id); err != nil {
 			return err
 		}
-		if _, err := t.retry(ctx, id); err != nil {
+		if _, err := t.exec(ctx, `UPDATE river_job SET attempt = 0, max_attempts = $1 WHERE id = $2`, q.o.Attempts, by); err != nil {
 			return err
 		}
-		g.job, g.note = id, ""
+		if _, err := t.retry(ctx, by); err != nil {
+			return err
+		}
+		g.job, g.note = by, ""
 		return g.save(ctx, t)
 	})
 	if err != nil {
-		return fmt.Errorf("retry job %d: %w", id, err)
+		return 0, fmt.Errorf("retry job %d: %w", id, err)
 	}
-	return nil
+	return by, nil
 }
 
 // Cancel ends a job that waits, with the items that it has, and asks one that

@@ -86,17 +86,16 @@ func TestJobs_cancelAndRetry(t *testing.T) {
 		if got := log.all(); len(got) != 1 || !cmp.Equal(itemIDs(got[0]), []string{"2"}) {
 			t.Errorf("ran %+v", got)
 		}
-		if err := q.Retry(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
+		again := retry(t, q, id)
 		settled(t, q)
-		if got := log.all(); len(got) != 2 || got[1].ID != id || !cmp.Equal(itemIDs(got[1]), []string{"1"}) {
+		if got := log.all(); len(got) != 2 || got[1].ID != again || again == id || !cmp.Equal(itemIDs(got[1]), []string{"1"}) {
 			t.Errorf("ran %+v", got)
 		}
-		if err := q.Retry(t.Context(), id); err == nil || errors.Is(err, queue.ErrNoJob) {
+		if _, err := q.Retry(t.Context(), again); err == nil || errors.Is(err, queue.ErrNoJob) {
 			t.Errorf("retried what is done: %v", err)
 		}
-		for _, err := range []error{q.Retry(t.Context(), 4711), q.Cancel(t.Context(), 4711)} {
+		_, retryErr := q.Retry(t.Context(), 4711)
+		for _, err := range []error{retryErr, q.Cancel(t.Context(), 4711)} {
 			if !errors.Is(err, queue.ErrNoJob) {
 				t.Errorf("%v", err)
 			}
@@ -128,12 +127,10 @@ func TestJobs_retryDead(t *testing.T) {
 		if len(dead) != 1 {
 			t.Fatalf("dead: %+v", dead)
 		}
-		if err := q.Retry(t.Context(), dead[0].ID); err != nil {
-			t.Fatal(err)
-		}
+		again := retry(t, q, dead[0].ID)
 		settled(t, q)
 		got := log.all()
-		if len(got) != 4 || got[3].ID != dead[0].ID || got[2].Attempt != 1 || got[3].Attempt != 2 || !cmp.Equal(itemIDs(got[3]), []string{"1", "2"}) {
+		if len(got) != 4 || got[3].ID != again || got[2].Attempt != 1 || got[3].Attempt != 2 || !cmp.Equal(itemIDs(got[3]), []string{"1", "2"}) {
 			t.Errorf("ran %+v", got)
 		}
 		if len(jobs(t, q, queue.Dead)) != 0 {
@@ -166,9 +163,7 @@ func TestJobs_retryDeadJoins(t *testing.T) {
 		settled(t, q)
 		want(t, q, command("a/b", "2"))
 		until(t, "the other runs", func() bool { return len(log.all()) == 2 })
-		if err := q.Retry(t.Context(), jobs(t, q, queue.Dead)[0].ID); err != nil {
-			t.Fatal(err)
-		}
+		retry(t, q, jobs(t, q, queue.Dead)[0].ID)
 		close(proceed)
 		until(t, "three runs", func() bool { return len(log.all()) == 3 })
 		settled(t, q)
@@ -232,9 +227,7 @@ func TestJobs_cancelWhileItFails(t *testing.T) {
 		want(t, q, command("a/b", "1"))
 		until(t, "it is cancelled", func() bool { return len(jobs(t, q, queue.Cancelled)) == 1 })
 		sound(t, s, q)
-		if err := q.Retry(t.Context(), log.all()[0].ID); err != nil {
-			t.Fatal(err)
-		}
+		retry(t, q, log.all()[0].ID)
 		settled(t, q)
 		if got := log.all(); len(got) != 2 || !cmp.Equal(itemIDs(got[1]), []string{"1"}) {
 			t.Errorf("ran %+v", got)
@@ -276,12 +269,42 @@ func TestOpen_attach(t *testing.T) {
 			t.Fatal(err)
 		}
 		settled(t, q)
-		if err := beside.Retry(t.Context(), running[0].ID); err != nil {
-			t.Fatal(err)
-		}
+		retry(t, beside, running[0].ID)
 		settled(t, q)
 		if len(jobs(t, q, queue.Done)) != 1 {
 			t.Errorf("%+v", jobs(t, q))
+		}
+	})
+}
+
+// What River still writes of a dead job's end, a little later, does not end the
+// job that retries it.
+func TestJobs_retryAtOnce(t *testing.T) {
+	t.Parallel()
+	both(t, func(s *scene) {
+		q := s.open(s.T, nil)
+		var ran atomic.Int32
+		stop := work(s.T, q, func(_ context.Context, _ queue.Job) error {
+			if ran.Add(1) == 1 {
+				return queue.Park(errors.New("no luck"))
+			}
+			return nil
+		})
+		want(s.T, q, command("a/b", "1"))
+		settled(s.T, q)
+		stop()
+		dead := jobs(s.T, q, queue.Dead)[0].ID
+		retry(s.T, q, dead)
+		if err := q.Exec(s.Context(), `UPDATE river_job SET state = 'completed', finalized_at = CURRENT_TIMESTAMP WHERE id = $1`, dead); err != nil {
+			s.Fatal(err)
+		}
+		work(s.T, q, func(_ context.Context, _ queue.Job) error {
+			ran.Add(1)
+			return nil
+		})
+		settled(s.T, q)
+		if n := ran.Load(); n != 2 {
+			s.Errorf("it ran %d times", n)
 		}
 	})
 }
@@ -324,9 +347,7 @@ func TestJobs_retryManyItems(t *testing.T) {
 		}
 		well.Store(true)
 		for _, j := range jobs(s.T, q, queue.Dead, queue.Cancelled) {
-			if err := q.Retry(s.Context(), j.ID); err != nil {
-				s.Fatal(err)
-			}
+			retry(s.T, q, j.ID)
 		}
 		settled(s.T, q)
 		mu.Lock()

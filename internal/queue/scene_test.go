@@ -159,6 +159,15 @@ func want(t *testing.T, q *queue.Queue, rs ...queue.Request) {
 	}
 }
 
+func retry(t *testing.T, q *queue.Queue, id int64) (by int64) {
+	t.Helper()
+	by, err := q.Retry(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return by
+}
+
 func merges(repo string) queue.Request {
 	return queue.Request{Subject: "gitea:" + repo, Kind: "merges"}
 }

@@ -232,23 +232,32 @@ func (q *Queue) putBackRow(ctx context.Context, t tx, g *target, id int64, text 
 	if err := t.release(ctx, id, text, time.Now()); err != nil {
 		return err
 	}
-	g.job, g.token, g.note = id, "", interrupted
 	if renumber {
-		for i, sql := range q.phrases.nextID {
-			if i < len(q.phrases.nextID)-1 {
-				if _, err := t.exec(ctx, sql); err != nil {
-					return err
-				}
-			} else if _, err := one(ctx, t, []any{&g.job}, sql, id); err != nil {
-				return err
-			}
+		var err error
+		if id, err = q.renumber(ctx, t, id); err != nil {
+			return err
 		}
 	}
+	g.job, g.token, g.note = id, "", interrupted
 	return g.save(ctx, t)
+}
+
+// renumber gives a job a number that no job had: what River or a former process
+// still writes of the old one does not reach it.
+func (q *Queue) renumber(ctx context.Context, t tx, id int64) (number int64, err error) {
+	last := len(q.phrases.nextID) - 1
+	for _, sql := range q.phrases.nextID[:last] {
+		if _, err := t.exec(ctx, sql); err != nil {
+			return 0, err
+		}
+	}
+	_, err = one(ctx, t, []any{&number}, q.phrases.nextID[last], id)
+	return number, err
 }
 
 // mend closes targets whose job came to its end without us: River does that
 // with a row that it cannot read, or one that was cancelled at its very end.
+// One that is completed without a record of it was not: it is wanted still.
 func (q *Queue) mend(ctx context.Context) error {
 	ids, err := q.ids(ctx, `SELECT t.job FROM odyssey_target t LEFT JOIN river_job j ON j.id = t.job
 		WHERE t.job <> 0 AND (j.id IS NULL OR j.state IN ('cancelled', 'completed', 'discarded'))`)
@@ -275,8 +284,7 @@ func (q *Queue) mendOne(ctx context.Context, t tx, id int64) error {
 	}
 	row, err := t.job(ctx, id)
 	switch {
-	case errors.Is(err, ErrNoJob):
-		// Deleted by hand: what it was to do is still wanted.
+	case errors.Is(err, ErrNoJob), err == nil && row.State == rivertype.JobStateCompleted:
 		g.job, g.token = 0, ""
 		if err := g.save(ctx, t); err != nil {
 			return err
@@ -288,8 +296,6 @@ func (q *Queue) mendOne(ctx context.Context, t tx, id int64) error {
 		return q.closed(ctx, t, g, id, itemDead)
 	case row.State == rivertype.JobStateCancelled:
 		return q.closed(ctx, t, g, id, itemCancelled)
-	case row.State == rivertype.JobStateCompleted:
-		return q.closed(ctx, t, g, id, itemDone)
 	}
 	return nil // it is active, after all
 }

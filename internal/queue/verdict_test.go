@@ -103,7 +103,7 @@ func TestWorker_laterIsKept(t *testing.T) {
 		if i.Error != "the forge asks for silence" || time.Until(i.Scheduled) < 59*time.Minute || i.Attempt != 0 {
 			t.Errorf("%+v", i)
 		}
-		if err := q.Retry(t.Context(), i.ID); err != nil { // somebody knows better
+		if _, err := q.Retry(t.Context(), i.ID); err != nil { // somebody knows better
 			t.Fatal(err)
 		}
 		settled(t, q)

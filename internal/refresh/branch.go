@@ -11,6 +11,21 @@ import (
 // BranchPrefix begins the name of every branch that the bot makes.
 const BranchPrefix = "odyssey/"
 
+// deployments begins the names of the branches that are about deployments.
+const deployments = BranchPrefix + "deploy/"
+
+// IsBranch reports whether a branch may be one of a plan's proposals.
+func IsBranch(name string) bool { return strings.HasPrefix(name, BranchPrefix) && !IsDeployment(name) }
+
+// IsDeployment reports whether a branch may be about a deployment.
+func IsDeployment(name string) bool { return strings.HasPrefix(name, deployments) }
+
+// DeploymentBranch names the branch of an instance of an image's deployments:
+// "ghcr.io/acme/odoo production" has odyssey/deploy/ghcr.io+acme+odoo++production.
+func DeploymentBranch(image, instance string) string {
+	return deployments + branchName(strings.TrimSpace(image+" "+instance))
+}
+
 // maxBranch is where a group's name is cut, in bytes: file systems allow 255
 // in one part of a ref.
 const maxBranch = 150
@@ -31,12 +46,16 @@ func branch(kind Kind, group string) string {
 	if kind == Sync {
 		return BranchPrefix + string(Sync)
 	}
-	group = path.Clean(group)
+	return BranchPrefix + "merge/" + branchName(path.Clean(group))
+}
+
+// branchName makes the last part of a branch's name of a group's.
+func branchName(group string) string {
 	name := plus.Replace(group)
 	if !plainName.MatchString(group) || strings.HasSuffix(name, ".lock") || len(name) > maxBranch {
 		digest := sha256.Sum256([]byte(group))
 		slug := strings.Trim(unplain.ReplaceAllString(name, "-"), "-")
 		name = slug[:min(len(slug), maxBranch-15)] + "+-" + hex.EncodeToString(digest[:6])
 	}
-	return BranchPrefix + "merge/" + name
+	return name
 }

@@ -84,13 +84,7 @@ func (p *Proposal) histories(ctx context.Context, historian Historian) ([]move, 
 const maxTitle = 240
 
 // title says what moves and how far: Refresh `./odoo`: odoo 17.0 +41 commits.
-func (p *Proposal) title(moves []move) string {
-	text := p.subject(moves)
-	if runes := []rune(text); len(runes) > maxTitle {
-		text = string(runes[:maxTitle-1]) + "…"
-	}
-	return text
-}
+func (p *Proposal) title(moves []move) string { return cut(p.subject(moves), maxTitle) }
 
 func (p *Proposal) subject(moves []move) string {
 	if p.Kind == Sync {

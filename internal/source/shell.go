@@ -15,6 +15,10 @@ import (
 	"github.com/nuobit/odyssey/internal/lock"
 )
 
+// ShellCommands are the shell_command_after of a destination, which Materialize runs in
+// its tree.
+func ShellCommands(d *lock.Destination) ([]string, error) { return shellCommands(d) }
+
 // shellCommands are the shell_command_after of a destination.
 func shellCommands(d *lock.Destination) ([]string, error) {
 	for _, f := range d.Extra {

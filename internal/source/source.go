@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -24,6 +25,9 @@ type Options struct {
 	Store  *git.Store
 	Source string // the directory that destinations are below
 	Jobs   int    // destinations at once; default 8
+	// Only are the destinations to materialise, as the lock spells them; the others are left as
+	// they are, there or not. Nil: all.
+	Only []string
 	// AllowShellCommands runs the shell_command_after of destinations that
 	// have one; otherwise these are refused.
 	AllowShellCommands bool
@@ -71,7 +75,7 @@ type builder struct {
 }
 
 // Materialize writes every destination of a lock below the source directory,
-// and removes those of an earlier lock. What is in place already is left
+// or those of Only, and removes those of an earlier lock. What is in place already is left
 // alone. When a destination fails, all failures are reported, and the directories stay as
 // they were but for destinations that were written completely.
 func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, error) {
@@ -83,8 +87,9 @@ func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, erro
 	if err := errors.Join(b.loadRecords(), b.removeGone(file, false)); err != nil {
 		return nil, err
 	}
-	report := &Report{Destinations: make([]Destination, len(file.Destinations))}
-	err = b.each(ctx, file, func(ctx context.Context, i int, d *lock.Destination) error {
+	work := b.wanted(file)
+	report := &Report{Destinations: make([]Destination, len(work.Destinations))}
+	err = b.each(ctx, work, func(ctx context.Context, i int, d *lock.Destination) error {
 		return b.destination(ctx, d, &report.Destinations[i])
 	})
 	if err != nil {
@@ -100,6 +105,20 @@ func Materialize(ctx context.Context, file *lock.File, o Options) (*Report, erro
 		}
 	}
 	return report, b.removeGone(file, true)
+}
+
+// wanted is the lock with the destinations that are asked for.
+func (b *builder) wanted(file *lock.File) *lock.File {
+	if b.Only == nil {
+		return file
+	}
+	some := &lock.File{Path: file.Path}
+	for _, d := range file.Destinations {
+		if slices.Contains(b.Only, d.Path) {
+			some.Destinations = append(some.Destinations, d)
+		}
+	}
+	return some
 }
 
 // Trees computes the tree of every destination, and the merge bases, and

@@ -60,7 +60,8 @@ type ingest struct {
 }
 
 // routes has POST /webhooks/KIND/NAME for each hook, and POST /webhooks/KIND
-// for a kind that only one forge is of.
+// for the forge that is called as its kind, or is the only one of it: a second
+// one in the configuration takes nothing from the first.
 func (in *ingest) routes(hooks []Hook) (http.Handler, error) {
 	mux := http.NewServeMux()
 	kinds := map[string]int{}
@@ -73,7 +74,7 @@ func (in *ingest) routes(hooks []Hook) (http.Handler, error) {
 	for _, h := range hooks {
 		handler := in.hook(h)
 		mux.Handle("/webhooks/"+h.Kind+"/"+h.Forge, handler)
-		if kinds[h.Kind] == 1 {
+		if kinds[h.Kind] == 1 || h.Forge == h.Kind {
 			mux.Handle("/webhooks/"+h.Kind, handler)
 		}
 	}

@@ -26,6 +26,7 @@ func TestRoutes(t *testing.T) {
 		{Forge: "main", Kind: "gitea", Receiver: signed{}},
 		{Forge: "other", Kind: "gitea", Receiver: signed{}},
 		{Forge: "code", Kind: "forgejo", Receiver: signed{}},
+		{Forge: "enterprise", Kind: "github", Receiver: signed{}},
 		{Forge: "github", Kind: "github", Receiver: signed{}},
 	}
 	h := newServer(t, o).Public()
@@ -40,7 +41,9 @@ func TestRoutes(t *testing.T) {
 		{"/webhooks/forgejo", 202, "code"},
 		{"/webhooks/forgejo/code", 202, "code"},
 		{"/webhooks/forgejo/main", 404, ""}, // of another kind
-		{"/webhooks/github", 202, "github"},
+		{"/webhooks/github", 202, "github"}, // the one that is called so
+		{"/webhooks/github/github", 202, "github"},
+		{"/webhooks/github/enterprise", 202, "enterprise"},
 		{"/webhooks", 404, ""},
 		{"/", 404, ""},
 		{"/healthz", 404, ""},

@@ -22,7 +22,6 @@ type Metrics struct {
 	deliveries *prometheus.CounterVec
 	jobs       *prometheus.HistogramVec
 	calls      *prometheus.CounterVec
-	quota      *prometheus.GaugeVec
 	git        prometheus.Counter
 	sweeps     *prometheus.HistogramVec
 }
@@ -46,10 +45,6 @@ func NewMetrics(version string) *Metrics {
 			Name: "odyssey_forge_calls_total",
 			Help: "HTTP requests to forges by method and status code; code is error when there was no answer.",
 		}, []string{"forge", "method", "code"}),
-		quota: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "odyssey_forge_quota_remaining",
-			Help: "Requests that the forge still allows, as its last answer said; of forges that say so, which Gitea and Forgejo do not.",
-		}, []string{"forge"}),
 		git: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "odyssey_git_received_bytes_total",
 			Help: "Bytes that git received from upstream remotes.",
@@ -67,7 +62,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.deliveries, m.jobs, m.calls, m.quota, m.git, m.sweeps, build,
+		m.deliveries, m.jobs, m.calls, m.git, m.sweeps, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -137,10 +132,6 @@ func (t *countedTransport) RoundTrip(req *http.Request) (*http.Response, error) 
 		code = "other"
 		if resp.StatusCode >= 100 && resp.StatusCode < 600 {
 			code = strconv.Itoa(resp.StatusCode)
-		}
-		// GitHub and those that follow it; Gitea and Forgejo have no quota.
-		if n, err := strconv.ParseUint(resp.Header.Get("X-RateLimit-Remaining"), 10, 32); err == nil {
-			t.metrics.quota.WithLabelValues(t.forge).Set(float64(n))
 		}
 	}
 	method := "other"

@@ -62,13 +62,29 @@ func measured(t *testing.T) http.Handler {
 		if r.URL.Path == "/down" {
 			return nil, errors.New("down")
 		}
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"X-Ratelimit-Remaining": {r.URL.Path[1:]}}, Body: http.NoBody}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	}))
 	for _, call := range []string{"GET /4999", "GET /4998", "POST /nonsense", "BREW /4997", "GET /down"} {
 		method, path, _ := strings.Cut(call, " ")
 		if resp, err := transport.RoundTrip(httptest.NewRequest(method, "http://forge.example"+path, http.NoBody)); err == nil {
 			_ = resp.Body.Close()
 		} else if path != "/down" {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"github", "enterprise"} {
+		err := o.Metrics.Quotas(name, func() []forge.Quota {
+			if name == "enterprise" { // nothing was called yet
+				return nil
+			}
+			return []forge.Quota{
+				{Account: "acme", Resource: "core", Limit: 5000, Left: 17},
+				{Account: "acme", Resource: "graphql", Limit: 5000, Left: 4999},
+				{Account: "other", Resource: "core", Limit: 12500, Left: 12000},
+				{Account: "acme", Resource: "core", Limit: 1, Left: 1},
+			}
+		})
+		if err != nil {
 			t.Error(err)
 		}
 	}
@@ -95,7 +111,12 @@ func TestMetrics(t *testing.T) {
 		`odyssey_forge_calls_total{code="200",forge="gitea",method="POST"} 1`,
 		`odyssey_forge_calls_total{code="200",forge="gitea",method="other"} 1`,
 		`odyssey_forge_calls_total{code="error",forge="gitea",method="GET"} 1`,
-		`odyssey_forge_quota_remaining{forge="gitea"} 4997`,
+		`odyssey_forge_quota_limit{account="acme",forge="github",resource="core"} 5000`,
+		`odyssey_forge_quota_limit{account="acme",forge="github",resource="graphql"} 5000`,
+		`odyssey_forge_quota_limit{account="other",forge="github",resource="core"} 12500`,
+		`odyssey_forge_quota_remaining{account="acme",forge="github",resource="core"} 17`,
+		`odyssey_forge_quota_remaining{account="acme",forge="github",resource="graphql"} 4999`,
+		`odyssey_forge_quota_remaining{account="other",forge="github",resource="core"} 12000`,
 		`odyssey_git_received_bytes_total 1234`,
 		`odyssey_jobs{kind="commands",state="waiting"} 1`,
 		`odyssey_jobs{kind="merges",state="dead"} 1`,

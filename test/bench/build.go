@@ -14,10 +14,14 @@ import (
 
 // What is asked for.
 const (
-	coldRatio  = 3.0
-	warmRatio  = 30.0
-	keptRatio  = 1.0
-	manyRatio  = 5.0
+	coldRatio = 3.0
+	warmRatio = 30.0
+	keptRatio = 1.0
+	manyRatio = 5.0
+	// Where the server works on the builder's own cores, most of the time is the
+	// server's, which no client can spare it (docs/adr/0009): five times is out of
+	// reach.
+	nearRatio  = 3.0
 	stillCPU   = time.Second
 	mostMemory = 300 << 20
 	cacheRatio = 1.2
@@ -27,6 +31,7 @@ const (
 	coldRounds = 3
 	warmRounds = 5
 	manyCount  = 60
+	farDelay   = 50 * time.Millisecond // of the beginning of each answer
 )
 
 // largeScene is Odoo, and a repository with two merges that can move.

@@ -24,6 +24,11 @@ const (
 // branch 17.0. Four of five bytes are translations, whose languages differ in
 // a part of their lines.
 func largeRepo(ctx context.Context, server *gitserver.Server, name string) error {
+	return packRepo(ctx, server, name, largeModules)
+}
+
+// packRepo is largeRepo with so many modules.
+func packRepo(ctx context.Context, server *gitserver.Server, name string, modules int) error {
 	repo, err := emptyRepo(server, name)
 	if err != nil {
 		return err
@@ -36,7 +41,7 @@ func largeRepo(ctx context.Context, server *gitserver.Server, name string) error
 			s.file(cmp.Or(modes[path], "100644"), path, []byte(files[path]))
 		}
 		p := newProse(1)
-		for m := range largeModules {
+		for m := range modules {
 			s.module(p, fmt.Sprintf("addons/module_%03d", m), 65+p.IntN(430), largeLanguages, largeSources)
 		}
 		fmt.Printf("  %s: %d files of %d MB\n", name, s.files, s.bytes>>20)

@@ -10,12 +10,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 func main() {
@@ -66,25 +68,32 @@ type suite struct {
 	trees    string // for source trees; made when it is first needed
 	programs *programs
 	large    func(context.Context) (*scene, error) // makes it once
+	small    func(context.Context) (*scene, error) // makes them once
 	opened   []*scene
 	watched  *forgeScene
 }
 
 func newSuite(dir string) *suite {
 	s := &suite{dir: dir}
+	s.large = s.scene("large", largeScene)
+	s.small = s.scene("many", manyScene)
+	return s
+}
+
+// scene has a scene made when it is first needed.
+func (s *suite) scene(name string, open func(context.Context, string, programs) (*scene, error)) func(context.Context) (*scene, error) {
 	var once sync.Once
 	var made *scene
 	var err error
-	s.large = func(ctx context.Context) (*scene, error) {
+	return func(ctx context.Context) (*scene, error) {
 		once.Do(func() {
 			var p programs
 			if p, err = s.find(ctx); err == nil {
-				made, err = s.opening(largeScene(ctx, filepath.Join(s.trees, "large"), p))
+				made, err = s.opening(open(ctx, filepath.Join(s.trees, name), p))
 			}
 		})
 		return made, err
 	}
-	return s
 }
 
 type benchmark struct {
@@ -100,6 +109,8 @@ func (s *suite) benchmarks() []benchmark {
 		{"warm", "the same trees are there, one merge moved", s.warm},
 		{"still", "the same trees are there, nothing moved", s.still},
 		{"many", fmt.Sprintf("%d small repositories, nothing cached", manyCount), s.many},
+		{"many-far", fmt.Sprintf("the same of a server that answers %v later, as one in another network", farDelay), s.manyFar},
+		{"pack", "odoo-build-image pack and buildah bud of two Dockerfiles with a push", s.pack},
 		{"deliveries", "webhooks that serve takes while it works on what they ask for", s.deliveries},
 		{"sweep", "serve looks at repositories where there is nothing to do", s.sweep},
 	}
@@ -166,14 +177,20 @@ func (s *suite) still(ctx context.Context) error {
 }
 
 func (s *suite) many(ctx context.Context) error {
-	p, err := s.find(ctx)
+	many, err := s.small(ctx)
 	if err != nil {
 		return err
 	}
-	many, err := s.opening(manyScene(ctx, filepath.Join(s.trees, "many"), p))
+	return many.cold(ctx, coldRounds, nearRatio)
+}
+
+func (s *suite) manyFar(ctx context.Context) error {
+	many, err := s.small(ctx)
 	if err != nil {
 		return err
 	}
+	many.server.Watch(func(*http.Request) { time.Sleep(farDelay) })
+	defer many.server.Watch(nil)
 	return many.cold(ctx, coldRounds, manyRatio)
 }
 

@@ -2,10 +2,6 @@
 package docs
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -13,54 +9,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/compose-spec/compose-go/v2/cli"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer/json"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/test/deployment"
 )
 
 const operating = "../../docs/operating"
-
-// objects decodes a manifest with Kubernetes' own types; a field that they do
-// not have is an error.
-func objects(t *testing.T, path string) (all []runtime.Object) {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme, policyv1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	decoder := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Yaml: true, Strict: true})
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	documents := yaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(data)))
-	defer documents.Close()
-	for buffer := make([]byte, 1<<20); ; {
-		n, err := documents.Read(buffer)
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		object, _, err := decoder.Decode(buffer[:n], nil, nil)
-		if err != nil {
-			t.Fatalf("document %d of %s: %v", len(all)+1, path, err)
-		}
-		all = append(all, object)
-	}
-}
 
 // serves checks that serve would take a configuration whose files were where it
 // says, below /run/secrets or /etc.
@@ -90,17 +48,17 @@ func serves(t *testing.T, text string) config.Server {
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
 	var (
-		deployment *appsv1.Deployment
-		services   []*corev1.Service
-		configs    = map[string]*corev1.ConfigMap{}
-		budgets    []*policyv1.PodDisruptionBudget
-		ingresses  []*networkingv1.Ingress
-		policies   []*networkingv1.NetworkPolicy
+		server    *appsv1.Deployment
+		services  []*corev1.Service
+		configs   = map[string]*corev1.ConfigMap{}
+		budgets   []*policyv1.PodDisruptionBudget
+		ingresses []*networkingv1.Ingress
+		policies  []*networkingv1.NetworkPolicy
 	)
-	for _, object := range objects(t, operating+"/kubernetes.yaml") {
+	for _, object := range deployment.Objects(t, "kubernetes.yaml", []byte(read(t, operating+"/kubernetes.yaml"))) {
 		switch o := object.(type) {
 		case *appsv1.Deployment:
-			deployment = o
+			server = o
 		case *corev1.Service:
 			services = append(services, o)
 		case *corev1.ConfigMap:
@@ -115,37 +73,28 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("there is a %T", o)
 		}
 	}
-	if deployment == nil || len(services) != 2 || len(budgets) != 1 || len(ingresses) != 1 || len(policies) != 1 {
+	if server == nil || len(services) != 2 || len(budgets) != 1 || len(ingresses) != 1 || len(policies) != 1 {
 		t.Fatalf("deployment %v, %d services, %d budgets, %d ingresses, %d network policies",
-			deployment != nil, len(services), len(budgets), len(ingresses), len(policies))
+			server != nil, len(services), len(budgets), len(ingresses), len(policies))
 	}
-	pod := deployment.Spec.Template
+	pod := server.Spec.Template
 	for _, selector := range []map[string]string{
-		deployment.Spec.Selector.MatchLabels, budgets[0].Spec.Selector.MatchLabels, policies[0].Spec.PodSelector.MatchLabels,
+		server.Spec.Selector.MatchLabels, budgets[0].Spec.Selector.MatchLabels, policies[0].Spec.PodSelector.MatchLabels,
 		services[0].Spec.Selector, services[1].Spec.Selector,
 	} {
-		if len(selector) == 0 || !selects(selector, pod.Labels) {
+		if !deployment.Selects(selector, pod.Labels) {
 			t.Errorf("the selector %v does not choose the pods, which have %v", selector, pod.Labels)
 		}
 	}
 	checkPod(t, pod.Spec, services, configs)
 	checkNetwork(t, pod.Spec.Containers[0].Ports, services, ingresses[0], policies[0])
-	server := serves(t, configs["odyssey"].Data["odyssey.yaml"])
-	if server.StoreURL.Reveal() == "" && *deployment.Spec.Replicas > 1 {
+	serving := serves(t, configs["odyssey"].Data["odyssey.yaml"])
+	if serving.StoreURL.Reveal() == "" && *server.Spec.Replicas > 1 {
 		t.Error("replicas share an SQLite file")
 	}
-	if grace := *pod.Spec.TerminationGracePeriodSeconds; float64(grace) <= server.Drain.Seconds() {
-		t.Errorf("the pod is killed after %d s, the drain takes %s", grace, server.Drain)
+	if grace := *pod.Spec.TerminationGracePeriodSeconds; float64(grace) <= serving.Drain.Seconds() {
+		t.Errorf("the pod is killed after %d s, the drain takes %s", grace, serving.Drain)
 	}
-}
-
-func selects(selector, labels map[string]string) bool {
-	for k, v := range selector {
-		if labels[k] != v {
-			return false
-		}
-	}
-	return true
 }
 
 // checkPod checks that what is mentioned is there, and that nothing may be
@@ -215,14 +164,7 @@ func checkNetwork(t *testing.T, ports []corev1.ContainerPort, services []*corev1
 
 func TestCompose(t *testing.T) {
 	t.Parallel()
-	options, err := cli.NewProjectOptions([]string{operating + "/compose.yaml"}, cli.WithName("odyssey"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	project, err := options.LoadProject(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	project := deployment.Compose(t, operating+"/compose.yaml")
 	service, ok := project.Services["odyssey"]
 	if !ok {
 		t.Fatalf("the services are %v", slices.Collect(maps.Keys(project.Services)))

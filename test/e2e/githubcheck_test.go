@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/test/githubtest"
 )
 
@@ -37,7 +38,7 @@ func TestGitHub_checks(t *testing.T) {
 	before := h.settled(s, "merges")
 
 	h.grow("[FIX] stock: one")
-	h.Rerequest("acme", h.image)
+	h.Rerequest("acme", h.image, false)
 	got := h.last("success", "One pull request changed")
 	if pr := h.one(); !strings.Contains(got.Summary, pr.URL) {
 		t.Errorf("the check run %+v does not lead to %s", got, pr.URL)
@@ -52,9 +53,35 @@ func TestGitHub_checks(t *testing.T) {
 		return ""
 	})
 
+	again := h.settled(s, "merges")
+	h.Rerequest("acme", h.image, true) // "Re-run all checks"
+	h.eventually(func() string {
+		if h.settled(s, "merges") <= again {
+			return "no further job was done for all checks"
+		}
+		return ""
+	})
+	h.last("neutral", "Nothing to do") // the pull request is as it was
+
+	issue := h.human.OpenIssue(t, "Talk", "Hello.")
+	h.ends(h.human.Comment(t, issue, "/refresh ./oca/server-tools"), forge.Done)
+	h.eventually(func() string {
+		if got := h.last("neutral", "Nothing to do"); !strings.Contains(got.Summary, "Asked for by a comment of `acme`.") {
+			return fmt.Sprintf("the check run says %q", got.Summary)
+		}
+		return ""
+	})
+
 	h.push("Break it", map[string]string{"repos.yaml": "./odoo: []\n"})
 	if got := h.last("failure", "Files of this repository need mending"); !strings.Contains(got.Summary, "repos.yaml:1") {
 		t.Errorf("the check run says %q", got.Summary)
+	}
+	metrics, err := s.Get(t.Context(), "/metrics")
+	must(t, err)
+	for _, account := range []string{"acme", "app"} {
+		if line := fmt.Sprintf(`odyssey_forge_quota_remaining{account=%q,forge="github",resource="core"} 4999`, account); !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics lack %s", line)
+		}
 	}
 	for _, r := range h.Requests() {
 		if strings.Contains(r.Path, "check-runs") && r.Status >= http.StatusBadRequest {

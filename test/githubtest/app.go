@@ -78,6 +78,13 @@ func (s *Server) AddApp(slug string, permissions map[string]string) *App {
 	return a
 }
 
+// Rename gives the App another name. Those of before are nobody's then.
+func (a *App) Rename(slug string) {
+	a.server.mu.Lock()
+	defer a.server.mu.Unlock()
+	a.Slug, a.bot.login = slug, slug+"[bot]"
+}
+
 // Install installs the App at an owner, on those of the owner's repositories,
 // or on all without any, and returns the installation's id.
 func (a *App) Install(owner string, names ...forge.Name) int64 {

@@ -72,17 +72,32 @@ func checkOperations() map[string]operation {
 }
 
 // Rerequest presses the button that asks for the newest check run of a
-// repository again.
-func (s *Server) Rerequest(login string, name forge.Name) {
+// repository again or, with all, for all of its commit.
+func (s *Server) Rerequest(login string, name forge.Name, all bool) {
 	s.mustRepo(name, func(r *repository) {
 		run := r.checks[len(r.checks)-1]
 		shape := s.shapeCheck(r, run)
 		suite, _ := shape["check_suite"].(map[string]any)
-		shape["check_suite"] = with(suite, map[string]any{
+		suite = with(suite, map[string]any{
 			"head_sha": run.head, "head_branch": "main", "app": s.shapeApp(run.app), "pull_requests": []any{}, "status": "completed",
 			"conclusion": run.conclusion, "before": run.head, "after": run.head, "created_at": stamp(run.started), "updated_at": stamp(run.completed),
 			"url": shape["url"], "node_id": node("CheckSuite", run.id),
 		})
-		s.tell(r, "check_run", "rerequested", s.account(login), map[string]any{"check_run": shape})
+		event := "check_run"
+		if all {
+			event = "check_suite"
+			c := r.git.commit(plumbing.NewHash(run.head))
+			shape = with(suite, map[string]any{
+				"check_runs_url": shape["url"], "latest_check_runs_count": 1, "rerequestable": true, "runs_rerequestable": true,
+				"head_commit": map[string]any{
+					"id": run.head, "tree_id": c.TreeHash.String(), "message": c.Message, "timestamp": stamp(c.Committer.When),
+					"author":    map[string]any{"name": c.Author.Name, "email": c.Author.Email},
+					"committer": map[string]any{"name": c.Committer.Name, "email": c.Committer.Email},
+				},
+			})
+		} else {
+			shape["check_suite"] = suite
+		}
+		s.tell(r, event, "rerequested", s.account(login), map[string]any{event: shape})
 	})
 }

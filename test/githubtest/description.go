@@ -212,6 +212,6 @@ func payloads() []string {
 		"push", "pull-request-opened", "pull-request-closed", "pull-request-reopened", "pull-request-synchronize",
 		"issues-opened", "issues-closed", "issues-reopened",
 		"issue-comment-created", "issue-comment-edited", "issue-comment-deleted",
-		"check-run-rerequested",
+		"check-run-rerequested", "check-suite-rerequested", "repository-renamed", "repository-transferred",
 	}
 }

@@ -101,14 +101,20 @@ func readTree(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, notFound()
 	}
-	return http.StatusOK, c.shapeTree(tree), nil
+	return http.StatusOK, c.shapeTree(tree, c.query("recursive", "") != ""), nil
 }
 
-func (c *call) shapeTree(tree *object.Tree) map[string]any {
+func (c *call) shapeTree(tree *object.Tree, recursive bool) map[string]any {
 	url := fmt.Sprintf("%s/repos/%s/git", c.URL, c.repo.name)
 	entries := []any{}
-	for _, e := range tree.Entries {
-		got := map[string]any{"path": e.Name, "mode": fmt.Sprintf("%06o", uint32(e.Mode)), "sha": e.Hash.String()}
+	walker := object.NewTreeWalker(tree, recursive, nil)
+	defer walker.Close()
+	for {
+		path, e, err := walker.Next()
+		if err != nil {
+			break
+		}
+		got := map[string]any{"path": path, "mode": fmt.Sprintf("%06o", uint32(e.Mode)), "sha": e.Hash.String()}
 		switch e.Mode {
 		case filemode.Dir:
 			got["type"], got["url"] = "tree", url+"/trees/"+e.Hash.String()
@@ -158,7 +164,7 @@ func createTree(c *call) (int, any, error) {
 		files[e.Path] = file
 	}
 	made := c.repo.git.tree(base, files)
-	return http.StatusCreated, c.shapeTree(must(object.GetTree(c.repo.git, made))), nil
+	return http.StatusCreated, c.shapeTree(must(object.GetTree(c.repo.git, made)), false), nil
 }
 
 func readBlob(c *call) (int, any, error) {

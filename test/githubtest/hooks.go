@@ -76,6 +76,15 @@ func (s *Server) Deliveries() (all []Delivery) {
 	return all
 }
 
+// AgeDeliveries makes those so far older.
+func (s *Server) AgeDeliveries(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.sent {
+		d.at = d.at.Add(-by)
+	}
+}
+
 // tell sends an event to all whom it concerns.
 func (s *Server) tell(r *repository, event, action string, by *account, payload map[string]any) {
 	if by != nil {

@@ -274,6 +274,16 @@ func (h human) EmptyRepo(t testing.TB) forge.Name {
 	return name
 }
 
+func (h human) Rename(t testing.TB, name string) forge.Name {
+	t.Helper()
+	to := forge.Name{Owner: h.name.Owner, Name: name}
+	h.do(t, func(r *repository, by *account) error {
+		h.server.rename(r, to, by)
+		return nil
+	})
+	return to
+}
+
 func (h human) ForkPullRequest(t testing.TB, branch string) (number int64) {
 	t.Helper()
 	h.do(t, func(r *repository, _ *account) error {

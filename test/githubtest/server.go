@@ -159,11 +159,21 @@ func (s *Server) Requests() []Request {
 	return seen
 }
 
-// Rename renames a repository; the old name leads to it.
+// Rename renames a repository, or gives it to another owner; the old name leads
+// to it.
 func (s *Server) Rename(from, to forge.Name) {
-	s.mustRepo(from, func(r *repository) {
-		r.before, r.name = append(r.before, r.name), to
-	})
+	s.mustRepo(from, func(r *repository) { s.rename(r, to, s.account(from.Owner)) })
+}
+
+func (s *Server) rename(r *repository, to forge.Name, by *account) {
+	from := r.name
+	r.before, r.name = append(r.before, from), to
+	if from.Owner != to.Owner {
+		owner := s.addAccount(to.Owner, "User")
+		s.tell(r, "repository", "transferred", by, map[string]any{"changes": map[string]any{"owner": map[string]any{"from": map[string]any{"user": s.user(owner)}}}})
+		return
+	}
+	s.tell(r, "repository", "renamed", by, map[string]any{"changes": map[string]any{"repository": map[string]any{"name": map[string]any{"from": from.Name}}}})
 }
 
 // Archive makes a repository one that is read only.

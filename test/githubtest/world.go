@@ -46,6 +46,7 @@ type repository struct {
 	created  time.Time
 	pushed   time.Time
 	starts   []Dispatch
+	acts     []*activity // what happened to branches, the oldest first
 }
 
 // item is an issue or a pull request.
@@ -189,6 +190,7 @@ func (s *Server) react(c *comment, by *account, content string) (*reaction, bool
 // what that means for pull requests.
 func (s *Server) moveBranch(r *repository, branch string, to plumbing.Hash, by *account) {
 	before := r.branches[branch]
+	r.record(branch, before, to, by, s.now(), s.nextID())
 	if to.IsZero() {
 		delete(r.branches, branch)
 	} else {
@@ -196,15 +198,23 @@ func (s *Server) moveBranch(r *repository, branch string, to plumbing.Hash, by *
 	}
 	r.pushed = s.now()
 	s.tellPush(r, branch, before, to, by)
-	for _, i := range r.items {
-		switch {
+	for _, of := range s.repos { // a fork's branch is in the upstream's pull requests
+		s.follow(of, r, branch, before, by)
+	}
+}
+
+// follow does what a branch's move means for the open pull requests of a
+// repository.
+func (s *Server) follow(of, r *repository, branch string, before plumbing.Hash, by *account) {
+	for _, i := range of.items {
+		switch to := r.branches[branch]; {
 		case i.pull == nil || i.closed || i.pull.from != r || i.pull.head != branch:
 		case to.IsZero():
 			i.pull.headSHA, i.closed = before, true
-			s.tellPull(r, i, "closed", by)
+			s.tellPull(of, i, "closed", by)
 		default:
 			i.pull.headSHA = to
-			s.tellPull(r, i, "synchronize", by)
+			s.tellPull(of, i, "synchronize", by)
 		}
 	}
 }

@@ -112,6 +112,9 @@ func version(path string) int {
 	return n
 }
 
+// Programs is the directory of the server's programs, psql among them.
+func (s *Server) Programs() string { return s.bin }
+
 func (s *Server) start(ctx context.Context) error {
 	password := filepath.Join(s.dir, "password")
 	if err := os.WriteFile(password, []byte(s.Password), 0o600); err != nil {

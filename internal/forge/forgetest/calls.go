@@ -26,6 +26,7 @@ func Everything(t *testing.T, f Forge, name forge.Name) map[string]error {
 	_, errs["Repo"] = f.Repo(ctx, name)
 	_, errs["Snapshot"] = f.Snapshot(ctx, repo, []string{"f"})
 	_, errs["File"] = f.File(ctx, repo, "main", "f")
+	_, errs["Paths"] = f.Paths(ctx, repo, "main")
 	_, errs["Branch"] = f.Branch(ctx, repo, "main")
 	_, errs["Push"] = f.Push(ctx, repo, forge.Change{
 		Base: "main", BaseHead: sha, Branch: "b", Files: map[string][]byte{"f": nil},
@@ -41,6 +42,7 @@ func Everything(t *testing.T, f Forge, name forge.Name) map[string]error {
 	_, errs["CommentsSince"] = f.CommentsSince(ctx, repo, time.Time{})
 	_, errs["Permission"] = f.Permission(ctx, repo, "who")
 	_, errs["Reactions"] = f.Reactions(ctx, repo, 1)
+	_, errs["HeadSince"] = f.HeadSince(ctx, repo, 1, sha)
 	_, errs["PullRequest"] = f.PullRequest(ctx, repo, 1)
 	_, errs["OwnIssues"] = f.OwnIssues(ctx, repo)
 	_, errs["CreateIssue"] = f.CreateIssue(ctx, repo, forge.NewIssue{Title: "t", Labels: []string{"l"}})
@@ -55,6 +57,7 @@ func Reads(ctx context.Context, x Fixture, repo forge.Repo, pr, comment int64) m
 	return map[string]func() error{
 		"Repo":             func() error { _, err := x.Forge.Repo(ctx, x.Repo); return err },
 		"File":             func() error { _, err := x.Forge.File(ctx, repo, "main", "README.md"); return err },
+		"Paths":            func() error { _, err := x.Forge.Paths(ctx, repo, "main"); return err },
 		"Branch":           func() error { _, err := x.Forge.Branch(ctx, repo, "main"); return err },
 		"Snapshot":         func() error { _, err := x.Forge.Snapshot(ctx, repo, []string{"README.md"}); return err },
 		"OpenPullRequests": func() error { _, err := x.Forge.OpenPullRequests(ctx, repo); return err },

@@ -22,7 +22,7 @@ func exercisePush(t *testing.T, b bench) {
 	}
 	want := forge.Branch{Name: c.Branch, Head: sha, Committer: c.By, Message: c.Message}
 	if b.Robot {
-		want.Committer, want.Own = got.Committer, true
+		want.Committer, want.Vouched, want.Own = got.Committer, true, true
 	}
 	wantEqual(t, "branch", got, want)
 	for path, content := range c.Files {
@@ -36,9 +36,13 @@ func exercisePush(t *testing.T, b bench) {
 	c.Lease, c.Files = sha, map[string][]byte{"other.txt": []byte("replaced")}
 	second := b.push(t, c)
 	wantEqual(t, "head", b.head(t, c.Branch), second)
-	human := b.Human.Push(t, Commit{Branch: c.Branch, Message: c.Message, Files: map[string]File{"human": {}}})[0]
+	b.Human.Push(t, Commit{Branch: c.Branch, Message: c.Message, Files: map[string]File{"human": {}}})
 	if got, err := b.Forge.Branch(t.Context(), b.repo, c.Branch); err != nil || got.Own || got.Committer == c.By {
 		t.Errorf("a human's commit is called the bot's: %+v, %v", got, err)
+	}
+	human := b.Human.Push(t, Commit{Branch: c.Branch, Message: c.Message, By: c.By})[0]
+	if got, err := b.Forge.Branch(t.Context(), b.repo, c.Branch); err != nil || got.Own || got.Vouched != b.Robot {
+		t.Errorf("a human's commit in the bot's name is called the bot's: %+v, %v", got, err)
 	}
 	c.Lease = human
 	b.push(t, c)

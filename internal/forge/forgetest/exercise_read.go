@@ -73,6 +73,31 @@ func exerciseSnapshotKinds(t *testing.T, b bench) {
 	}
 }
 
+func exerciseTree(t *testing.T, b bench) {
+	heads := b.Human.Push(t,
+		Commit{Branch: "tree", Message: "1", Files: map[string]File{
+			"deploy/a b/ünï.yaml": {Content: "x"},
+			"deploy/run.sh":       {Content: "#!/bin/sh\n", Mode: "100755"},
+			"link":                {Content: "README.md", Mode: "120000"},
+		}},
+		Commit{Branch: "tree", Message: "2", Files: map[string]File{"z": {Content: "z"}}},
+	)
+	for ref, want := range map[string][]string{
+		heads[0]: {"README.md", "deploy/a b/ünï.yaml", "deploy/run.sh"},
+		"tree":   {"README.md", "deploy/a b/ünï.yaml", "deploy/run.sh", "z"},
+	} {
+		got, err := b.Forge.Paths(t.Context(), b.repo, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, "files of "+ref, got, want)
+	}
+	for _, ref := range []string{"absent", strings.Repeat("0123456789", 4)} {
+		_, err := b.Forge.Paths(t.Context(), b.repo, ref)
+		wantIs(t, ref, err, forge.ErrNotFound)
+	}
+}
+
 func exerciseFile(t *testing.T, b bench) {
 	heads := b.Human.Push(t,
 		Commit{Branch: "topic/one", Message: "1", Files: map[string]File{
@@ -137,7 +162,7 @@ func exerciseBranch(t *testing.T, b bench) {
 	got.Message = strings.TrimSpace(got.Message)
 	wantEqual(t, "branch", got, forge.Branch{
 		Name: "feature/ünï", Head: heads[0], Message: "Übung\n\nBody",
-		Committer: forge.Identity{Name: "Ada Lövelace", Email: "ada@example.org"},
+		Committer: forge.Identity{Name: "Ada Lövelace", Email: "ada@example.org"}, Vouched: b.Robot,
 	})
 	_, err = b.Forge.Branch(t.Context(), b.repo, "absent")
 	wantIs(t, "absent branch", err, forge.ErrNotFound)

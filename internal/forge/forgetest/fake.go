@@ -36,7 +36,8 @@ type Call struct {
 type Fake struct {
 	mu     sync.Mutex
 	repos  map[forge.Name]*repository
-	robots map[string]bool // logins that the forge says are no humans
+	moved  map[forge.Name]forge.Name // present names by former ones
+	robots map[string]bool           // logins that the forge says are no humans
 	now    func() time.Time
 	calls  []Call
 	before func(method string) error
@@ -45,7 +46,7 @@ type Fake struct {
 
 // NewFake returns a forge without repositories.
 func NewFake() *Fake {
-	return &Fake{repos: map[forge.Name]*repository{}, robots: map[string]bool{}, now: time.Now}
+	return &Fake{repos: map[forge.Name]*repository{}, moved: map[forge.Name]forge.Name{}, robots: map[string]bool{}, now: time.Now}
 }
 
 // SetClock sets the forge's clock, time.Now by default. Like Gitea, the fake
@@ -174,6 +175,9 @@ func (f *Fake) run(name forge.Name, method func(*repository) error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r, ok := f.repos[name]
+	if to, known := f.moved[name]; !ok && known {
+		return &forge.MovedError{To: to.String()}
+	}
 	if !ok {
 		return forge.ErrNotFound
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/nuobit/odyssey/internal/forge"
@@ -69,6 +70,27 @@ func (f *Fake) File(ctx context.Context, repo forge.Repo, ref, path string) (con
 	return content, err
 }
 
+// Paths lists the plain files of a commit or branch.
+func (f *Fake) Paths(ctx context.Context, repo forge.Repo, ref string) (paths []string, err error) {
+	err = f.do(ctx, Call{Method: "Paths", Repo: repo.Name}, func(r *repository) error {
+		at, ok := r.branches[ref]
+		if !ok {
+			at = ref
+		}
+		c, ok := r.commits[at]
+		if !ok {
+			return forge.ErrNotFound
+		}
+		for _, path := range slices.Sorted(maps.Keys(c.Files)) {
+			if c.kind(path) == nil {
+				paths = append(paths, path)
+			}
+		}
+		return nil
+	})
+	return paths, err
+}
+
 // Branch reads a branch.
 func (f *Fake) Branch(ctx context.Context, repo forge.Repo, name string) (got forge.Branch, err error) {
 	err = f.do(ctx, Call{Method: "Branch", Repo: repo.Name, Branch: name}, func(r *repository) error {
@@ -92,7 +114,7 @@ func (f *Fake) Push(ctx context.Context, repo forge.Repo, c forge.Change) (sha s
 			return err
 		}
 		sha = r.add(made)
-		r.branches[c.Branch], r.changed = sha, r.now()
+		r.move(c.Branch, sha)
 		return nil
 	})
 	if err != nil {

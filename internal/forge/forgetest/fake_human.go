@@ -62,8 +62,7 @@ func (r *repository) push(c Commit, login string) string {
 		}
 		made.Files[name] = file
 	}
-	r.branches[c.Branch] = r.add(made)
-	r.changed = r.now()
+	r.move(c.Branch, r.add(made))
 	return r.branches[c.Branch]
 }
 
@@ -115,6 +114,18 @@ func (h fakeHuman) EmptyRepo(testing.TB) forge.Name {
 	name := forge.Name{Owner: h.repo.Owner, Name: h.repo.Name + "-empty"}
 	h.fake.repos[name] = h.fake.newRepository(name)
 	return name
+}
+
+func (h fakeHuman) Rename(t testing.TB, name string) forge.Name {
+	t.Helper()
+	to := forge.Name{Owner: h.repo.Owner, Name: name}
+	h.do(t, func(r *repository) error {
+		delete(h.fake.repos, r.name)
+		h.fake.repos[to], h.fake.moved[r.name] = r, to
+		r.name = to
+		return nil
+	})
+	return to
 }
 
 func (h fakeHuman) ForkPullRequest(t testing.TB, branch string) (number int64) {

@@ -26,9 +26,10 @@ const (
 // repository is one of a Fake's.
 type repository struct {
 	name     forge.Name
-	commits  map[string]commit // by object id
-	branches map[string]string // heads by name
-	pulls    []*pull           // the oldest first; they share their numbers with issues
+	commits  map[string]commit    // by object id
+	branches map[string]string    // heads by name
+	heads    map[string]time.Time // since when they are, by name
+	pulls    []*pull              // the oldest first; they share their numbers with issues
 	issues   []*issue
 	comments []*comment // the oldest first
 	ids      int64      // of comments so far
@@ -51,6 +52,7 @@ type commit struct {
 type pull struct {
 	forge.PullRequest
 	labels, reviewers []string
+	opened            time.Time // nobody pushes to a fork after that
 }
 
 type issue struct {
@@ -73,7 +75,7 @@ type reaction struct {
 func (f *Fake) newRepository(name forge.Name) *repository {
 	now := func() time.Time { return f.now().UTC().Truncate(time.Second) }
 	return &repository{
-		name: name, commits: map[string]commit{}, branches: map[string]string{}, changed: now(), now: now, robots: f.robots,
+		name: name, commits: map[string]commit{}, branches: map[string]string{}, heads: map[string]time.Time{}, changed: now(), now: now, robots: f.robots,
 		may: map[string]forge.Permission{
 			FakeHuman: forge.MayAdminister, name.Owner: forge.MayAdminister,
 			FakeBot: forge.MayWrite, FakeStranger: forge.MayRead,
@@ -134,7 +136,7 @@ func (c commit) kind(name string) error {
 
 var (
 	shaRE    = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	branchRE = regexp.MustCompile(`^[\pL\pN_][\pL\pN_./-]*$`)
+	branchRE = regexp.MustCompile(`^[\pL\pN_][\pL\pN_./+-]*$`)
 )
 
 func isSHA(s string) bool { return shaRE.MatchString(s) }
@@ -185,6 +187,11 @@ func (c commit) writable(name string) error {
 	return c.kind(name)
 }
 
+// move puts a branch at a commit.
+func (r *repository) move(branch, to string) {
+	r.branches[branch], r.heads[branch], r.changed = to, r.now(), r.now()
+}
+
 func (r *repository) deleteBranch(branch string) {
 	for _, pr := range r.pulls {
 		if pr.State == forge.Open && !pr.FromFork && pr.Head == branch {
@@ -198,7 +205,7 @@ func (r *repository) deleteBranch(branch string) {
 func (r *repository) open(pr forge.PullRequest) *pull {
 	pr.Number, pr.State = r.number(), forge.Open
 	pr.URL = fmt.Sprintf("%s/pulls/%d", r.url(), pr.Number)
-	made := &pull{PullRequest: pr}
+	made := &pull{PullRequest: pr, opened: r.now()}
 	r.pulls = append(r.pulls, made)
 	return made
 }

@@ -124,3 +124,22 @@ func (f *Fake) Reactions(ctx context.Context, repo forge.Repo, comment int64) (o
 	})
 	return own, err
 }
+
+// HeadSince tells when a pull request's branch was pushed.
+func (f *Fake) HeadSince(ctx context.Context, repo forge.Repo, number int64, head string) (since time.Time, err error) {
+	err = f.do(ctx, Call{Method: "HeadSince", Repo: repo.Name, Number: number}, func(r *repository) error {
+		pr, err := r.pull(number)
+		switch {
+		case err != nil:
+			return err
+		case r.show(pr).HeadSHA != head:
+			return forge.ErrTransient
+		case pr.FromFork:
+			since = pr.opened
+		default:
+			since = r.heads[pr.Head]
+		}
+		return nil
+	})
+	return since, err
+}

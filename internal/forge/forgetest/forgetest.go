@@ -15,6 +15,7 @@ type Reader interface {
 	Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
 	Snapshot(ctx context.Context, repo forge.Repo, paths []string) (forge.Snapshot, error)
 	File(ctx context.Context, repo forge.Repo, ref, path string) ([]byte, error)
+	Paths(ctx context.Context, repo forge.Repo, ref string) ([]string, error)
 }
 
 // Brancher reads and writes branches.
@@ -71,6 +72,11 @@ type Finder interface {
 	PullRequest(ctx context.Context, repo forge.Repo, number int64) (forge.PullRequest, error)
 }
 
+// Dater tells since when a pull request has had its head.
+type Dater interface {
+	HeadSince(ctx context.Context, repo forge.Repo, number int64, head string) (time.Time, error)
+}
+
 // Forge is a driver.
 type Forge interface {
 	Reader
@@ -82,6 +88,7 @@ type Forge interface {
 	Reacter
 	Issuer
 	Finder
+	Dater
 }
 
 // Fixture is a driver with a repository to try it on.
@@ -173,6 +180,9 @@ type Founder interface {
 	EmptyRepo(t testing.TB) forge.Name
 	// Stranger is an account that was given no permission.
 	Stranger() (login string)
+	// Rename gives the repository another name of the same owner, after which
+	// this human works on it no more.
+	Rename(t testing.TB, name string) forge.Name
 	// ForkPullRequest has a stranger fork the repository, commit to the
 	// fork's branch, and open a pull request from there onto main.
 	ForkPullRequest(t testing.TB, branch string) (number int64)

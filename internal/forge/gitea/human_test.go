@@ -105,4 +105,10 @@ func (h human) SetTopics(t testing.TB, topics ...string) {
 	h.api(t, http.MethodPut, "/topics", map[string]any{"topics": topics}, nil)
 }
 
+func (h human) Rename(t testing.TB, name string) forge.Name {
+	t.Helper()
+	h.api(t, http.MethodPatch, "", map[string]any{"name": name}, nil)
+	return forge.Name{Owner: h.name.Owner, Name: name}
+}
+
 func (h human) Stranger() string { return h.stranger.Login }

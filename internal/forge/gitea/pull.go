@@ -2,8 +2,10 @@ package gitea
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	sdk "code.gitea.io/sdk/gitea"
 
@@ -157,6 +159,48 @@ func (f *Forge) reopenable(ctx context.Context, client *sdk.Client, repo forge.R
 		return fmt.Errorf("%w: its branch %s is gone", forge.ErrConflict, pr.Head)
 	}
 	return err
+}
+
+// pushed is the content of a timeline's entry of a push (Gitea,
+// models/issues/comment.go, PushActionContent).
+type pushed struct {
+	Commits []string `json:"commit_ids"` // the newest last; of a forced push the former and the new head
+}
+
+// HeadSince returns the second in which head became the head of a pull request,
+// by the forge's clock: one API call for the pull request and one for each 50
+// entries of its timeline. The times in commits can be anybody's, and are not
+// looked at. forge.ErrTransient: the timeline does not lead to head, or not yet.
+func (f *Forge) HeadSince(ctx context.Context, repo forge.Repo, number int64, head string) (time.Time, error) {
+	client, err := f.client(ctx, repo.Name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	doing := fmt.Sprintf("find out since when pull request %d has its head", number)
+	got, resp, err := client.GetPullRequest(repo.Owner, repo.Name.Name, number)
+	if err := answer(resp, err); err != nil {
+		return time.Time{}, f.failed(repo.Name, doing, err)
+	}
+	at, since := pullRequest(got).HeadSHA, time.Time{}
+	if got.Created != nil {
+		since = got.Created.UTC()
+	}
+	err = walk(func(page sdk.ListOptions) ([]*sdk.TimelineComment, *sdk.Response, error) {
+		return client.ListIssueTimeline(repo.Owner, repo.Name.Name, number, sdk.ListIssueCommentOptions{ListOptions: page})
+	}, func(entry *sdk.TimelineComment) error {
+		var push pushed
+		if entry.Type == "pull_push" && json.Unmarshal([]byte(entry.Body), &push) == nil && len(push.Commits) > 0 {
+			at, since = push.Commits[len(push.Commits)-1], entry.Created.UTC()
+		}
+		return nil
+	})
+	if err == nil && at != head {
+		err = fmt.Errorf("%w: it knows of no push of %.10s", forge.ErrTransient, head)
+	}
+	if err != nil {
+		return time.Time{}, f.failed(repo.Name, doing, err)
+	}
+	return since, nil
 }
 
 // RequestReviews asks users (login names) to review a pull request. Who

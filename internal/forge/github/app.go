@@ -43,6 +43,7 @@ type app struct {
 
 	mu     sync.Mutex
 	owners map[string]int64                    // installation by owner, in lower case
+	names  map[int64]string                    // owner by installation, in lower case
 	tokens map[int64]*ghinstallation.Transport // by installation
 }
 
@@ -52,7 +53,7 @@ func newApp(o App, s *session, next *meter, now func() time.Time) (*app, error) 
 	}
 	a := &app{
 		App: o, api: s.api, next: next, now: now, client: s.client,
-		owners: map[string]int64{}, tokens: map[int64]*ghinstallation.Transport{},
+		owners: map[string]int64{}, names: map[int64]string{}, tokens: map[int64]*ghinstallation.Transport{},
 	}
 	var err error
 	if a.self, err = a.signer(); err != nil {
@@ -112,12 +113,20 @@ func (a *app) installation(ctx context.Context, p purpose) (id int64, known bool
 	if err != nil {
 		return 0, false, err
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.names[id] = strings.ToLower(of)
 	if strings.EqualFold(of, owner) { // else the repository was given away: others of the owner were not
-		a.mu.Lock()
-		defer a.mu.Unlock()
 		a.owners[owner] = id
 	}
 	return id, false, nil
+}
+
+// isAt takes in at whom an installation is.
+func (a *app) isAt(id int64, owner string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.names[id] = strings.ToLower(owner)
 }
 
 // find asks for the installation in a repository, and whose it is. GitHub
@@ -236,6 +245,8 @@ func (a *app) forget(id int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.tokens, id)
+	delete(a.names, id)
+	a.next.quota.drop(installationAccount(id))
 	for owner, of := range a.owners {
 		if of == id {
 			delete(a.owners, owner)
@@ -282,6 +293,9 @@ func (s *session) installations(ctx context.Context) ([]installation, error) {
 		for _, i := range page {
 			if i.SuspendedAt == nil {
 				found = append(found, installation{i.GetID(), i.GetAccount().GetLogin()})
+			}
+			if a, ok := s.identity.(*app); ok {
+				a.isAt(i.GetID(), i.GetAccount().GetLogin())
 			}
 		}
 		if resp.NextPage == 0 {

@@ -8,21 +8,36 @@ import (
 	"time"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
+	"github.com/nuobit/odyssey/internal/forge/github"
 	"github.com/nuobit/odyssey/test/githubtest"
 )
 
 // A repository that was given to another owner has that one's installation; the
-// others of its former owner keep theirs.
+// others of its former owner keep theirs. The pull requests of before are found.
 func TestApp_repositoryGivenAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	given, kept := w.repo(), w.repo()
-	w.app.Install("owner", kept)
-	w.app.Install("newowner", given)
-	w.Rename(given, forge.Name{Owner: "newowner", Name: given.Name})
+	w.app.Install("owner", kept, given)
 	f := w.driver(t, w.asApp())
-	if _, err := f.Repo(t.Context(), given); err != nil {
+	w.As("owner", given).Push(t, forgetest.Commit{Branch: "b", Message: "m"})
+	before, err := f.CreatePullRequest(t.Context(), forge.Repo{Name: given}, forge.NewPullRequest{Head: "b", Base: "main", Title: "T"})
+	if err != nil {
 		t.Fatal(err)
+	}
+	to := forge.Name{Owner: "newowner", Name: given.Name}
+	w.app.Install("newowner", given)
+	w.Rename(given, to)
+	var moved *forge.MovedError
+	if _, err := w.driver(t, w.asApp()).Repo(t.Context(), given); !errors.As(err, &moved) || moved.To != to.String() {
+		t.Errorf("error %v, want one that says %s", err, to)
+	}
+	for name, f := range map[string]*github.Forge{"who was there before": f, "who comes later": w.driver(t, w.asApp())} {
+		last, err := f.LastPullRequest(t.Context(), forge.Repo{Name: to}, "b")
+		if err != nil || last.Number != before.Number {
+			t.Errorf("%s: %+v, %v", name, last, err)
+		}
 	}
 	repo, err := f.Repo(t.Context(), kept)
 	if err != nil {

@@ -44,6 +44,7 @@ func (f *Forge) AddComment(ctx context.Context, repo forge.Repo, number int64, b
 	if err := answer(resp, err); err != nil {
 		return forge.Comment{}, failed(repo.Name, fmt.Sprintf("comment on %d", number), err)
 	}
+	f.session.wrote(got.GetUser().GetLogin())
 	return comment(got), nil
 }
 

@@ -65,6 +65,7 @@ func (f *Forge) CreateIssue(ctx context.Context, repo forge.Repo, in forge.NewIs
 	if err := answer(resp, err); err != nil {
 		return forge.Issue{}, failed(repo.Name, "open an issue", err)
 	}
+	f.session.wrote(got.GetUser().GetLogin())
 	return issue(got), nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -33,11 +34,20 @@ const homepage = "https://github.com/nuobit/odyssey"
 
 const maxAppName = 34 // characters
 
+var forgeRE = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,39}$`)
+
 // NewManifest returns the manifest of an App of a name for a bot whose listener
-// for webhooks is at a public URL ("https://bot.example.com").
-func NewManifest(name, bot string) (Manifest, error) {
+// for webhooks is at a public URL ("https://bot.example.com"). forgeName is what
+// the bot's configuration calls this GitHub, "github" unless it says so.
+func NewManifest(name, bot, forgeName string) (Manifest, error) {
 	u, err := url.Parse(bot)
+	hook := "/webhooks/github"
+	if forgeName != "github" {
+		hook += "/" + forgeName
+	}
 	switch {
+	case !forgeRE.MatchString(forgeName):
+		return Manifest{}, fmt.Errorf("%q is no name of a forge in the configuration", forgeName)
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return Manifest{}, errors.New("the bot's address must be like https://bot.example.com")
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -47,7 +57,7 @@ func NewManifest(name, bot string) (Manifest, error) {
 	}
 	return Manifest{
 		Name: name, URL: homepage, Description: "Keeps the sources of Odoo images fresh with pull requests.",
-		Hook: Hook{URL: strings.TrimRight(u.String(), "/") + "/webhooks/github", Active: true},
+		Hook: Hook{URL: strings.TrimRight(u.String(), "/") + hook, Active: true},
 		Permissions: map[string]string{
 			"metadata":      "read",  // repositories, and who may write in them
 			"contents":      "write", // branches and commits
@@ -56,7 +66,7 @@ func NewManifest(name, bot string) (Manifest, error) {
 			"checks":        "write",
 			"actions":       "read", // that a workflow ended
 		},
-		Events: []string{"check_run", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
+		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
 	}, nil
 }
 

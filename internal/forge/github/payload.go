@@ -29,6 +29,7 @@ type payload struct {
 	Issue       *payloadIssue    `json:"issue"`
 	Comment     *payloadComment  `json:"comment"`
 	CheckRun    *payloadCheck    `json:"check_run"`
+	CheckSuite  *payloadSuite    `json:"check_suite"`
 	WorkflowRun *payloadWorkflow `json:"workflow_run"`
 }
 
@@ -69,10 +70,13 @@ type payloadComment struct {
 }
 
 type payloadCheck struct {
+	HeadSHA string        `json:"head_sha"`
+	Suite   *payloadSuite `json:"check_suite"`
+}
+
+type payloadSuite struct {
 	HeadSHA string `json:"head_sha"`
-	Suite   *struct {
-		Branch string `json:"head_branch"` // null of one from a fork
-	} `json:"check_suite"`
+	Branch  string `json:"head_branch"` // null of one from a fork
 }
 
 type payloadWorkflow struct {
@@ -99,6 +103,7 @@ func readerOf(eventType string) reader {
 		"installation":              {installed, true},
 		"installation_repositories": {installed, true},
 		"check_run":                 {checked, false},
+		"check_suite":               {checked, false},
 		"workflow_run":              {worked, false},
 	}[eventType]
 }
@@ -237,23 +242,30 @@ func installed(event *forge.Event, p payload) error {
 	return nil
 }
 
-// checked reads that somebody pressed the button that runs a check again.
+// checked reads that somebody pressed the button that runs a check again, or the
+// one that runs all of the App's checks of a commit again.
 func checked(event *forge.Event, p payload) error {
+	var head string
+	what, suite := event.Type, p.CheckSuite
 	switch {
 	case p.Action == "":
 		return errors.New("action is missing")
 	case p.Action != "rerequested":
 		return nil
-	case p.CheckRun == nil:
-		return errors.New("check_run is missing")
+	case what == "check_run" && p.CheckRun != nil:
+		head, suite = p.CheckRun.HeadSHA, p.CheckRun.Suite
+	case what == "check_suite" && suite != nil:
+		head = suite.HeadSHA
+	default:
+		return fmt.Errorf("%s is missing", what)
 	}
-	if err := forgehook.IsCommit("check_run.head_sha", p.CheckRun.HeadSHA); err != nil {
+	if err := forgehook.IsCommit(what+".head_sha", head); err != nil {
 		return err
 	}
-	event.Kind, event.Head = forge.EventRerun, p.CheckRun.HeadSHA
-	if s := p.CheckRun.Suite; s != nil && s.Branch != "" {
-		event.Branch = s.Branch
-		return forgehook.IsBranch("check_run.check_suite.head_branch", s.Branch)
+	event.Kind, event.Head = forge.EventRerun, head
+	if suite != nil && suite.Branch != "" {
+		event.Branch = suite.Branch
+		return forgehook.IsBranch(what+": head_branch", suite.Branch)
 	}
 	return nil
 }

@@ -46,35 +46,41 @@ func (f *Forge) PullRequest(ctx context.Context, repo forge.Repo, number int64) 
 }
 
 // LastPullRequest returns the newest pull request, in any state, whose head
-// is the branch in the repository itself: one call. Those from a fork of the
-// same owner's are passed over, up to the newest 100 from such a branch.
+// is the branch in the repository itself: one call, and a further one when it
+// finds none. Those from a fork of the same owner's are passed over, up to the
+// newest 100 from such a branch.
+//
+// The first call asks by owner and branch. Of a repository that was given away
+// GitHub's documentation does not say whether the old owner or the new one
+// counts, so the second looks through the newest 100 of all.
 func (f *Forge) LastPullRequest(ctx context.Context, repo forge.Repo, branch string) (forge.PullRequest, error) {
 	ctx, client, err := f.at(ctx, repo.Name)
 	if err != nil {
 		return forge.PullRequest{}, err
 	}
-	got, resp, err := client.PullRequests.List(ctx, repo.Owner, repo.Name.Name, &sdk.PullRequestListOptions{
-		State: "all", Head: repo.Owner + ":" + branch, Sort: "created", Direction: "desc",
-		ListOptions: sdk.ListOptions{PerPage: pageSize},
-	})
-	err = answer(resp, err)
-	if err == nil {
+	for _, head := range []string{repo.Owner + ":" + branch, ""} {
+		got, resp, err := client.PullRequests.List(ctx, repo.Owner, repo.Name.Name, &sdk.PullRequestListOptions{
+			State: "all", Head: head, Sort: "created", Direction: "desc", ListOptions: sdk.ListOptions{PerPage: pageSize},
+		})
+		if err := answer(resp, err); err != nil {
+			return forge.PullRequest{}, failed(repo.Name, "find a pull request from "+branch, err)
+		}
 		for _, pr := range got {
 			if pr := pullRequest(pr); pr.Head == branch && !pr.FromFork {
 				return pr, nil
 			}
 		}
-		err = forge.ErrNotFound
 	}
-	return forge.PullRequest{}, failed(repo.Name, "find a pull request from "+branch, err)
+	return forge.PullRequest{}, failed(repo.Name, "find a pull request from "+branch, forge.ErrNotFound)
 }
 
 // CreatePullRequest opens a pull request. forge.ErrConflict: there is one
 // from this head onto this base already, or they do not differ.
 // forge.ErrNotFound: a branch is missing.
 //
-// Labels are set by a second call. When that fails the pull request is there
-// without them, which is logged and no error.
+// When the answer is lost the pull request is looked for, once. Labels are set
+// by a second call. When that fails the pull request is there without them,
+// which is logged and no error.
 func (f *Forge) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge.NewPullRequest) (forge.PullRequest, error) {
 	ctx, client, err := f.at(ctx, repo.Name)
 	if err != nil {
@@ -91,16 +97,38 @@ func (f *Forge) CreatePullRequest(ctx context.Context, repo forge.Repo, pr forge
 		err = fmt.Errorf("%w: %s or %s is no branch here", forge.ErrNotFound, pr.Head, pr.Base)
 		return forge.PullRequest{}, failed(repo.Name, doing, err)
 	}
-	if err := answer(resp, err); err != nil {
+	var made forge.PullRequest
+	if err := answer(resp, err); err == nil {
+		made = pullRequest(got)
+	} else if lost, found := f.lost(ctx, repo, pr, err); found {
+		made = lost
+	} else {
 		return forge.PullRequest{}, failed(repo.Name, doing, err)
 	}
-	made := pullRequest(got)
+	f.session.wrote(made.Author)
 	if len(pr.Labels) > 0 {
 		if err := addLabels(ctx, client, repo, made.Number, pr.Labels); err != nil {
 			f.log.Warn("labels not set", "repo", repo.String(), "pr", made.Number, "err", err)
 		}
 	}
 	return made, nil
+}
+
+// lost finds a pull request that was opened although the call failed: what the
+// account has open from and onto these branches with this text. GitHub allows
+// one, and refuses a second one otherwise than by an answer that is lost.
+func (f *Forge) lost(ctx context.Context, repo forge.Repo, pr forge.NewPullRequest, failure error) (forge.PullRequest, bool) {
+	limited := (*forge.RateLimitError)(nil)
+	if !errors.Is(failure, forge.ErrTransient) || errors.As(failure, &limited) {
+		return forge.PullRequest{}, false
+	}
+	account, err := f.session.login(ctx)
+	if err != nil {
+		return forge.PullRequest{}, false
+	}
+	last, err := f.LastPullRequest(ctx, repo, pr.Head)
+	is := err == nil && last.State == forge.Open && last.Base == pr.Base && last.Author == account && last.Title == pr.Title && last.Body == pr.Body
+	return last, is
 }
 
 // EditPullRequest changes what is set in the edit. forge.ErrConflict: a

@@ -168,6 +168,15 @@ func TestReceive(t *testing.T) {
 			"check_run", `{"action":"rerequested",` + repo + `,"check_run":{"head_sha":"` + head + `","check_suite":{"head_branch":"main"}}}`,
 			forge.Event{Kind: forge.EventRerun, Head: head, Branch: "main"},
 		},
+		"all checks to be made again": {
+			"check_suite", `{"action":"rerequested",` + repo + `,"check_suite":{"head_sha":"` + head + `","head_branch":"main"}}`,
+			forge.Event{Kind: forge.EventRerun, Head: head, Branch: "main"},
+		},
+		"checks of a fork to be made again": {
+			"check_suite", `{"action":"rerequested",` + repo + `,"check_suite":{"head_sha":"` + head + `","head_branch":null}}`,
+			forge.Event{Kind: forge.EventRerun, Head: head},
+		},
+		"all checks made": {"check_suite", `{"action":"completed",` + repo + `,"check_suite":{"head_sha":"` + head + `","head_branch":"main"}}`, forge.Event{}},
 		"check made":      {"check_run", `{"action":"completed",` + repo + `,"check_run":{"head_sha":"` + head + `"}}`, forge.Event{}},
 		"issue closed":    {"issues", `{"action":"closed",` + repo + `,"issue":{"number":4,"user":{"login":"odyssey[bot]"}}}`, forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey[bot]"}},
 		"issue opened":    {"issues", `{"action":"opened",` + repo + `,"issue":{"number":4,"user":{"login":"alice"}}}`, forge.Event{}},
@@ -291,6 +300,9 @@ func TestHostileDeliveries(t *testing.T) {
 		"issue without action":  {"issues", push, "action or issue is missing"},
 		"check without run":     {"check_run", `{"action":"rerequested",` + repo + `}`, "check_run is missing"},
 		"check of no commit":    {"check_run", `{"action":"rerequested",` + repo + `,"check_run":{"head_sha":"x"}}`, "check_run.head_sha"},
+		"checks without suite":  {"check_suite", `{"action":"rerequested",` + repo + `}`, "check_suite is missing"},
+		"checks of no commit":   {"check_suite", `{"action":"rerequested",` + repo + `,"check_suite":{"head_sha":"x"}}`, "check_suite.head_sha"},
+		"checks of an option":   {"check_suite", `{"action":"rerequested",` + repo + `,"check_suite":{"head_sha":"` + head + `","head_branch":"-x"}}`, "head_branch"},
 		"workflow without run":  {"workflow_run", `{"action":"completed",` + repo + `}`, "workflow_run is missing"},
 		"installation, no word": {"installation", `{"sender":{"login":"a"}}`, "action is missing"},
 	} {

@@ -8,14 +8,17 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 
 	sdk "github.com/google/go-github/v62/github"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgehttp"
 )
 
 // Repo describes a repository: one API call, a further one the first time, and
-// one where a repository is so small that it may be empty.
+// one where a repository is so small that it may be empty. *forge.MovedError: it
+// has another name now.
 func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	ctx, client, err := f.at(ctx, name)
 	if err != nil {
@@ -24,6 +27,9 @@ func (f *Forge) Repo(ctx context.Context, name forge.Name) (forge.Repo, error) {
 	got, resp, err := client.Repositories.Get(ctx, name.Owner, name.Name)
 	if err := answer(resp, err); err != nil {
 		return forge.Repo{}, failed(name, "read the repository", err)
+	}
+	if !strings.EqualFold(got.GetFullName(), name.String()) { // GitHub redirects from a name that it had
+		return forge.Repo{}, failed(name, "read the repository", &forge.MovedError{To: forgehttp.Excerpt(got.GetFullName())})
 	}
 	account, err := f.session.login(ctx)
 	if err != nil {
@@ -118,6 +124,18 @@ func (f *Forge) Snapshot(ctx context.Context, repo forge.Repo, paths []string) (
 	return snapshot, nil
 }
 
+// commitOf is the commit that a branch is at, or ref if it is one.
+func commitOf(ctx context.Context, client *sdk.Client, repo forge.Repo, ref string) (string, error) {
+	if commitID.MatchString(ref) {
+		return ref, nil
+	}
+	at, err := head(ctx, client, repo, ref)
+	if at == "" && (err == nil || errors.Is(err, errEmpty)) {
+		err = fmt.Errorf("branch %s: %w", ref, forge.ErrNotFound)
+	}
+	return at, err
+}
+
 var commitID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // File reads a file at a commit or branch. A path that is no plain file of at
@@ -133,13 +151,7 @@ func (f *Forge) File(ctx context.Context, repo forge.Repo, ref, path string) ([]
 	if err != nil {
 		return nil, err
 	}
-	at := ref
-	if !commitID.MatchString(ref) {
-		at, err = head(ctx, client, repo, ref)
-		if at == "" && (err == nil || errors.Is(err, errEmpty)) {
-			err = fmt.Errorf("branch %s: %w", ref, forge.ErrNotFound)
-		}
-	}
+	at, err := commitOf(ctx, client, repo, ref)
 	if err != nil {
 		return nil, failed(repo.Name, "read "+path, err)
 	}
@@ -189,7 +201,7 @@ func (f *Forge) Branch(ctx context.Context, repo forge.Repo, name string) (forge
 	if err != nil {
 		return forge.Branch{}, failed(repo.Name, doing, err)
 	}
-	branch.Own = madeBy(account, commit)
+	branch.Vouched, branch.Own = true, madeBy(account, commit)
 	return branch, nil
 }
 

@@ -42,7 +42,12 @@ func (f *Forge) Repositories(ctx context.Context, q forge.RepositoryQuery) ([]fo
 		return nil, failed(asked, "list repositories", err)
 	}
 	var found []forge.Repo
+	known := map[int64]bool{} // one that is made or renamed meanwhile moves others to the next page
 	for _, r := range got {
+		if known[r.GetID()] {
+			continue
+		}
+		known[r.GetID()] = true
 		repo := describe(r, account)
 		of := q.Owner == "" || strings.EqualFold(repo.Owner, q.Owner)
 		with := q.Topic == "" || slices.Contains(r.Topics, strings.ToLower(q.Topic))

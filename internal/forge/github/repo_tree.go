@@ -53,6 +53,36 @@ func (t *tree) entries(ctx context.Context, id string) ([]*sdk.TreeEntry, error)
 	return got.Entries, nil
 }
 
+// Paths lists the plain files of a commit or branch, sorted as git sorts them:
+// one call, two for a branch. One with more than forge.MaxPaths entries, or
+// more than GitHub lists, is an error.
+func (f *Forge) Paths(ctx context.Context, repo forge.Repo, ref string) ([]string, error) {
+	ctx, client, err := f.at(ctx, repo.Name)
+	if err != nil {
+		return nil, err
+	}
+	doing := "list the files of " + ref
+	at, err := commitOf(ctx, client, repo, ref)
+	if err != nil {
+		return nil, failed(repo.Name, doing, err)
+	}
+	const recursive = true
+	got, resp, err := client.Git.GetTree(ctx, repo.Owner, repo.Name.Name, at, recursive)
+	switch err := answer(resp, err); {
+	case err != nil:
+		return nil, failed(repo.Name, doing, err)
+	case got.GetTruncated() || len(got.Entries) > forge.MaxPaths:
+		return nil, failed(repo.Name, doing, fmt.Errorf("it has more than %d files and directories", forge.MaxPaths))
+	}
+	var paths []string
+	for _, e := range got.Entries {
+		if kind(e) == "" {
+			paths = append(paths, e.GetPath())
+		}
+	}
+	return paths, nil
+}
+
 // entry returns what is at a path, nil where there is nothing. above is the
 // path's first part that exists and is no directory, if any: then entry is
 // what that is.

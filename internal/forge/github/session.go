@@ -46,11 +46,13 @@ type session struct {
 	http     *http.Client
 	api      string // with a slash at its end
 	identity identity
+	quota    *quota
 	now      func() time.Time
 	log      *slog.Logger
 
 	mu      sync.Mutex
-	account string // login of the account that calls, once it was asked for
+	account string    // login of the account that calls, once it was asked for
+	asked   time.Time // when that was
 }
 
 // identity proves who calls.
@@ -126,7 +128,7 @@ func newSession(o Options) (*session, error) {
 		return c.account
 	}
 	m := &meter{quota: q, cache: newCache(), next: forgehttp.New(o.HTTP).Transport, api: api}
-	s := &session{api: api, now: o.Now, log: o.Log}
+	s := &session{api: api, quota: q, now: o.Now, log: o.Log}
 	switch token, app := o.Token.Reveal() != "", o.App.ID != 0 || o.App.Key.Reveal() != ""; {
 	case token && app:
 		return nil, errors.New("there is a token, and an App as well; one of them is to be used")
@@ -191,23 +193,43 @@ func (s *session) client() (*sdk.Client, error) {
 	return client, nil
 }
 
+// loginLife is after what time the account's login is asked for again: accounts
+// and Apps can be renamed.
+const loginLife = 10 * time.Minute
+
 // login returns the login of the account that calls: a user's, or "slug[bot]".
-// It is asked for once.
+// While GitHub does not answer, it is the one that was known.
 func (s *session) login(ctx context.Context) (string, error) {
 	s.mu.Lock()
-	known := s.account
+	known, age := s.account, s.now().Sub(s.asked)
 	s.mu.Unlock()
-	if known != "" {
+	if known != "" && age.Abs() < loginLife {
 		return known, nil
 	}
 	login, err := s.identity.login(asApp(ctx), s)
-	if err != nil {
+	switch {
+	case known != "" && errors.Is(err, forge.ErrTransient):
+		return known, nil
+	case err != nil:
 		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.account = login
+	if known != "" && known != login {
+		s.log.Info("account was renamed", "from", known, "to", login)
+	}
+	s.account, s.asked = login, s.now()
 	return login, nil
+}
+
+// wrote takes in whom GitHub names as the author of what was just written. It
+// is the account, which has another name when that is not the known one.
+func (s *session) wrote(author string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if author != "" && author != s.account {
+		s.asked = time.Time{}
+	}
 }
 
 // RoundTrip sends a request with its credential. When an installation's token

@@ -121,6 +121,10 @@ func (t *tour) pull(head string) (number int64) {
 	}) {
 		t.Errorf("#%d at %s of %s is not among %+v", pr.Number, head, t.repo.Account, open)
 	}
+	since := t.since(pr.Number, head)
+	if of, err := t.PullRequest(t.Context(), t.repo, pr.Number); err != nil || since.IsZero() || time.Since(since).Abs() > 10*time.Minute {
+		t.Errorf("%+v has its head since %s, error %v", of, since, err)
+	}
 	edited, err := t.EditPullRequest(t.Context(), t.repo, pr.Number, forge.Edit{Title: "A live test, edited", State: forge.Closed})
 	t.must(err)
 	last, err := t.LastPullRequest(t.Context(), t.repo, t.branch)
@@ -129,6 +133,20 @@ func (t *tour) pull(head string) (number int64) {
 		t.Errorf("edited %+v, last %+v", edited, last)
 	}
 	return pr.Number
+}
+
+// since asks since when a pull request has its head, until GitHub has taken the
+// push in.
+func (t *tour) since(number int64, head string) time.Time {
+	t.Helper()
+	for tries := 0; ; tries++ {
+		since, err := t.HeadSince(t.Context(), t.repo, number, head)
+		if !errors.Is(err, forge.ErrTransient) || tries == 30 {
+			t.must(err)
+			return since
+		}
+		time.Sleep(time.Second)
+	}
 }
 
 // talk comments and reacts.
