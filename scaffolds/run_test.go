@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -167,6 +168,7 @@ func (s *scene) red(t *testing.T, step string) {
 func TestWorkflows_run(t *testing.T) {
 	t.Parallel()
 	bin := programs(t)
+	checkFlags(t, bin)
 	for _, forge := range []string{"github", "gitea"} {
 		t.Run(forge, func(t *testing.T) {
 			t.Parallel()
@@ -221,6 +223,35 @@ func (s *scene) release(t *testing.T) {
 	tags, err := io.ReadAll(answer.Body)
 	if want := `"tags":["17.0-py310-trixie-r0001"]`; err != nil || !strings.Contains(string(tags), want) {
 		t.Errorf("%s: the registry has %s, %v", s.forge, tags, err)
+	}
+}
+
+var (
+	subcommandRE = regexp.MustCompile(`^[a-z][a-z-]+$`)
+	flagRE       = regexp.MustCompile(`(?:^|[ +])(--[a-z-]+)`)
+)
+
+// checkFlags checks that the programs have the commands and flags that the
+// workflows call them with, those that do not run here among them.
+func checkFlags(t *testing.T, bin string) {
+	t.Helper()
+	for _, file := range workflows(t) {
+		for _, call := range calls(readWorkflow(t, file)) {
+			words := strings.Fields(strings.ReplaceAll(call, `"`, ""))
+			args := []string{"--help"}
+			if subcommandRE.MatchString(words[1]) {
+				args = []string{words[1], "--help"}
+			}
+			out, err := exec.Command(filepath.Join(bin, words[0]), args...).CombinedOutput()
+			if err != nil || len(args) == 2 && !bytes.Contains(out, []byte(" "+words[1]+" ")) {
+				t.Errorf("%s: there is no command %s %s: %v", file, words[0], words[1], err)
+			}
+			for _, flag := range flagRE.FindAllStringSubmatch(call, -1) {
+				if !bytes.Contains(out, []byte(flag[1]+" ")) {
+					t.Errorf("%s: %s %s has no flag %s", file, words[0], words[1], flag[1])
+				}
+			}
+		}
 	}
 }
 
