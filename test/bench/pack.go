@@ -79,7 +79,7 @@ func (s *packScene) prepare(ctx context.Context) error {
 	}
 	for i := range packSmall {
 		name := fmt.Sprintf("small-%02d", i)
-		if err := historyRepo(ctx, s.server, name, historyOptions{seed: 300 + uint64(i), modules: 4, commits: 30, steps: packRounds}); err != nil {
+		if err := historyRepo(ctx, s.server, name, historyOptions{seed: 300 + uint64(i), modules: 4, commits: 30, steps: packRounds + 1}); err != nil {
 			return err
 		}
 		s.entries = append(s.entries, entry{destination: "addons/" + name, repo: name, refs: []string{"17.0"}})
