@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -155,7 +156,10 @@ func (a *app) runScaffold(dir string, o *scaffoldOptions) error {
 			return &cli.NoteError{Err: err, Note: "nothing was written"}
 		}
 	}
-	report := scaffoldReport{Directory: dir, Kind: o.kind, DryRun: o.dryRun, Next: o.next(dir)}
+	report := scaffoldReport{Directory: dir, Kind: o.kind, DryRun: o.dryRun, Next: []string{}}
+	if slices.ContainsFunc(changes, func(c scaffold.Change) bool { return c.Action != scaffold.Keep }) {
+		report.Next = o.next(dir)
+	}
 	for _, c := range changes {
 		report.Files = append(report.Files, scaffoldedFile{c.File.Path, c.Action, fmt.Sprintf("%04o", c.File.Mode.Perm())})
 	}
@@ -210,7 +214,9 @@ func (a *app) printScaffold(report *scaffoldReport, changes []scaffold.Change, a
 	if report.Commit != "" {
 		a.say("committed as %s", shortID(report.Commit))
 	}
-	a.say("next:\n  %s", strings.Join(report.Next, "\n  "))
+	if len(report.Next) > 0 {
+		a.say("next:\n  %s", strings.Join(report.Next, "\n  "))
+	}
 	return nil
 }
 
@@ -223,15 +229,39 @@ func (o *scaffoldOptions) next(dir string) []string {
 		}
 	}
 	if o.kind != scaffold.DerivedImage {
-		add(o.values.Image == "", "name the image that runs: NAME:TAG@sha256:DIGEST; the release workflow prints it")
+		add(o.values.Image == "", "name the image that runs, in %s; or, as long as nothing else is changed: %s", o.kind.Pins(), o.again(dir))
 		add(true, "read README.md, and fill in odoo.conf")
-		add(true, "let the image's repository know this one, so that new releases are proposed here: DEPLOYMENT_REPO in its release workflow")
+		add(true, "let the image's repository propose new releases here: set its variable DEPLOYMENT_REPO to this repository's OWNER/NAME, and its secret DEPLOYMENT_TOKEN")
 		return steps
 	}
 	add(o.values.BuilderImage == "", "pin ODOO_BUILDER_IMAGE in Dockerfile.source-build")
 	add(o.values.RuntimeImage == "", "pin ODOO_RUNTIME_IMAGE in Dockerfile")
 	add(o.values.Image == "", "name the image in the release workflow: IMAGE")
-	add(true, "say in repos.yaml what you want, then: cd %s && odyssey-bot lock-repos", dir)
+	add(true, "say in repos.yaml what you want, then: cd %s && odyssey-bot lock-repos", shellWord(dir))
 	add(true, "make the Python lock: README.md says how")
+	add(!o.commit, "commit, and push to the branch %s, whose merges make releases; of a new repository: git init -b %s %s", o.values.Branch, o.values.Branch, shellWord(dir))
+	add(o.commit, "push to the branch %s, whose merges make releases", o.values.Branch)
 	return steps
+}
+
+// again is the command that fills in the image of a deployment.
+func (o *scaffoldOptions) again(dir string) string {
+	words := []string{"odyssey-bot scaffold deployment --kind", string(o.kind), "--series", o.values.Series}
+	if o.values.Host != "" {
+		words = append(words, "--host", o.values.Host)
+	}
+	return strings.Join(append(words, "--overwrite --image NAME:TAG@sha256:DIGEST", shellWord(dir)), " ")
+}
+
+var plainWordRE = regexp.MustCompile(`^[A-Za-z0-9_./,:@%+=][A-Za-z0-9_./,:@%+=-]*$`)
+
+// shellWord writes a path as one word of a shell's command that is no flag.
+func shellWord(path string) string {
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	if plainWordRE.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -26,6 +26,15 @@ const (
 // Deployments are the kinds that run an image.
 func Deployments() []Kind { return []Kind{Kubernetes, Compose, Podman} }
 
+// Pins are the files of a deployment that name its image; "" for a derived image.
+func (k Kind) Pins() string {
+	return map[Kind]string{
+		Kubernetes: "overlays/*/settings/kustomization.yaml (newName, newTag, digest)",
+		Compose:    "compose.yaml",
+		Podman:     "odoo.container, odoo-init.container and odoo-update.container",
+	}[k]
+}
+
 // dir is where package scaffolds has the kind.
 func (k Kind) dir() string {
 	if k == DerivedImage {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,26 +25,55 @@ type Values struct {
 	Image string
 	// BuilderImage and RuntimeImage are what a derived image is made by and of, pinned.
 	BuilderImage, RuntimeImage string
-	Host                       string // that a deployment on Kubernetes is reached by
+	Host                       string // that a deployment on Kubernetes is reached by; of no other kind
 }
 
 // What stands in the scaffolds.
 const (
-	exampleSeries  = "18.0"
-	examplePrefix  = "18.0-py312-trixie-r"
-	exampleImage   = "registry.example.com/acme/odoo"
-	exampleHost    = "odoo.example.com"
-	exampleBranch  = `branches: ["18.0"]`
-	exampleRelease = exampleImage + ":" + examplePrefix + "0001@" + noDigest
-	exampleBuilder = "ghcr.io/nuobit/oci-odoo-builder:" + examplePrefix + "0001@" + noDigest
-	exampleRuntime = "ghcr.io/nuobit/oci-odoo:" + examplePrefix + "0001@" + noDigest
-	noDigest       = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	exampleSeries   = "18.0"
+	examplePrefix   = "18.0-py312-trixie-r"
+	exampleImage    = "registry.example.com/acme/odoo"
+	exampleRegistry = "registry.example.com"
+	exampleHost     = "odoo.example.com"
+	exampleBranch   = `branches: ["18.0"]`
+	exampleRelease  = exampleImage + ":" + examplePrefix + "0001@" + noDigest
+	exampleBuilder  = "ghcr.io/nuobit/oci-odoo-builder:" + examplePrefix + "0001@" + noDigest
+	exampleRuntime  = "ghcr.io/nuobit/oci-odoo:" + examplePrefix + "0001@" + noDigest
+	exampleMerge    = "the branch `18.0`"
+	noDigest        = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 )
 
 // lines are the foundation images' series, with the Python minor and the Debian
 // release of each, as images/README.md has them.
 func lines() map[string]string {
 	return map[string]string{"16.0": "py310-trixie", "17.0": "py310-trixie", "18.0": "py312-trixie", "19.0": "py312-trixie"}
+}
+
+// packages is what a derived image says of Python packages for its series, instead
+// of the examples that stand in the scaffold.
+type packages struct{ constraints, overrides string }
+
+const (
+	exampleConstraints = "#\n# cryptography<43\n"
+	exampleOverrides   = "#\n# Odoo asks for a version that has no wheel for this Python.\n# gevent==24.11.1\n"
+)
+
+// needed are the packages without which Odoo's own requirements cannot be had, by
+// how the tags of releases begin.
+func needed() map[string]packages {
+	python310 := packages{
+		constraints: `
+# gevent asks for setuptools without a bound, and Odoo uses pkg_resources, which
+# newer ones do not have.
+setuptools<81
+`,
+		overrides: `
+# Odoo asks for gevent 21.8.0, which has no wheel for Python 3.10 and is not
+# built with Cython 3. It goes with Odoo's greenlet 1.1.2.
+gevent==21.12.0
+`,
+	}
+	return map[string]packages{"16.0-py310-": python310, "17.0-py310-": python310}
 }
 
 var (
@@ -80,9 +110,7 @@ func (v *Values) replacer(kind Kind) (*strings.Replacer, error) {
 	if err := gitname.CheckRef(v.Branch); v.Branch != "" && (err != nil || !branchRE.MatchString(v.Branch)) {
 		check(invalid("Branch", "%q is no name of a branch that a workflow can name", v.Branch))
 	}
-	if v.Host != "" && (!hostRE.MatchString(v.Host) || len(v.Host) > 240) {
-		check(invalid("Host", "%q is no name of a host in the DNS, such as odoo.example.com", v.Host))
-	}
+	check(v.checkHost(kind))
 	for _, image := range []struct {
 		field, value string
 		pinned       bool
@@ -96,6 +124,21 @@ func (v *Values) replacer(kind Kind) (*strings.Replacer, error) {
 		return nil, err
 	}
 	return strings.NewReplacer(v.pairs(kind, prefix)...), nil
+}
+
+func (v *Values) checkHost(kind Kind) error {
+	_, notAddress := netip.ParseAddr(v.Host)
+	switch {
+	case v.Host == "":
+		return nil
+	case kind != Kubernetes:
+		return invalid("Host", "nothing of %s has it; name the host in the proxy in front, and leave this out", kind)
+	case notAddress == nil:
+		return invalid("Host", "%s is an address, and an Ingress takes only names in the DNS, such as odoo.example.com", v.Host)
+	case !hostRE.MatchString(v.Host) || len(v.Host) > 240:
+		return invalid("Host", "%q is no name of a host in the DNS, such as odoo.example.com", v.Host)
+	}
+	return nil
 }
 
 // pairs are what stands in the scaffolds and what is to stand there, the longer
@@ -115,6 +158,13 @@ func (v *Values) pairs(kind Kind, prefix string) []string {
 			add("kind: gitea", "kind: forgejo")
 		}
 		add(exampleBranch, `branches: ["`+v.Branch+`"]`)
+		add(exampleMerge, "the branch `"+v.Branch+"`")
+		for line, packages := range needed() {
+			if strings.HasPrefix(prefix, line) {
+				add(exampleConstraints, packages.constraints)
+				add(exampleOverrides, packages.overrides)
+			}
+		}
 	} else if v.Image != "" {
 		named, _ := split(v.Image)
 		add(exampleRelease, v.Image)
@@ -122,7 +172,7 @@ func (v *Values) pairs(kind Kind, prefix string) []string {
 		add("newTag: "+examplePrefix+"0001", "newTag: "+named.tag)
 		add("digest: "+noDigest, "digest: "+named.digest)
 		registry, _, _ := strings.Cut(named.name, "/")
-		add("--docker-server=registry.example.com", "--docker-server="+registry)
+		add(exampleRegistry, registry)
 	}
 	add("staging."+exampleHost, prefixed("staging.", v.Host))
 	add(exampleHost, v.Host)
@@ -161,10 +211,12 @@ func (v *Values) prefix(kind Kind) (string, error) {
 		return tag[1], nil
 	case line != "":
 		return v.Series + "-" + line + "-r", nil
-	case kind == DerivedImage:
-		return "", invalid("Series", "there is no foundation image for %s known; name a runtime image whose tag says its Python, such as %s-py312-trixie-r0001", v.Series, v.Series)
 	}
-	return v.Series + "-r", nil
+	which := "an image"
+	if kind == DerivedImage {
+		which = "a runtime image"
+	}
+	return "", invalid("Series", "there is no foundation image for %s known; name %s whose tag says its Python, such as %s-py312-trixie-r0001", v.Series, which, v.Series)
 }
 
 // image is an image reference in its parts, each "" when it has none.
