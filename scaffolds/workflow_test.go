@@ -133,3 +133,63 @@ func TestWorkflows_secrets(t *testing.T) {
 		}
 	}
 }
+
+// No workflow goes on with an image that is not pinned, nor with the scaffold's
+// zeros, which are of no image.
+func TestWorkflows_pins(t *testing.T) {
+	t.Parallel()
+	good, zeros := "@sha256:"+strings.Repeat("5e", 32), "@sha256:"+strings.Repeat("0", 64)
+	for _, file := range workflows(t) {
+		script := ""
+		for _, step := range readWorkflow(t, file).Jobs["pins"].Steps {
+			if strings.Contains(step.Run, "ODOO_BUILDER_IMAGE") {
+				script = step.Run
+			}
+		}
+		images := []string{"Dockerfile.source-build", "Dockerfile"}
+		if !strings.HasSuffix(file, "release.yml") {
+			images = images[:1]
+		}
+		if out, err := pins(t, script, map[string]string{"": good}); err != nil || strings.Count(out, good) != len(images) {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+		for _, image := range images {
+			for _, wrong := range []string{"", zeros} {
+				out, err := pins(t, script, map[string]string{"": good, image: wrong})
+				if want := "::error file=" + image + "::pin ODOO_"; err == nil || !strings.Contains(out, want) {
+					t.Errorf("%s takes %q in %s: %v\n%s", file, wrong, image, err, out)
+				}
+			}
+		}
+	}
+}
+
+// pins runs the script of the job pins, and returns what it prints and hands on.
+// The Dockerfiles have the given digests, that of "" where there is no other.
+func pins(t *testing.T, script string, digests map[string]string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"Dockerfile", "Dockerfile.source-build", "system-runtime-packages.txt"} {
+		data, err := os.ReadFile(filepath.Join("derived-image", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, ok := digests[name]
+		if !ok {
+			digest = digests[""]
+		}
+		text := strings.ReplaceAll(string(data), "@sha256:"+strings.Repeat("0", 64), digest)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	output := filepath.Join(dir, "output")
+	cmd := exec.Command("bash", "-e", "-c", script)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GITHUB_OUTPUT="+output)
+	printed, err := cmd.CombinedOutput()
+	handed, readErr := os.ReadFile(output)
+	if readErr != nil {
+		t.Error(readErr)
+	}
+	return string(printed) + string(handed), err
+}

@@ -144,7 +144,11 @@ func TestRender_deployments(t *testing.T) {
 	image := "registry.acme.test:5000/odoo/erp:19.0-py312-trixie-r0123" + digest
 	for _, kind := range scaffold.Deployments() {
 		dir := filepath.Join(t.TempDir(), "deployment")
-		files, err := scaffold.Render(kind, &scaffold.Values{Image: image, Host: "erp.acme.test"})
+		values := scaffold.Values{Image: image}
+		if kind == scaffold.Kubernetes {
+			values.Host = "erp.acme.test"
+		}
+		files, err := scaffold.Render(kind, &values)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,6 +200,11 @@ func TestRender_refused(t *testing.T) {
 		{"Host", scaffold.Kubernetes, scaffold.Values{Series: "18.0", Host: "localhost"}},
 		{"Host", scaffold.Kubernetes, scaffold.Values{Series: "18.0", Host: "a.test]\n- b"}},
 		{"Host", scaffold.Kubernetes, scaffold.Values{Series: "18.0", Host: "*.acme.test"}},
+		{"Host", scaffold.Kubernetes, scaffold.Values{Series: "18.0", Host: "192.0.2.7"}},
+		{"Host", scaffold.Kubernetes, scaffold.Values{Series: "18.0", Host: "2001:db8::1"}},
+		{"Host", scaffold.Compose, scaffold.Values{Series: "18.0", Host: "odoo.acme.test"}},
+		{"Host", scaffold.Podman, scaffold.Values{Series: "18.0", Host: "odoo.acme.test"}},
+		{"Series", scaffold.Kubernetes, scaffold.Values{Series: "42.0"}},
 	} {
 		files, err := scaffold.Render(test.kind, &test.value)
 		wrong := (*scaffold.InvalidError)(nil)

@@ -69,8 +69,12 @@ setuptools<81
 `,
 		overrides: `
 # Odoo asks for gevent 21.8.0, which has no wheel for Python 3.10 and is not
-# built with Cython 3. It goes with Odoo's greenlet 1.1.2.
+# built with Cython 3. This one goes with Odoo's greenlet 1.1.2.
 gevent==21.12.0
+#
+# PyPDF2 1.26.0 comes in an archive of a kind of tar that uv does not read. This
+# is the version that Odoo 17.0 asks for on newer Pythons.
+pypdf2==2.12.1
 `,
 	}
 	return map[string]packages{"16.0-py310-": python310, "17.0-py310-": python310}
