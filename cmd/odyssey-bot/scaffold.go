@@ -99,7 +99,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 	flags.StringVar(&kind, "kind", string(scaffold.Kubernetes), "what runs the image: k8s, compose or podman")
 	flags.StringVar(&o.values.Series, "series", "", "`SERIES` of Odoo, such as 18.0 (default: what the image's tag says)")
 	flags.StringVar(&o.values.Image, "image", "", "image that runs, pinned: `NAME:TAG@sha256:DIGEST`")
-	flags.StringVar(&o.values.Host, "host", "", "`HOST` by which production is reached (k8s); staging is staging.HOST")
+	flags.StringVar(&o.values.Host, "host", "", "`HOST` by which production is reached, of k8s only; staging is staging.HOST")
 	o.register(cmd)
 	return cmd
 }
