@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"odyssey-bot": main, "lock-repos": main})
+	testscript.Main(m, map[string]func(){"odyssey-bot": main, "lock-repos": main, "odoo-enterprise-import": main, "odoo-enterprise-download": main})
 }
 
 func TestScript(t *testing.T) {
@@ -69,6 +69,8 @@ func TestArguments(t *testing.T) {
 	for _, test := range []struct{ in, want []string }{
 		{[]string{"/usr/bin/odyssey-bot", "plan"}, []string{"plan"}},
 		{[]string{"/usr/local/bin/lock-repos", "--check"}, []string{"lock-repos", "--check"}},
+		{[]string{"/bin/odoo-enterprise-import", "--apply"}, []string{"enterprise-import", "--apply"}},
+		{[]string{"odoo-enterprise-download"}, []string{"enterprise-download"}},
 		{[]string{"lock-repos", "--refresh-merge", "./a", "o", "1"}, []string{"lock-repos", "--refresh-merge", "./a o 1"}},
 	} {
 		if got := arguments(test.in); !slices.Equal(got, test.want) {
