@@ -14,7 +14,8 @@ BENCH ?=
 FUZZ ?= .
 FUZZTIME ?= 30s
 
-ODOO_RUN ?= bin/odoo-run
+BIN ?= bin
+ODOO_RUN ?= $(BIN)/odoo-run
 
 MODULE := github.com/nuobit/odyssey
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -26,7 +27,7 @@ help: ## list the targets
 
 .PHONY: build
 build: odoo-run ## build the programs into bin/, static
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o bin/ ./cmd/odyssey-bot ./cmd/odoo-build-image
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/odyssey-bot ./cmd/odoo-build-image
 
 # It goes into runtime images, so it has no symbols, and is small.
 .PHONY: odoo-run
@@ -40,6 +41,11 @@ demo: setup-cc ## run the main job on a real Gitea (DEMO_EXIT=1: do not keep ser
 .PHONY: test
 test: setup ## run every test, installing first what they need
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TESTTIMEOUT) $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: test-images
+test-images: ## build the images and a release, and check them (part of test)
+	@test/setup.sh pytools postgres buildah trixie
+	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/images
 
 .PHONY: bench
 bench: setup-cc ## measure against what one would do without Odyssey (BENCH='cold warm': these only)

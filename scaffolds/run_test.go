@@ -2,7 +2,8 @@ package scaffolds_test
 
 import (
 	"bytes"
-	"context"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,52 +13,92 @@ import (
 
 	"github.com/nuobit/odyssey/test/gitserver"
 	"github.com/nuobit/odyssey/test/pytools"
+	"github.com/nuobit/odyssey/test/registrytest"
 	"github.com/nuobit/odyssey/test/standin"
 )
 
-// The place of a run: a derived-image repository, the programs, and what the
-// runner of a forge gives to a job.
-type runner struct {
-	dir, temp string
-	env       []string
-	secrets   map[string]string
-	outputs   map[string]string // JOB.NAME
+// scene is a derived-image repository on a forge, as far as git goes, and a
+// machine that runs its workflows by act.
+type scene struct {
+	forge, dir, temp string
+	hosted           *gitserver.Repo // where dir is pushed to
+	registry         *registrytest.Registry
+	env              []string
 }
 
-// newRunner scaffolds a derived-image repository whose one source is a private
-// repository with the stand-in for Odoo. Bin has this project's programs.
-func newRunner(t *testing.T, bin, forge string) *runner {
+// secrets of the repository, and the token of a run.
+const (
+	upstreamPassword = "canary-upstream"
+	runToken         = "canary-token"
+	registryToken    = "canary-registry"
+)
+
+// programs are act and this project's, in one directory.
+func programs(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, build := range []*exec.Cmd{
+		exec.Command("go", "build", "-o", bin, "github.com/nuobit/odyssey/cmd/odyssey-bot", "github.com/nuobit/odyssey/cmd/odoo-build-image"),
+		exec.Command("go", "build", "-C", "../tools/act", "-o", bin, "github.com/nektos/act"),
+	} {
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return bin
+}
+
+// newScene scaffolds a repository whose one source is a private repository with
+// the stand-in for Odoo, and pushes it to a server that asks for the run's token.
+func newScene(t *testing.T, bin, forge string) *scene {
 	t.Helper()
 	home := t.TempDir()
-	r := &runner{dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp"), outputs: map[string]string{}}
-	if err := os.Mkdir(r.temp, 0o755); err != nil {
+	s := &scene{forge: forge, dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp"), registry: registrytest.New(t)}
+	if err := os.Mkdir(s.temp, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r.env = append(os.Environ(),
+	upstream, server := gitserver.New(t), gitserver.New(t)
+	odoo := upstream.Repo(t, "odoo")
+	odoo.Add(t, standin.Commit(standin.Series))
+	upstream.RequirePassword("ann", upstreamPassword)
+	s.hosted = server.Repo(t, "acme/odoo-image")
+	s.hosted.Git(t, "config", "http.receivepack", "true")
+	server.RequirePassword("token", runToken)
+
+	s.write(t, "credentials", "http://ann:"+upstreamPassword+"@"+upstream.Host()+"\n")
+	s.write(t, "secrets", "GITHUB_TOKEN="+runToken+"\nGIT_CREDENTIALS=http://ann:"+upstreamPassword+"@"+upstream.Host()+
+		"\nREGISTRY_USER=bob\nREGISTRY_TOKEN="+registryToken+"\n")
+	s.write(t, "event.json", `{"repository": {"default_branch": "17.0"}}`)
+	// act takes every forge for one that speaks TLS.
+	s.write(t, "gitconfig", "[user]\nname = Ann\nemail = ann@example.com\n[url \""+server.URL+"/\"]\ninsteadOf = https://"+server.Host()+"/\n")
+	s.env = append(os.Environ(), "HOME="+home, "GIT_CONFIG_GLOBAL="+filepath.Join(s.temp, "gitconfig"),
 		"PATH="+strings.Join([]string{bin, filepath.Dir(pytools.UV(t)), os.Getenv("PATH")}, string(filepath.ListSeparator)),
 		"XDG_CACHE_HOME="+filepath.Join(home, "cache"), "ODOO_SRC="+filepath.Join(home, "src"), "ODOO_VENV="+filepath.Join(home, "venv"),
-		"ODOO_ADDONS_PATH_FILE="+filepath.Join(home, "addons_path"), "RUNNER_TEMP="+r.temp,
-		"GITHUB_OUTPUT="+filepath.Join(r.temp, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(r.temp, "summary"),
-		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
-	srv := gitserver.New(t)
-	odoo := srv.Repo(t, "odoo")
-	odoo.Add(t, standin.Commit(standin.Series))
-	srv.RequirePassword("ann", "s3cret")
-	r.secrets = map[string]string{"GIT_CREDENTIALS": "http://ann:s3cret@" + srv.Host()}
+		"ODOO_ADDONS_PATH_FILE="+filepath.Join(home, "addons_path"))
 
-	digest := "@sha256:" + strings.Repeat("1", 64)
-	r.must(t, "git", "init", "--quiet", "--initial-branch=17.0", r.dir)
-	r.must(t, "odyssey-bot", "scaffold", "derived-image", "--series", standin.Series, "--forge", forge,
-		"--builder-image", "ghcr.io/nuobit/oci-odoo-builder:17.0-py310-trixie-r0001"+digest,
-		"--runtime-image", "ghcr.io/nuobit/oci-odoo:17.0-py310-trixie-r0001"+digest, r.dir)
-	r.edit(t, "repos.yaml", "https://github.com/odoo/odoo.git", odoo.URL)
-	r.commit(t)
-	return r
+	runtime := s.registry.Host + "/nuobit/oci-odoo:17.0-py310-trixie-r0001"
+	runtime += "@" + registrytest.Push(t, runtime, registrytest.Base{Labels: map[string]string{"io.github.nuobit.odyssey.python": pythonMinor(t)}})
+	s.must(t, "git", "init", "--quiet", "--initial-branch=17.0", s.dir)
+	s.must(t, "git", "remote", "add", "origin", s.hosted.URL)
+	s.must(t, "odyssey-bot", "scaffold", "derived-image", "--series", standin.Series, "--forge", forge,
+		"--builder-image", "ghcr.io/nuobit/oci-odoo-builder:17.0-py310-trixie-r0001@sha256:"+strings.Repeat("1", 64),
+		"--runtime-image", runtime, "--image", s.registry.Host+"/acme/odoo", s.dir)
+	s.edit(t, "repos.yaml", "https://github.com/odoo/odoo.git", odoo.URL)
+	s.publish(t)
+	return s
 }
 
-func (r *runner) edit(t *testing.T, name, old, text string) {
+func (s *scene) write(t *testing.T, name, text string) {
 	t.Helper()
-	file := filepath.Join(r.dir, name)
+	if err := os.WriteFile(filepath.Join(s.temp, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *scene) edit(t *testing.T, name, old, text string) {
+	t.Helper()
+	file := filepath.Join(s.dir, name)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -70,152 +111,171 @@ func (r *runner) edit(t *testing.T, name, old, text string) {
 	}
 }
 
-func (r *runner) commit(t *testing.T) {
+// publish commits all, and brings it to the server.
+func (s *scene) publish(t *testing.T) {
 	t.Helper()
-	r.must(t, "git", "add", "--all")
-	r.must(t, "git", "commit", "--quiet", "--message", "change")
+	s.must(t, "git", "add", "--all")
+	s.must(t, "git", "commit", "--quiet", "--message", "change")
+	s.must(t, "git", "push", "--quiet", s.hosted.Dir, "17.0")
 }
 
-func (r *runner) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "env", append([]string{name}, args...)...) // by the PATH of its own
-	cmd.Env = r.env
-	if info, err := os.Stat(r.dir); err == nil && info.IsDir() {
-		cmd.Dir = r.dir
+// call runs a program in the repository and returns what it said.
+func (s *scene) call(t *testing.T, name string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "env", append([]string{name}, args...)...) // by the PATH of its own
+	cmd.Env = s.env
+	if info, err := os.Stat(s.dir); err == nil && info.IsDir() {
+		cmd.Dir = s.dir
 	}
-	return cmd
+	out, err := cmd.CombinedOutput()
+	for _, secret := range []string{upstreamPassword, runToken, registryToken} {
+		if bytes.Contains(out, []byte(secret)) {
+			t.Errorf("%s %q shows %s:\n%s", name, args, secret, out)
+		}
+	}
+	return string(out), err
 }
 
-func (r *runner) must(t *testing.T, name string, args ...string) string {
+func (s *scene) must(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, err := r.command(t.Context(), name, args...).CombinedOutput()
+	out, err := s.call(t, name, args...)
 	if err != nil {
 		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(out)
 }
 
-var expressionRE = regexp.MustCompile(`^\$\{\{ ([a-z]+)\.([A-Za-z_.]+) \}\}$`)
-
-// value is the value of an expression in the env of a step.
-func (r *runner) value(t *testing.T, text string) string {
+// act runs a workflow on this machine.
+func (s *scene) act(t *testing.T, event, workflow string) (string, error) {
 	t.Helper()
-	found := expressionRE.FindStringSubmatch(text)
-	switch {
-	case found == nil && strings.Contains(text, "${{"):
-		t.Fatalf("the test does not know what %s is", text)
-	case found == nil:
-		return text
-	case found[1] == "secrets":
-		return r.secrets[found[2]]
-	case found[1] == "needs":
-		return r.outputs[strings.Replace(found[2], ".outputs.", ".", 1)]
-	case found[1] == "github" && found[2] == "token":
-		return "token-of-the-run"
-	}
-	t.Fatalf("the test does not know what %s is", text)
-	return ""
+	label := map[string]string{"github": "ubuntu-24.04", "gitea": "ubuntu-latest"}[s.forge]
+	return s.call(t, "act", event, "--workflows", "."+s.forge+"/workflows/"+workflow, "--platform", label+"=-self-hosted",
+		"--var", "ODYSSEY_ON_HOST=true", "--secret-file", filepath.Join(s.temp, "secrets"), "--eventpath", filepath.Join(s.temp, "event.json"),
+		"--github-instance", strings.TrimPrefix(strings.TrimSuffix(s.hosted.URL, "/acme/odoo-image.git"), "http://"))
 }
 
-// run runs the scripts of a job, until the first that fails. Actions of others are
-// left out; there is a checkout already. It returns what they said.
-func (r *runner) run(t *testing.T, w workflow, job string) (string, error) {
+// red has the check fail at a step. (act sometimes loses what the step said last.)
+func (s *scene) red(t *testing.T, step string) {
 	t.Helper()
-	var said bytes.Buffer
-	sha := r.must(t, "git", "rev-parse", "HEAD")
-	if len(w.Jobs[job].Steps) == 0 {
-		t.Fatalf("%s has no job %s", w.Name, job)
+	if out, err := s.act(t, "pull_request", "check.yml"); err == nil || !strings.Contains(out, "Failure - Main "+step+" ") {
+		t.Errorf("%s: the check does not fail at %q: %v\n%s", s.forge, step, err, out)
 	}
-	for _, step := range w.Jobs[job].Steps {
-		if step.Run == "" {
-			continue
-		}
-		cmd := r.command(t.Context(), "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step.Run)
-		cmd.Env = append(cmd.Env, "GITHUB_SHA="+sha)
-		for key, value := range step.Env {
-			cmd.Env = append(cmd.Env, key+"="+r.value(t, value))
-		}
-		cmd.Stdout, cmd.Stderr = &said, &said
-		if err := cmd.Run(); err != nil {
-			return said.String(), err
-		}
-	}
-	output, err := os.ReadFile(filepath.Join(r.temp, "output"))
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(output)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		r.outputs[job+"."+name] = value
-	}
-	return said.String(), nil
 }
 
-// A scaffolded repository becomes one whose check is green, by the commands that
-// its README and its workflows tell, with a private upstream; and what is not
-// locked makes it red.
+// A scaffolded repository with a private upstream becomes one whose check is
+// green, by what its README tells and its workflows do; what is not locked or
+// pinned makes it red.
 func TestWorkflows_run(t *testing.T) {
 	t.Parallel()
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "github.com/nuobit/odyssey/cmd/odyssey-bot", "github.com/nuobit/odyssey/cmd/odoo-build-image")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := programs(t)
+	checkFlags(t, bin)
 	for _, forge := range []string{"github", "gitea"} {
 		t.Run(forge, func(t *testing.T) {
 			t.Parallel()
-			r := newRunner(t, bin, forge)
-			check := readWorkflow(t, filepath.Join(r.dir, "."+forge, "workflows", "check.yml"))
-			refresh := readWorkflow(t, filepath.Join(r.dir, "."+forge, "workflows", "python-lock.yml"))
-			if out, err := r.run(t, check, "build"); err == nil || !strings.Contains(out, "repos.lock.yaml disagrees with repos.yaml") {
-				t.Errorf("without a lock the check says %v\n%s", err, out)
+			s := newScene(t, bin, forge)
+			s.red(t, "Check the lock")
+
+			s.must(t, "odyssey-bot", "lock-repos", "--git-credentials", filepath.Join(s.temp, "credentials"))
+			s.publish(t)
+			s.red(t, "Build")
+
+			s.refresh(t)
+			out, err := s.act(t, "pull_request", "check.yml")
+			if err != nil || !strings.Contains(out, "Odoo Server 17.0") {
+				t.Errorf("%s: check: %v\n%s", forge, err, out)
 			}
-			credentials := filepath.Join(r.temp, "mine")
-			if err := os.WriteFile(credentials, []byte(r.secrets["GIT_CREDENTIALS"]+"\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			r.must(t, "odyssey-bot", "lock-repos", "--git-credentials", credentials)
-			r.commit(t)
-			if out, err := r.run(t, check, "build"); err == nil || !strings.Contains(out, "--refresh-requirements-lock") {
-				t.Errorf("without a Python lock the check says %v\n%s", err, out)
-			}
-			job := map[string]string{"github": "resolve", "gitea": "refresh"}[forge]
-			steps := refresh.Jobs[job].Steps
-			if forge == "gitea" { // the last one pushes to the forge, which there is none of here
-				kept := refresh.Jobs[job]
-				kept.Steps = steps[:len(steps)-1]
-				refresh.Jobs[job] = kept
-			}
-			if out, err := r.run(t, refresh, job); err != nil {
-				t.Fatalf("refresh: %v\n%s", err, out)
-			}
-			lock, err := os.ReadFile(filepath.Join(r.dir, "requirements.lock.txt"))
-			if err != nil || !bytes.Contains(lock, []byte("--hash=sha256:")) {
-				t.Errorf("the lock: %v\n%s", err, lock)
-			}
-			r.commit(t)
-			r.green(t, check)
+
+			s.release(t)
+
+			s.edit(t, "Dockerfile.source-build", "@sha256:1111", ":latest#")
+			s.publish(t)
+			s.red(t, "Take them from the Dockerfiles")
 		})
 	}
 }
 
-// green runs both jobs of the check, which must pass, and looks for secrets.
-func (r *runner) green(t *testing.T, check workflow) {
+// pythonMinor is the version of python3, such as 3.11.
+func pythonMinor(t *testing.T) string {
 	t.Helper()
-	if out, err := r.run(t, check, "pins"); err != nil || !strings.HasPrefix(r.outputs["pins.builder"], "ghcr.io/nuobit/oci-odoo-builder:17.0") {
-		t.Errorf("pins: %v, %v\n%s", err, r.outputs, out)
+	out, err := exec.Command("python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").Output()
+	if err != nil {
+		t.Fatal(err)
 	}
-	out, err := r.run(t, check, "build")
-	if err != nil || !strings.Contains(out, "Odoo Server 17.0") {
-		t.Errorf("check: %v\n%s", err, out)
+	return strings.TrimSpace(string(out))
+}
+
+// release runs the release workflow, twice: the second time there is nothing new.
+// An environment stays where it is made, and that is not /opt here.
+func (s *scene) release(t *testing.T) {
+	t.Helper()
+	s.edit(t, "."+s.forge+"/workflows/release.yml", "odoo-build-image pack ", `odoo-build-image pack --image-venv "$ODOO_VENV" `)
+	s.publish(t)
+	for range 2 {
+		if out, err := s.act(t, "push", "release.yml"); err != nil || !strings.Contains(out, s.registry.Host+"/acme/odoo:17.0-py310-trixie-r0001@sha256:") {
+			t.Errorf("%s: release: %v\n%s", s.forge, err, out)
+		}
 	}
-	if strings.Contains(out, "s3cret") {
-		t.Errorf("the check shows the credentials:\n%s", out)
+	answer, err := http.Get("http://" + s.registry.Host + "/v2/acme/odoo/tags/list")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if left, err := filepath.Glob(filepath.Join(r.temp, "*credentials*")); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+	defer answer.Body.Close()
+	tags, err := io.ReadAll(answer.Body)
+	if want := `"tags":["17.0-py310-trixie-r0001"]`; err != nil || !strings.Contains(string(tags), want) {
+		t.Errorf("%s: the registry has %s, %v", s.forge, tags, err)
 	}
-	r.edit(t, "Dockerfile.source-build", "@sha256:1111", ":latest#")
-	if out, err := r.run(t, check, "pins"); err == nil || !strings.Contains(out, "pin ODOO_BUILDER_IMAGE") {
-		t.Errorf("a builder that is not pinned: %v\n%s", err, out)
+}
+
+var (
+	subcommandRE = regexp.MustCompile(`^[a-z][a-z-]+$`)
+	flagRE       = regexp.MustCompile(`(?:^|[ +])(--[a-z-]+)`)
+)
+
+// checkFlags checks that the programs have the commands and flags that the
+// workflows call them with, those that do not run here among them.
+func checkFlags(t *testing.T, bin string) {
+	t.Helper()
+	for _, file := range workflows(t) {
+		for _, call := range calls(readWorkflow(t, file)) {
+			words := strings.Fields(strings.ReplaceAll(call, `"`, ""))
+			args := []string{"--help"}
+			if subcommandRE.MatchString(words[1]) {
+				args = []string{words[1], "--help"}
+			}
+			out, err := exec.Command(filepath.Join(bin, words[0]), args...).CombinedOutput()
+			if err != nil || len(args) == 2 && !bytes.Contains(out, []byte(" "+words[1]+" ")) {
+				t.Errorf("%s: there is no command %s %s: %v", file, words[0], words[1], err)
+			}
+			for _, flag := range flagRE.FindAllStringSubmatch(call, -1) {
+				if !bytes.Contains(out, []byte(flag[1]+" ")) {
+					t.Errorf("%s: %s %s has no flag %s", file, words[0], words[1], flag[1])
+				}
+			}
+		}
+	}
+}
+
+// refresh makes the Python lock: on Gitea by the workflow, which pushes it to a
+// branch; that for GitHub needs actions that only GitHub has.
+func (s *scene) refresh(t *testing.T) {
+	t.Helper()
+	if s.forge == "gitea" {
+		if out, err := s.act(t, "workflow_dispatch", "python-lock.yml"); err != nil {
+			t.Fatalf("Python lock: %v\n%s", err, out)
+		}
+		if files := s.hosted.Git(t, "diff", "--name-only", "17.0", "python-lock-1"); files != "requirements.lock.txt" {
+			t.Errorf("the branch changes %q", files)
+		}
+		s.must(t, "git", "pull", "--quiet", s.hosted.Dir, "python-lock-1")
+	} else {
+		s.must(t, "odoo-build-image", "--git-credentials", filepath.Join(s.temp, "credentials"), "--refresh-requirements-lock",
+			"-r", "requirements.in", "repos.lock.yaml", "requirements.lock.txt")
+	}
+	lock, err := os.ReadFile(filepath.Join(s.dir, "requirements.lock.txt"))
+	if err != nil || !bytes.Contains(lock, []byte("--hash=sha256:")) {
+		t.Errorf("the lock: %v\n%s", err, lock)
+	}
+	if s.must(t, "git", "status", "--porcelain") != "" {
+		s.publish(t)
 	}
 }

@@ -21,9 +21,11 @@
 #   registry      docker-registry, a registry of container images
 #   postgres      PostgreSQL; $POSTGRES_BIN names the directory of another one's
 #                 programs to use instead
+#   buildah       buildah, to build images
+#   trixie        Debian 13 as a base of images, by debootstrap: trixie/rootfs.tar
 #
 # The cache is ${XDG_CACHE_HOME:-$HOME/.cache}/odyssey/test.
-# Debian packages are installed as root or by sudo. Nothing else of the system
+# Debian packages are installed, and debootstrap is run, as root or by sudo. Nothing else of the system
 # is changed. It is quick when all is there, and may run twice at once.
 set -euo pipefail
 
@@ -35,18 +37,22 @@ die() {
     exit 1
 }
 
+# become_root OTHERWISE sets as to what runs a command as root, or says what to
+# do otherwise.
+become_root() {
+    as=()
+    ((EUID != 0)) || return 0
+    command -v sudo >/dev/null || die "you are not root and there is no sudo, so $1"
+    sudo -n true 2>/dev/null || [[ -t 0 ]] || die "sudo wants a password and nobody can type one here, so $1"
+    as=(sudo)
+}
+
 # apt_install PACKAGE... installs Debian packages, or says why it cannot.
 apt_install() {
-    local -a as=()
+    local -a as
     command -v apt-get >/dev/null ||
         die "needed and not found: what Debian has as $*; there is no apt-get here, so install it by hand"
-    if ((EUID != 0)); then
-        command -v sudo >/dev/null ||
-            die "needed and not found: the Debian packages $*; you are not root and there is no sudo, so have them installed: apt-get install $*"
-        sudo -n true 2>/dev/null || [[ -t 0 ]] ||
-            die "needed and not found: the Debian packages $*; sudo wants a password and nobody can type one here, so run: sudo apt-get install $*"
-        as=(sudo)
-    fi
+    become_root "have them installed: apt-get install $*"
     as+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
     say "installing the Debian packages $*"
     local log
@@ -317,13 +323,54 @@ setup_postgres() {
     has_postgres || die "there is no initdb although the Debian package postgresql is installed"
 }
 
+setup_buildah() {
+    command -v buildah >/dev/null && return
+    apt_install buildah
+    command -v buildah >/dev/null || die "there is no buildah on the PATH although the Debian package buildah is installed"
+}
+
+# debian_mirror prints the mirror of Debian that this machine's APT asks first.
+# debootstrap has one of its own.
+debian_mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1
+}
+
+check_trixie() { [[ -s $1/rootfs.tar ]]; }
+
+make_trixie() {
+    local work mirror
+    local -a as packages
+    command -v debootstrap >/dev/null || [[ -x /usr/sbin/debootstrap ]] || apt_install debootstrap debian-archive-keyring
+    become_root "run as root: test/setup.sh trixie"
+    as+=(env "PATH=$PATH:/usr/sbin:/sbin")
+    say "installing Debian 13 for images in $1"
+    mapfile -t packages < <(grep -v '^#' "$root/test/trixie.txt")
+    work=$(mktemp -d)
+    mirror=$(debian_mirror)
+    "${as[@]}" debootstrap --variant=minbase --include="$(IFS=, && printf %s "${packages[*]}")" \
+        trixie "$work/root" ${mirror:+"$mirror"} >"$work/log" 2>&1 || {
+        tail -n 20 "$work/log" >&2
+        die "debootstrap could not install Debian 13; its words are above"
+    }
+    mkdir -p "$1"
+    "${as[@]}" tar -C "$work/root" --numeric-owner --exclude './var/cache/apt/*.bin' --exclude './var/cache/apt/archives/*.deb' \
+        --exclude './var/lib/apt/lists/*' -cf - . >"$1/rootfs.tar"
+    "${as[@]}" rm -rf "$work"
+}
+
+setup_trixie() {
+    local dir
+    cached trixie
+    once "$dir" trixie.txt check_trixie make_trixie
+}
+
 command -v go >/dev/null || die "go is not on the PATH; install Go (go.mod says which) from https://go.dev/dl"
 command -v git >/dev/null || die "git is not on the PATH"
 
-(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit zizmor quadlet chromium registry postgres
+(($#)) || set -- cc gitaggregate pytools psycopg addonwheels octokit zizmor quadlet chromium registry postgres buildah trixie
 for part; do
     case $part in
-    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | zizmor | quadlet | chromium | registry | postgres) "setup_$part" ;;
+    cc | gitaggregate | pytools | psycopg | addonwheels | octokit | zizmor | quadlet | chromium | registry | postgres | buildah | trixie) "setup_$part" ;;
     *) die "no part is called $part; see the head of test/setup.sh" ;;
     esac
 done

@@ -86,7 +86,7 @@ already, and stands for another image.`,
 	flags.StringArrayVar(&o.tags, "tag", nil, "`TAG` of the image (repeatable)")
 	flags.StringVar(&o.next, "next-tag", "", "tag the image with `PREFIX` and the next free number, unless it has the newest already")
 	flags.StringArrayVar(&o.annotations, "annotation", nil, "`KEY=VALUE` of image and index, a label as well (repeatable)")
-	flags.StringVar(&o.previous, "previous", "", "`IMAGE@DIGEST` whose layers are taken where nothing moved, or none")
+	flags.StringVar(&o.previous, "previous", "", "`IMAGE@DIGEST` whose layers are taken where nothing moved, newest:PREFIX for the newest of a series of tags, or none")
 	flags.StringVar(&o.epoch, "source-date-epoch", "", "`SECONDS` since 1970 that the image says it was made at (default $SOURCE_DATE_EPOCH, or 0)")
 	flags.StringVar(&o.digestFile, "digest-file", "", "`FILE` to write the image's digest to")
 	flags.StringSliceVar(&o.languages, "languages", nil, "keep the translations of these `LANGUAGES` alone, such as es,pt_BR")

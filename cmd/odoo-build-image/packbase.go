@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -120,6 +121,8 @@ func previous(ctx context.Context, o *packFlags, client *oci.Client, t oci.Targe
 	switch {
 	case o.previous == "none":
 		return nil, nil //nolint:nilnil // none, as asked for
+	case strings.HasPrefix(o.previous, newestOf) && t.Registry():
+		return newest(ctx, client, t, strings.TrimPrefix(o.previous, newestOf), platform)
 	case o.previous != "":
 		ref, err := oci.ParsePinned(o.previous)
 		if err != nil {
@@ -138,11 +141,19 @@ func previous(ctx context.Context, o *packFlags, client *oci.Client, t oci.Targe
 	if prefix == "" {
 		return nil, nil //nolint:nilnil // as before
 	}
-	newest, err := client.Newest(ctx, t.Reference.Repository, prefix)
-	if err != nil || newest == "" {
+	return newest(ctx, client, t, prefix, platform)
+}
+
+// newestOf stands before the prefix of a series whose newest image is the previous one.
+const newestOf = "newest:"
+
+// newest is the newest image of a series; nil when there is none for the platform.
+func newest(ctx context.Context, client *oci.Client, t oci.Target, prefix string, platform oci.Platform) (*oci.Image, error) {
+	tag, err := client.Newest(ctx, t.Reference.Repository, prefix)
+	if err != nil || tag == "" {
 		return nil, err
 	}
-	image, err := client.Image(ctx, t.Reference.WithTag(newest), platform)
+	image, err := client.Image(ctx, t.Reference.WithTag(tag), platform)
 	if input := (*oci.InputError)(nil); errors.As(err, &input) {
 		return nil, nil //nolint:nilnil // the newest is for another platform, or no image
 	}

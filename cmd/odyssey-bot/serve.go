@@ -170,7 +170,11 @@ func (s *service) learned(log *slog.Logger) func(context.Context, string, config
 func (s *service) repositories() []web.Repository {
 	var all []web.Repository
 	for _, w := range s.watcher.Repositories() {
-		all = append(all, web.Repository{Subject: w.Subject, Forge: w.Forge, Name: w.Repo.String(), WebURL: w.WebURL})
+		repo := web.Repository{Subject: w.Subject, Forge: w.Forge, Name: w.Repo.String(), WebURL: w.WebURL}
+		if w.Gone {
+			repo.Gone = w.Error
+		}
+		all = append(all, repo)
 	}
 	return all
 }

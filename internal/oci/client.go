@@ -104,6 +104,11 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !g.insecure && !isLoopback(req.URL.Hostname()) {
 		return nil, fmt.Errorf("%w: %s speaks no TLS; to send credentials and images in the clear, say --insecure-registry", errPlain, req.URL.Host)
 	}
+	if body, ok := req.Body.(*watched); ok {
+		if err := body.begin(); err != nil {
+			return nil, err
+		}
+	}
 	res, err := g.inner.RoundTrip(req)
 	if err == nil {
 		if after := retryAfter(res.Header, time.Now()); after > 0 {

@@ -252,7 +252,7 @@ func TestFault_F12_ConnectionHangs(t *testing.T) {
 		}
 		return false
 	})
-	c := New(Options{Wait: (&waits{}).wait, Stall: 300 * time.Millisecond})
+	c := New(Options{Wait: (&waits{}).wait, Stall: 3 * time.Second})
 	// More than fits into the buffers between.
 	const size = 30 << 20
 	got, err := pushRepository(t, c, reg.Host+"/acme/odoo").upload(t.Context(), "layer", noise(size))

@@ -1,12 +1,22 @@
 package oci
 
 import (
+	"errors"
 	"net"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// The grammar of the OCI distribution specification, to which go-containerregistry does not hold names.
+var (
+	hostName = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$`)
+	repoName = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tagName  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	errName  = errors.New("a name is [HOST[:PORT]/]NAME[/NAME...], where names have lower case letters, digits and single . _ - between them")
 )
 
 // Reference names a repository, and in it a tag or a digest or both.
@@ -28,14 +38,15 @@ func ParseReference(text string) (Reference, error) {
 		}
 	}
 	repository, err := name.NewRepository(rest)
+	if err == nil && (!hostName.MatchString(repository.RegistryStr()) || !repoName.MatchString(repository.RepositoryStr())) {
+		err = errName
+	}
 	if err != nil {
 		return Reference{}, invalid("%q is no image reference: %v", text, err)
 	}
 	r := Reference{Repository: repository.Name(), Tag: tag, Digest: digest}
-	if tag != "" {
-		if _, err := name.NewTag(r.Repository + ":" + tag); err != nil {
-			return Reference{}, invalid("%q is no image reference: %v", text, err)
-		}
+	if tag != "" && !tagName.MatchString(tag) {
+		return Reference{}, invalid("%q is no image reference: a tag has letters, digits and . _ - behind the first, 128 at most", text)
 	}
 	if pinned && !isDigest(digest) {
 		return Reference{}, invalid("%q is no image reference: %q is no digest (sha256: and 64 hexadecimal digits)", text, digest)

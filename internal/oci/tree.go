@@ -48,6 +48,9 @@ func timeOf(sum uint32) int64 { return epoch + int64(sum&(1<<29-1)) }
 // headSize is how many bytes of a file Content sees.
 const headSize = 4 << 10
 
+// whiteout is how the names of files begin that take away what lower layers have.
+const whiteout = ".wh."
+
 // smallFile is the size in bytes up to which a file is read once, into memory.
 const smallFile = 1 << 20
 
@@ -138,6 +141,9 @@ func (p *treeWriter) below(ctx context.Context, dir string) error {
 
 func (p *treeWriter) entry(ctx context.Context, name string, e fs.DirEntry) error {
 	full := p.tree.Prefix + "/" + name
+	if strings.HasPrefix(e.Name(), whiteout) {
+		return invalid("%s has a name that stands in images for a file that is removed; no image can have it", path.Join(p.tree.Dir, name))
+	}
 	switch {
 	case e.IsDir():
 		if err := p.dir(full); err != nil {

@@ -113,6 +113,20 @@ func TestTreeRefuses(t *testing.T) {
 	}
 }
 
+// TestTreeWhiteouts: a repository cannot take files of other layers away.
+func TestTreeWhiteouts(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{".wh.base", "sale/.wh..wh..opq"} {
+		dir := t.TempDir()
+		files(t, dir, map[string]string{name: ""})
+		err := (&Tree{Prefix: "p", Dir: dir}).write(t.Context(), new(bytes.Buffer))
+		input := (*InputError)(nil)
+		if !errors.As(err, &input) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}
+
 // TestTreeChanges: a file that changes between its header and its content is an error, not a broken
 // image.
 func TestTreeChanges(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 )
 
 // watched is the body of a request, which gives the request up when nobody takes it for
-// too long. It is sent once: a transport that would begin it again, as with a
-// new token, finds it closed.
+// too long. It is sent once: go-containerregistry would make a request again when its token has
+// expired, with what is left of the body.
 type watched struct {
 	r        io.Reader
 	stall    time.Duration
@@ -22,9 +22,21 @@ type watched struct {
 	timer  *time.Timer
 	ended  bool // everything was read
 	closed bool
+	begun  bool
 }
 
 var errSentOnce = errors.New("the body of an upload cannot be sent again")
+
+// begin is called by whoever sends the body, and fails the second time.
+func (w *watched) begin() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.begun {
+		return errSentOnce
+	}
+	w.begun = true
+	return nil
+}
 
 func (w *watched) Read(p []byte) (int, error) {
 	w.mu.Lock()

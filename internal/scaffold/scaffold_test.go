@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +201,28 @@ func TestRender_refused(t *testing.T) {
 		wrong := (*scaffold.InvalidError)(nil)
 		if len(files) > 0 || !errors.As(err, &wrong) || wrong.Value != test.field || cli.Code(err) != cli.ExitInvalid {
 			t.Errorf("%s %+v: %v, want an error about %s", test.kind, test.value, err, test.field)
+		}
+	}
+}
+
+var lineRE = regexp.MustCompile(`(?m)^\| ([0-9]+\.0) \| ([a-z]+) \| 3\.([0-9]+) \|`)
+
+// The series that are known without a runtime image are those of the foundation
+// images.
+func TestRender_lines(t *testing.T) {
+	t.Parallel()
+	table, err := os.ReadFile("../../images/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := lineRE.FindAllStringSubmatch(string(table), -1)
+	if len(rows) < 4 {
+		t.Fatalf("the table has %d series", len(rows))
+	}
+	for _, row := range rows {
+		want := "oci-odoo:" + row[1] + "-py3" + row[3] + "-" + row[2] + "-r0001@"
+		if f := render(t, scaffold.DerivedImage, scaffold.Values{Series: row[1]})["Dockerfile"]; !strings.Contains(string(f.Content), want) {
+			t.Errorf("%s: the Dockerfile has no %s:\n%s", row[1], want, f.Content)
 		}
 	}
 }

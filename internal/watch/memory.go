@@ -29,6 +29,7 @@ type memory struct {
 	Until time.Time `json:"until"`
 	Seen  []int64   `json:"seen,omitempty"`
 	Error string    `json:"error,omitempty"`
+	Gone  bool      `json:"gone,omitempty"`
 }
 
 // known reports whether the repository was ever read.
@@ -71,7 +72,7 @@ func (w *Watcher) keep(ctx context.Context, subject string, m memory) error {
 
 // recall puts into an entry what is remembered of it. The caller holds mu.
 func (w *Watcher) recall(e *entry, m memory) {
-	e.WebURL, e.DefaultBranch, e.Archived, e.Empty, e.Error = m.WebURL, m.DefaultBranch, m.Archived, m.Empty, m.Error
+	e.WebURL, e.DefaultBranch, e.Archived, e.Empty, e.Error, e.Gone = m.WebURL, m.DefaultBranch, m.Archived, m.Empty, m.Error, m.Gone
 	if m.Account != "" {
 		w.sites[e.Forge].account = m.Account
 	}

@@ -40,10 +40,11 @@ func (f *trouble) Repo(ctx context.Context, name forge.Name) (forge.Repo, error)
 // other, and are shown.
 func TestSweep_isolation(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "a", "broken", "gone", "refused", "slow", "z")
+	s := newScene(t, "a", "broken", "gone", "moved", "refused", "slow", "z")
 	s.set(monday().Add(time.Hour))
 	f := &trouble{Fake: s.fake, hang: "slow", fail: map[string]error{
 		"broken": fmt.Errorf("read: %w: 500 hunter2", forge.ErrTransient), "gone": forge.ErrNotFound, "refused": forge.ErrUnauthorized,
+		"moved": &forge.MovedError{To: "acme/new"},
 	}}
 	w := s.watcher(s.listed(), func(o *watch.Options) {
 		o.Sources[0].Forge, o.Timeout = f, 3*time.Second
@@ -59,20 +60,24 @@ func TestSweep_isolation(t *testing.T) {
 	got := map[string]string{}
 	for _, r := range w.Repositories() {
 		got[r.Repo.Name] = r.Error
+		if name := r.Repo.Name; r.Gone != (name == "gone" || name == "moved") {
+			t.Errorf("%s: gone is %t", name, r.Gone)
+		}
 	}
 	want := map[string]string{
 		"a": "", "z": "", "broken": "the forge does not answer as it should", "slow": "it took too long",
-		"gone": "not found, or the bot's account may not see it", "refused": "the forge refuses the token, or its account may not do this",
+		"moved": "the repository is called acme/new now; the bot's configuration has its old name",
+		"gone":  "not found, or the bot's account may not see it", "refused": "the forge refuses the token, or its account may not do this",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
-	if stats := w.Stats()[0]; stats.Repositories != 6 || stats.Failing != 4 || stats.Errors != 4 || !stats.Last.Equal(s.Now()) {
+	if stats := w.Stats()[0]; stats.Repositories != 7 || stats.Failing != 5 || stats.Errors != 5 || !stats.Last.Equal(s.Now()) {
 		t.Errorf("%+v", stats)
 	}
 	f.fail, f.hang = nil, ""
 	s.sweep(w)
-	if stats := w.Stats()[0]; stats.Failing != 0 || stats.Errors != 4 {
+	if stats := w.Stats()[0]; stats.Failing != 0 || stats.Errors != 5 {
 		t.Errorf("mended: %+v", stats)
 	}
 }

@@ -48,8 +48,8 @@ func (s *sweep) visit(ctx context.Context, e *entry) {
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return // the process is to stop
 	}
-	if after.Error = ""; err != nil && !errors.Is(err, errStore) {
-		after.Error = public(err)
+	if after.Error, after.Gone = "", false; err != nil && !errors.Is(err, errStore) {
+		after.Error, after.Gone = public(err), errors.Is(err, forge.ErrNotFound)
 		s.Log.Warn("cannot look at a repository", "forge", e.Forge, "repo", e.Repo.String(), "err", err)
 	}
 	if !after.equal(before) {

@@ -119,6 +119,7 @@ type Watched struct {
 	Archived      bool
 	Empty         bool
 	Error         string // why the last sweep could not look at it
+	Gone          bool   // there is no such repository, or it has another name now: Error says which
 }
 
 // SweepStats is how the sweeps of a forge went in this process.

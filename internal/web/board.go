@@ -28,6 +28,7 @@ type Repository struct {
 	Forge   string `json:"forge"`
 	Name    string `json:"name"` // "acme/odoo-image"
 	WebURL  string `json:"webURL,omitempty"`
+	Gone    string `json:"-"` // why it cannot be found on its forge any more; "" when it can
 }
 
 const (

@@ -102,6 +102,9 @@ func outlived(j job, reports []bot.Report) bool {
 
 // judge gives the state of a row and what to say of it.
 func (r *row) judge() (state, string) {
+	if r.Gone != "" {
+		return stateFailing, r.Gone
+	}
 	good := time.Time{} // the newest run that went well
 	for i := range r.Reports {
 		if report := &r.Reports[i]; report.Error == "" && report.Finished.After(good) {

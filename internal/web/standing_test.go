@@ -221,3 +221,25 @@ func TestNowhere(t *testing.T) {
 		}
 	}
 }
+
+// A repository that a sweep could not find fails, however well its last run
+// went.
+func TestStanding_gone(t *testing.T) {
+	t.Parallel()
+	o := options(t.Output())
+	s := &store{}
+	s.put(t, one, "merges", bot.Report{Subject: one, Forge: "gitea", Repo: "acme/odoo-image", Kind: "merges", Finished: noon})
+	o.Store, o.Reports, o.Jobs = s, s, s
+	o.Now = func() time.Time { return noon }
+	const why = "the repository is called acme/<b>new</b> now; the bot's configuration has its old name"
+	o.Repositories = func() []web.Repository {
+		return []web.Repository{{Subject: one, Forge: "gitea", Name: "acme/odoo-image", Gone: why}}
+	}
+	h := newServer(t, o).Status()
+	if got := standing(t, h); got.State != "failing" || got.Reason != why {
+		t.Errorf("%s: %s", got.State, got.Reason)
+	}
+	if body := get(h, onePage).Body.String(); !strings.Contains(body, "is called acme/&lt;b&gt;new&lt;/b&gt; now") {
+		t.Error("the page does not say so, or not escaped")
+	}
+}

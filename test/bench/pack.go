@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nuobit/odyssey/test/registrytest"
 )
 
@@ -77,7 +79,7 @@ func (s *packScene) prepare(ctx context.Context) error {
 	}
 	for i := range packSmall {
 		name := fmt.Sprintf("small-%02d", i)
-		if err := historyRepo(ctx, s.server, name, historyOptions{seed: 300 + uint64(i), modules: 4, commits: 30, steps: packRounds}); err != nil {
+		if err := historyRepo(ctx, s.server, name, historyOptions{seed: 300 + uint64(i), modules: 4, commits: 30, steps: packRounds + 1}); err != nil {
 			return err
 		}
 		s.entries = append(s.entries, entry{destination: "addons/" + name, repo: name, refs: []string{"17.0"}})
@@ -146,12 +148,16 @@ func (s *packScene) close() error {
 	if s.buildah == "" {
 		return nil
 	}
-	// Its mounts end with it.
 	out, err := exec.Command(s.buildah, append(s.storage, "rm", "--all")...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("buildah rm: %w\n%s", err, out)
 	}
-	return nil
+	// What it mounts for itself stays for the next run.
+	err = unix.Unmount(filepath.Join(s.dir, "storage", "overlay"), unix.MNT_DETACH)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+		return nil // it was none
+	}
+	return err
 }
 
 // packed is what packing took, and how many bytes the registry has kept of it: those that it did not

@@ -304,20 +304,25 @@ func TestFault_D6_GitHubDownForAWhile(t *testing.T) {
 		}
 		return ""
 	})
-	h.AgeDeliveries(15 * time.Minute)
+	again := func(d githubtest.Delivery) bool {
+		return d.Again && d.Event == "issue_comment" && d.Status/100 == 2
+	}
 	s = h.serve()
 	h.ends(comment, forge.Done)
+	if n := h.settled(s, "commands"); n != 1 || slices.ContainsFunc(h.Deliveries(), again) {
+		t.Errorf("%d jobs, deliveries %+v", n, h.Deliveries())
+	}
+	s.Kill()
+	h.AgeDeliveries(15 * time.Minute) // now it is due
+	s = h.serve()
 	h.eventually(func() string {
-		again := func(d githubtest.Delivery) bool {
-			return d.Again && d.Event == "issue_comment" && d.Status/100 == 2
-		}
 		if all := h.Deliveries(); !slices.ContainsFunc(all, again) {
 			return fmt.Sprintf("nothing was delivered again: %+v", all)
 		}
 		return ""
 	})
-	if n := h.settled(s, "commands"); n != 1 {
-		t.Errorf("%d jobs", n)
+	if n := h.settled(s, "commands"); n != 0 {
+		t.Errorf("%d jobs for what is done", n)
 	}
 	h.one()
 	if n := len(h.replies(issue)) - said; n != 1 {

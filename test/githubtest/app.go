@@ -1,6 +1,7 @@
 package githubtest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -120,6 +121,14 @@ func (a *App) Uninstall(id int64) {
 			delete(a.server.tokens, token)
 		}
 	}
+}
+
+// SetTokenLife makes the tokens of installations to come live so long, instead of
+// an hour.
+func (s *Server) SetTokenLife(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokenLife = d
 }
 
 // RevokeTokens makes all tokens of installations void.
@@ -281,7 +290,7 @@ func newToken(c *call) (int, any, error) {
 			return 0, nil, refuse(http.StatusForbidden, "This installation has been suspended")
 		}
 		token := "ghs_" + rand.Text()
-		g := &grant{install: i, expires: c.clock().Add(tokenLife)}
+		g := &grant{install: i, expires: c.clock().Add(cmp.Or(c.tokenLife, tokenLife))}
 		c.tokens[token] = g
 		return http.StatusCreated, map[string]any{
 			"token": token, "expires_at": stamp(g.expires), "permissions": i.app.needs, "repository_selection": "all",

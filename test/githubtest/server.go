@@ -39,6 +39,7 @@ type Server struct {
 	repos     []*repository
 	apps      []*App
 	tokens    map[string]*grant // of installations
+	tokenLife time.Duration     // of those to come; 0: an hour
 	intercept func(*http.Request) *Answer
 	seen      []Request
 	hooks     []hook
@@ -169,8 +170,9 @@ func (s *Server) rename(r *repository, to forge.Name, by *account) {
 	from := r.name
 	r.before, r.name = append(r.before, from), to
 	if from.Owner != to.Owner {
-		owner := s.addAccount(to.Owner, "User")
-		s.tell(r, "repository", "transferred", by, map[string]any{"changes": map[string]any{"owner": map[string]any{"from": map[string]any{"user": s.user(owner)}}}})
+		s.addAccount(to.Owner, "User")
+		before := map[string]any{"user": s.user(s.account(from.Owner))}
+		s.tell(r, "repository", "transferred", by, map[string]any{"changes": map[string]any{"owner": map[string]any{"from": before}}})
 		return
 	}
 	s.tell(r, "repository", "renamed", by, map[string]any{"changes": map[string]any{"repository": map[string]any{"name": map[string]any{"from": from.Name}}}})

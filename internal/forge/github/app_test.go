@@ -79,6 +79,36 @@ func TestApp_tokenIsNoWrite(t *testing.T) {
 	}
 }
 
+// A token is got anew a minute before it ends, so that GitHub refuses none.
+func TestApp_tokenInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name := w.repo()
+	w.app.Install("owner", name)
+	w.SetTokenLife(time.Minute + 2*time.Second)
+	f := w.driver(t, w.asApp())
+	for _, want := range []int{1, 0, 1} {
+		if want == 1 {
+			time.Sleep(3 * time.Second)
+		}
+		if _, err := f.Repo(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		tokens := 0
+		for _, r := range w.Requests() {
+			if strings.HasSuffix(r.Path, "/access_tokens") {
+				tokens++
+			}
+			if r.Status == http.StatusUnauthorized {
+				t.Errorf("%s %s is refused", r.Method, r.Path)
+			}
+		}
+		if tokens != want {
+			t.Errorf("%d tokens, want %d", tokens, want)
+		}
+	}
+}
+
 // T2: a token that ends before its time is got anew, and what it was for is
 // done, once.
 func TestFault_T2_GitHubTokenExpires(t *testing.T) {

@@ -31,6 +31,17 @@ type payload struct {
 	CheckRun    *payloadCheck    `json:"check_run"`
 	CheckSuite  *payloadSuite    `json:"check_suite"`
 	WorkflowRun *payloadWorkflow `json:"workflow_run"`
+	Changes     payloadChanges   `json:"changes"`
+}
+
+// payloadChanges is what a repository was called before.
+type payloadChanges struct {
+	Repository struct {
+		Name struct{ From string } `json:"name"`
+	} `json:"repository"`
+	Owner struct {
+		From struct{ User, Organization *payloadUser } `json:"from"`
+	} `json:"owner"`
 }
 
 type payloadRepo struct {
@@ -221,12 +232,24 @@ func issued(event *forge.Event, p payload) error {
 	return nil
 }
 
+// founded reads that a repository was made, renamed or given away. It is known
+// by the name that it had, if that can be one of a watched repository.
 func founded(event *forge.Event, p payload) error {
 	switch p.Action {
 	case "":
 		return errors.New("action is missing")
 	case "deleted":
 		return nil
+	}
+	before := event.Repo
+	if from := p.Changes.Repository.Name.From; p.Action == "renamed" && from != "" {
+		before.Name = from
+	}
+	if from := cmp.Or(p.Changes.Owner.From.Organization, p.Changes.Owner.From.User); p.Action == "transferred" && from != nil {
+		before.Owner = from.Login
+	}
+	if name, err := forge.ParseName(before.String()); err == nil {
+		event.Repo = name
 	}
 	event.Kind = forge.EventRepository
 	return nil

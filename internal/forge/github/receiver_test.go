@@ -189,7 +189,7 @@ func TestReceive(t *testing.T) {
 			"workflow_run", `{"action":"completed",` + repo + `,"workflow_run":{"head_sha":"` + head + `","head_branch":"main","head_repository":{"id":2}}}`,
 			forge.Event{Kind: forge.EventWorkflow, Head: head},
 		},
-		"renamed": {"repository", `{"action":"renamed",` + repo + `}`, forge.Event{Kind: forge.EventRepository}},
+		"edited":  {"repository", `{"action":"edited",` + repo + `,"changes":{"repository":{"name":{"from":"x"}}}}`, forge.Event{Kind: forge.EventRepository}},
 		"deleted": {"repository", `{"action":"deleted",` + repo + `}`, forge.Event{}},
 	} {
 		header, body := delivery(c.event, c.body)
@@ -200,6 +200,21 @@ func TestReceive(t *testing.T) {
 		c.want.Type, c.want.Delivery, c.want.Repo, c.want.Sender = c.event, header.Get("X-Github-Delivery"), name, "alice"
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", title, diff)
+		}
+	}
+	for changes, before := range map[string]string{
+		`"action":"renamed","changes":{"repository":{"name":{"from":"before"}}}`:                             "acme/before",
+		`"action":"transferred","changes":{"owner":{"from":{"user":{"login":"ann"}}}}`:                       "ann/odoo-image",
+		`"action":"transferred","changes":{"owner":{"from":{"organization":{"login":"their"},"user":null}}}`: "their/odoo-image",
+		`"action":"renamed"`: "acme/odoo-image",
+		`"action":"renamed","changes":{"repository":{"name":{"from":".github"}}}`:      "acme/odoo-image", // was not watched
+		`"action":"renamed","changes":{"repository":{"name":{"from":"../x"}}}`:         "acme/odoo-image",
+		`"action":"transferred","changes":{"owner":{"from":{"user":{"login":"a b"}}}}`: "acme/odoo-image",
+	} {
+		header, body := delivery("repository", "{"+changes+","+repo+"}")
+		got, err := receiver(t).Receive(header, body)
+		if err != nil || got.Kind != forge.EventRepository || got.Repo.String() != before {
+			t.Errorf("%s: %+v, error %v; want %s", changes, got, err, before)
 		}
 	}
 	for title, c := range map[string]struct {

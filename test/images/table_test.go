@@ -1,0 +1,85 @@
+package images
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// pinned is an image by tag and digest.
+var pinned = regexp.MustCompile(`^[a-z0-9./-]+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$`)
+
+// arguments are the ARGs of a Dockerfile that stand before its first stage.
+func arguments(t *testing.T, image string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "images", image, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(string(data), "\nFROM ")
+	found := map[string]string{}
+	for line := range strings.Lines(head) {
+		if definition, ok := strings.CutPrefix(strings.TrimSpace(line), "ARG "); ok {
+			name, value, _ := strings.Cut(definition, "=")
+			found[name] = value
+		}
+	}
+	return found
+}
+
+// The table of images/README.md is that of the Dockerfile: the Python of each
+// series, the base's tag, and whether it is pinned.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(root, "images", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args, series := arguments(t, "runtime"), seriesOf(t)
+	for name, stage := range series {
+		python := strings.TrimPrefix(stage, "python-")
+		base := args["PYTHON_"+strings.ReplaceAll(python, ".", "_")]
+		tag, digest, _ := strings.Cut(base, "@")
+		state := "not yet"
+		if digest != "" {
+			state = "`" + digest + "`"
+		}
+		if row := fmt.Sprintf("| %s | trixie | %s | %#q | %s |", name, python, tag, state); !strings.Contains(string(readme), row) {
+			t.Errorf("images/README.md has no row %s", row)
+		}
+		if !strings.HasSuffix(tag, "-slim-trixie") || !strings.HasPrefix(tag, "docker.io/library/python:"+python) {
+			t.Errorf("%s: the base is %s", name, base)
+		}
+	}
+	if len(series) != strings.Count(string(readme), " | trixie | ") {
+		t.Errorf("images/README.md has not the %d series of the Dockerfile", len(series))
+	}
+	if stages := args["ODOO_SERIES"]; series[stages] == "" {
+		t.Errorf("ODOO_SERIES is %s by default", stages)
+	}
+	if runtime, builder := args["GO_IMAGE"], arguments(t, "builder")["GO_IMAGE"]; runtime != builder {
+		t.Errorf("GO_IMAGE is %s and %s", runtime, builder)
+	}
+	for name, value := range args {
+		if strings.Contains(value, "@") && !pinned.MatchString(value) {
+			t.Errorf("%s is no image by tag and digest: %s", name, value)
+		}
+	}
+}
+
+// The Go that builds the programs in an image is one that go.mod takes.
+func TestGoImage(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(data))
+	image := arguments(t, "runtime")["GO_IMAGE"]
+	if !strings.HasPrefix(image, "docker.io/library/golang:"+wanted[1]) {
+		t.Errorf("GO_IMAGE is %s, and go.mod wants Go %s", image, wanted[1])
+	}
+}
