@@ -198,7 +198,7 @@ func (a *app) subscriptionCode(o *downloadOptions) (secret.Text, error) {
 
 // askHidden asks on the terminal; what is typed does not show.
 func askHidden(w io.Writer) (string, error) {
-	fd := int(os.Stdin.Fd()) //nolint:gosec // a descriptor fits
+	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		return "", cli.Usagef("the subscription code is missing\n  name a file by --subscription-code-file, or set %s", codeVariable)
 	}

@@ -15,24 +15,20 @@ import (
 // commits are what an import makes, in their order.
 func (i *run) commits(ctx context.Context) ([]commit, error) {
 	var all []commit
-	add := func(tag, what, verb string, module *Module, remove bool) {
-		c := commit{module: module.Name, remove: remove, message: fmt.Sprintf("[%s] %s: %s from Odoo Enterprise %s\n", tag, what, verb, day(i.bundle.Date))}
-		if !remove {
-			c.files = module.files
-		}
-		c.message += i.trailers(module.Version)
-		all = append(all, c)
+	add := func(tag, verb string, m *Module) {
+		title := fmt.Sprintf("[%s] %s: %s from Odoo Enterprise %s\n", tag, m.Name, verb, day(i.bundle.Date))
+		all = append(all, commit{module: m.Name, files: m.files, message: title + i.trailers(m.Version)})
 	}
 	plan := i.report.ImportPlan.Actions
 	for _, name := range plan.Add {
-		add("ADD", name, "import", i.enterprise[name], false)
+		add("ADD", "import", i.enterprise[name])
 	}
 	for _, name := range plan.Update {
-		add("IMP", name, "update", i.enterprise[name], false)
+		add("IMP", "update", i.enterprise[name])
 	}
 	if i.o.Removals {
 		for _, name := range plan.Remove {
-			add("REM", name, "remove", &Module{Name: name}, true)
+			add("REM", "remove", &Module{Name: name})
 		}
 	}
 	if i.bundle.SHA256 == "" {

@@ -65,7 +65,8 @@ func openCommunity(ctx context.Context, client *git.Client, dir string) (*Commun
 			c.Series, _ = odoo.ParseSeries(f.path, data)
 		}
 	}
-	return c, c.find(x, dir)
+	err = c.find(x, dir)
+	return c, err
 }
 
 // readCommunity reads a directory without history.
@@ -83,7 +84,8 @@ func readCommunity(ctx context.Context, dir string) (*Community, error) {
 			return nil, err
 		}
 	}
-	return c, c.find(r.index, dir)
+	err := c.find(r.index, dir)
+	return c, err
 }
 
 // find keeps the modules of an index. base is in every Odoo.
@@ -146,4 +148,3 @@ func (p Pin) holds(c *Community) bool {
 	}
 	return p.Tree != "" && c.Tree == p.Tree
 }
-

@@ -51,7 +51,7 @@ func (c *Community) drift(ctx context.Context, copied, own *Module) (*Drift, err
 	}
 	log, err := c.repo.Line(ctx, "log", "--full-history", "--max-count="+itoa(maxHistory), "--format=%H %P", c.Head, "--", own.Dir)
 	if err != nil {
-		return d, nil //nolint:nilerr // a partial clone lacks trees: this is the limited context
+		return d, nil // a partial clone lacks trees: this is the limited context
 	}
 	known := map[string]bool{}
 	for line := range strings.Lines(log) {
@@ -63,7 +63,7 @@ func (c *Community) drift(ctx context.Context, copied, own *Module) (*Drift, err
 			known[parent] = true
 			x, err := gitIndex(ctx, c.repo, parent, "", []string{own.Dir})
 			if err != nil {
-				return d, nil //nolint:nilerr // a partial clone lacks that tree: this is the limited context
+				return d, nil // a partial clone lacks that tree: this is the limited context
 			}
 			past, err := x.modules([]string{own.Dir[:len(own.Dir)-len(own.Name)]})
 			if err != nil {

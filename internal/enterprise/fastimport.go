@@ -92,7 +92,7 @@ func (f *fastImport) layOut(objects string) error {
 	if err := os.WriteFile(filepath.Join(f.dir, "HEAD"), []byte("ref: refs/heads/none\n"), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(f.dir, "objects/info/alternates"), []byte(objects+"\n"), 0o644)
+	return os.WriteFile(filepath.Join(f.dir, "objects", "info", "alternates"), []byte(objects+"\n"), 0o644)
 }
 
 func (f *fastImport) remove() string {
@@ -121,7 +121,6 @@ func (f *fastImport) stored(_ archive.Entry, id blobID) { f.known[id] = true }
 type commit struct {
 	message string // title, empty line, trailers
 	module  string // that the commit is about; empty: the README
-	remove  bool
 	files   []file // of the module
 	readme  []byte
 }
@@ -183,7 +182,7 @@ func (f *fastImport) finish() ([]string, error) {
 // abort ends git and throws away what it made.
 func (f *fastImport) abort() {
 	_ = f.pipe.CloseWithError(io.ErrUnexpectedEOF)
-	<-f.done
+	_ = <-f.done
 	f.remove()
 }
 

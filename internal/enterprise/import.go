@@ -68,7 +68,7 @@ func Import(ctx context.Context, client *git.Client, o Options) (*Report, error)
 	if err != nil {
 		return nil, &inputError{err}
 	}
-	defer done()
+	defer func() { _ = done() }() // it was only read
 	switch {
 	case i.headError() != nil || !o.Apply && o.Extract == "":
 		err = i.classify(ctx, source, name, sum, nil)

@@ -42,8 +42,9 @@ func (m *mirror) readme(ctx context.Context, b *Bundle) ([]byte, error) {
 }
 
 func block(b *Bundle) string {
-	return fmt.Sprintf("%s\n| source bundle | |\n|---|---|\n| file | `%s` |\n| date | %s |\n| size | %d bytes |\n| SHA-256 | `%s` |\n%s\n",
-		blockBegin, safeName(b.Name), day(b.Date), b.Size, b.SHA256, blockEnd)
+	code := func(text string) string { return "`" + text + "`" }
+	return fmt.Sprintf("%s\n| source bundle | |\n|---|---|\n| file | %s |\n| date | %s |\n| size | %d bytes |\n| SHA-256 | %s |\n%s\n",
+		blockBegin, code(safeName(b.Name)), day(b.Date), b.Size, code(b.SHA256), blockEnd)
 }
 
 // safeName keeps of a file's name what means nothing in Markdown or a commit.

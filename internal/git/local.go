@@ -99,7 +99,7 @@ func (l *Local) Files(ctx context.Context, tree, gitDir string, paths []string, 
 	return errors.Join(err, broken)
 }
 
-// Blob returns a file of at most most bytes.
+// Blob returns a file that has no more than most bytes.
 func (l *Local) Blob(ctx context.Context, id string, most int) ([]byte, error) {
 	var out capped
 	out.most = most

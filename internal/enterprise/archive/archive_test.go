@@ -391,7 +391,7 @@ func TestWalk_interrupted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer a.Close()
+		t.Cleanup(func() { _ = a.Close() })
 		ctx, cancel := context.WithCancel(t.Context())
 		err = a.Walk(ctx, func(archive.Entry, io.Reader) error { cancel(); return nil })
 		if !errors.Is(err, context.Canceled) {

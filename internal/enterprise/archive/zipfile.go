@@ -70,7 +70,7 @@ func (w *walker) zipEntry(f *zip.File) error {
 		return refuse("is a device, a pipe or of an unknown kind")
 	case mode&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != 0:
 		return refuse("is a file with setuid, setgid or sticky bits")
-	case f.UncompressedSize64 > uint64(w.limits.File):
+	case f.UncompressedSize64 > uint64(w.limits.File): //nolint:gosec // no limit is negative
 		return refuse(fmt.Sprintf("is larger than %d MiB", w.limits.File>>20))
 	}
 	content, err := f.Open()

@@ -202,7 +202,7 @@ func (t *transfer) store(ctx context.Context, to Target, name string) (*File, er
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	if err := to.Check(ctx, f.Name()); err != nil {
