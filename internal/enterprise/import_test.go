@@ -168,6 +168,7 @@ func TestImport_layouts(t *testing.T) {
 			// What only the whole layout tells apart.
 			s.files["odoo/addons/hr_payroll/addons/web/x"] = "deep\n"
 			s.files["odoo/addons/hr_payroll/aaa/sale/y"] = "deep\n"
+			s.files["odoo/addons/openerp/__manifest__.py"] = "{}\n" // would hide Odoo itself
 			if c.move != nil {
 				moved := map[string]string{}
 				for p, text := range s.files {

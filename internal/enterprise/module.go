@@ -108,12 +108,13 @@ func newIndex() *index { return &index{manifests: map[string]manifest{}} }
 func addonRoots(top string) []string { return []string{top + "odoo/addons/", top + "addons/", top} }
 
 // split cuts a path into the directory that may be a module, right below one of
-// roots, and the rest. The first root that fits counts.
+// roots, and the rest. The first root that fits counts. No module has a name of
+// Odoo's own packages: in an addons path it would hide them.
 func split(p string, roots []string) (dir, rest string, ok bool) {
 	for _, root := range roots {
 		if below, cut := strings.CutPrefix(p, root); cut {
 			name, rest, ok := strings.Cut(below, "/")
-			return root + name, rest, ok && odoo.IsModuleName(name)
+			return root + name, rest, ok && odoo.IsModuleName(name) && !slices.Contains([]string{"odoo", "openerp", "addons"}, name)
 		}
 	}
 	return "", "", false

@@ -18,8 +18,12 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/nuobit/odyssey/internal/enterprise/archive"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // entry is one of an archive that a test makes.
 type entry struct {
