@@ -79,7 +79,7 @@ func TestDeployment_bump(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, changes, err := deploy.BumpAll(files, paths, to, nil)
+		_, changes, err := deploy.Bump{To: to}.Files(files, paths)
 		if err != nil || len(changes) == 0 {
 			t.Fatalf("%s: %d changes, %v", kind, len(changes), err)
 		}

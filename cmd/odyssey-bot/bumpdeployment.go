@@ -29,6 +29,7 @@ type bumpOptions struct {
 	repo             string
 	files, instances []string
 	inOrder          bool
+	anySeries        bool
 	dryRun, json     bool
 	insecureRegistry bool
 }
@@ -47,7 +48,12 @@ that repository is opened or brought up to date, or one for each --instance;
 forge and token are those of --config. Who closes such a pull request, or
 reverts it, holds that image: it is proposed again when there is a newer one.
 
-The registry must have the image; its credentials are docker's.
+What names an image of another Odoo series, by a tag such as
+17.0-py310-trixie-r0007, is left and told of, as is a place where the image is
+named and nothing is changed.
+
+The registry must have the image under this tag and digest; its credentials are
+docker's.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 		Example: `  odyssey-bot bump-deployment --image ghcr.io/acme/odoo:18.0-py312-trixie-r0008@sha256:… --dir .
@@ -66,6 +72,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 	flags.StringVar(&o.forge, "forge", "", "`name` of the forge in the configuration, when there are several")
 	flags.StringArrayVar(&o.files, "files", nil, "keep to files that match the `GLOB`, such as overlays/production/** (repeatable)")
 	flags.StringArrayVar(&o.instances, "instance", nil, "give the files that match a glob a pull request of their own, `NAME=GLOB`; the same name may be given again (repeatable)")
+	flags.BoolVar(&o.anySeries, "any-series", false, "change what names an image of another series, such as 17.0 for 18.0, too")
 	flags.BoolVar(&o.inOrder, "in-order", false, "propose an instance only when those before it run the image")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, with --dir as a diff, and write nothing")
 	flags.BoolVar(&o.json, "json", false, "print what was done as JSON")
@@ -78,8 +85,9 @@ func (a *app) runBumpDeployment(ctx context.Context, o *bumpOptions) error {
 	if err != nil {
 		return err
 	}
-	d.Registry = registry{oci.New(oci.Options{Insecure: o.insecureRegistry, UserAgent: "odyssey-bot"})}
-	if _, err := d.Registry.Describe(ctx, d.Image); err != nil {
+	client := oci.New(oci.Options{Insecure: o.insecureRegistry, UserAgent: "odyssey-bot"})
+	d.Registry = registry{client}
+	if err := published(ctx, client, d.Image); err != nil {
 		return err
 	}
 	if o.dir != "" {
@@ -113,6 +121,7 @@ func (o *bumpOptions) deployment() (d bot.Deployment, err error) {
 		}
 		d.Previous = &previous
 	}
+	d.AnySeries = o.anySeries
 	if d.InOrder = o.inOrder; d.InOrder && len(o.instances) < 2 {
 		return d, cli.Usagef("--in-order: there is no order without two instances; add --instance NAME=GLOB")
 	}
@@ -148,6 +157,27 @@ func (o *bumpOptions) parts() (instances []bot.Instance, err error) {
 
 // registry describes images by what is in their registry.
 type registry struct{ client *oci.Client }
+
+// published refuses an image that the registry does not have under its tag.
+func published(ctx context.Context, client *oci.Client, image deploy.Image) error {
+	pinned, err := oci.ParsePinned(image.String())
+	if err != nil {
+		return err
+	}
+	if _, err := client.Image(ctx, pinned, oci.Platform{}); err != nil {
+		return err
+	}
+	tagged := pinned
+	tagged.Digest = ""
+	digest, err := client.Resolve(ctx, tagged)
+	if err != nil {
+		return err
+	}
+	if digest != image.Digest {
+		return cli.Usagef("--image: %s is %s, and not %s\n  who reads the tag would take it for another image", tagged, digest, image.Digest)
+	}
+	return nil
+}
 
 // Describe implements bot.Registry.
 func (r registry) Describe(ctx context.Context, image deploy.Image) (content deploy.Content, err error) {
@@ -201,12 +231,19 @@ func (a *app) bumpDir(o *bumpOptions, d bot.Deployment) error {
 			}
 		}
 	}
-	found, changes, err := deploy.BumpAll(files, paths, d.Image, d.Previous)
-	switch {
-	case err != nil:
+	found, changes, err := deploy.Bump{To: d.Image, Previous: d.Previous, AnySeries: d.AnySeries}.Files(files, paths)
+	if err != nil {
 		return &cli.ExitError{Code: cli.ExitInvalid, Err: fmt.Errorf("nothing was changed\n%w", err)}
-	case len(found) == 0:
-		return &cli.ExitError{Code: cli.ExitInvalid, Err: fmt.Errorf("none of the %d files that were looked at names %s\n  --files GLOB looks at others", len(paths), d.Image.Repository())}
+	}
+	left := 0
+	for _, ref := range found {
+		if ref.Left != "" {
+			left++
+			a.say("left: %s:%d: %s", ref.File, ref.Line, ref.Left)
+		}
+	}
+	if len(found) == left {
+		return &cli.ExitError{Code: cli.ExitInvalid, Err: fmt.Errorf("nothing in the %d files that were looked at is to be changed to %s\n  --files GLOB looks at others", len(paths), d.Image.Repository())}
 	}
 	for _, c := range changes {
 		if o.dryRun {
@@ -223,7 +260,7 @@ func (a *app) bumpDir(o *bumpOptions, d bot.Deployment) error {
 func (a *app) printBumped(o *bumpOptions, to deploy.Image, found []deploy.Reference) error {
 	all := []bumped{}
 	for _, ref := range found {
-		all = append(all, bumped{ref, to, ref.Old.Digest != to.Digest || ref.Old.Tag != "" && ref.Old.Tag != to.Tag})
+		all = append(all, bumped{ref, to, ref.Left == "" && (ref.Old.Digest != to.Digest || ref.Old.Tag != "" && ref.Old.Tag != to.Tag)})
 	}
 	if o.json {
 		return cli.PrintJSON(a.stdout, all)

@@ -27,8 +27,8 @@ func TestScript(t *testing.T) {
 	clitest.Scripts(t, "testdata/script", nil, map[string]clitest.Command{"images": images, "portal": startPortal})
 }
 
-// images runs a registry with two releases of an image, $OLD and $NEW, and makes
-// of a file what names the old one.
+// images runs a registry with two releases of an image, $OLD and $NEW, and
+// expands the variables in files. $MIXED is the old one's tag at the new one.
 func images(ts *testscript.TestScript, neg bool, args []string) {
 	clitest.Need(ts, neg, len(args) > 0, "images FILE...")
 	r := registrytest.Start(nil)
@@ -42,6 +42,9 @@ func images(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("REGISTRY", r.Host)
 	ts.Setenv("OLD", push("18.0-r0007", strings.Repeat("a", 40)))
 	ts.Setenv("NEW", push("18.0-r0008", strings.Repeat("b", 40)))
+	old, _, _ := strings.Cut(ts.Getenv("OLD"), "@")
+	_, next, _ := strings.Cut(ts.Getenv("NEW"), "@")
+	ts.Setenv("MIXED", old+"@"+next)
 	for _, name := range args {
 		expanded := os.Expand(ts.ReadFile(name), ts.Getenv)
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(expanded), 0o644))

@@ -23,6 +23,7 @@ type Registry interface {
 type Deployment struct {
 	Image     deploy.Image
 	Previous  *deploy.Image // what is run until now; nil: whatever it is
+	AnySeries bool          // of whatever series what is run is
 	Instances []Instance    // each has a pull request of its own; none: the whole repository is one
 	InOrder   bool          // an instance waits until those before it run the image
 	Registry  Registry
@@ -120,12 +121,17 @@ func (r *deployer) run(ctx context.Context, paths []string) error {
 // already.
 func (r *deployer) instance(ctx context.Context, i Instance, paths []string, waitsFor string) (runs bool, err error) {
 	text := r.text(i)
-	found, changes, err := deploy.BumpAll(r.snapshot.Files, paths, r.Image, r.Previous)
+	found, changes, err := deploy.Bump{To: r.Image, Previous: r.Previous, AnySeries: r.AnySeries}.Files(r.snapshot.Files, paths)
+	left := slices.DeleteFunc(slices.Clone(found), func(ref deploy.Reference) bool { return ref.Left == "" })
 	switch {
 	case err != nil:
 		return false, err
-	case len(found) == 0:
-		r.report(text.Group(), Idle, forge.PullRequest{}, "no file names "+r.Image.Repository())
+	case len(found) == len(left):
+		reason := "no file names " + r.Image.Repository()
+		if len(left) > 0 {
+			reason = fmt.Sprintf("%s:%d is left: %s", left[0].File, left[0].Line, left[0].Left)
+		}
+		r.report(text.Group(), Idle, forge.PullRequest{}, reason)
 		return false, nil
 	case len(changes) == 0:
 		if pr, isOpen := r.open[text.Branch()]; isOpen {
@@ -141,6 +147,10 @@ func (r *deployer) instance(ctx context.Context, i Instance, paths []string, wai
 		group: text.Group(), branch: text.Branch(), target: text.Target(), newer: "a newer image", list: text.List,
 		stands: func(string) bool { return true },
 		describe: func(ctx context.Context) (refresh.Text, error) {
+			text.Left = nil
+			for _, ref := range left {
+				text.Left = append(text.Left, refresh.Left{File: ref.File, Line: ref.Line, Why: ref.Left})
+			}
 			if err := r.compare(ctx, text, changes); err != nil {
 				return refresh.Text{}, err
 			}
@@ -164,9 +174,6 @@ func (r *deployer) compare(ctx context.Context, text *refresh.Deployment, change
 	var before deploy.Image
 	for _, c := range changes {
 		for _, ref := range c.References {
-			if ref.Old.Digest == r.Image.Digest && ref.Old.Tag == r.Image.Tag {
-				continue
-			}
 			text.Places = append(text.Places, refresh.Place{File: ref.File, Line: ref.Line, Tag: ref.Old.Tag, Digest: ref.Old.Digest})
 			if before.Digest == "" {
 				before = deploy.Image{Name: r.Image.Name, Tag: ref.Old.Tag, Digest: ref.Old.Digest}

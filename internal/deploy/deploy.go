@@ -37,16 +37,26 @@ func (e *Error) Error() string {
 
 // Reference is a place where a file names the image.
 type Reference struct {
-	File string `json:"file"` // slash-separated path
-	Line int    `json:"line"` // from 1
-	Old  Image  `json:"old"`  // as it was; Tag or Digest may be empty
+	File string `json:"file"`           // slash-separated path
+	Line int    `json:"line"`           // from 1
+	Old  Image  `json:"old"`            // as it was; Tag or Digest may be empty
+	Left string `json:"left,omitempty"` // why it is left as it is; "" when it names the new image now
 }
 
-// Bump returns a file with every reference to the image's repository at the
-// image's tag and digest, and those references. With a previous image, only
-// references to that digest, or without a digest to that tag, are changed.
+// Bump says which image files are to name, and which references are meant.
+type Bump struct {
+	To       Image
+	Previous *Image // only references to its digest, or without a digest to its tag; nil: all
+	// AnySeries is for references whose tag says another series, such as 17.0 of
+	// 17.0-py310-trixie-r0007, too. They are left without it.
+	AnySeries bool
+}
+
+// File returns a file with the references to the image's repository at the
+// image's tag and digest, and all those references, with those that are left.
 // Faults in the file are *Error.
-func Bump(name string, data []byte, to Image, previous *Image) (out []byte, refs []Reference, err error) {
+func (b Bump) File(name string, data []byte) (out []byte, refs []Reference, err error) {
+	to := b.To
 	if !mentions(data, to) {
 		return data, nil, nil
 	}
@@ -57,18 +67,51 @@ func Bump(name string, data []byte, to Image, previous *Image) (out []byte, refs
 	if err != nil {
 		return nil, nil, err
 	}
-	sites = slices.DeleteFunc(sites, func(s site) bool { return previous != nil && !s.was.runs(*previous) })
-	out, err = apply(name, data, sites, to)
+	var moved []site
+	for _, s := range sites {
+		left := b.leaves(s.was)
+		if refs = append(refs, Reference{File: name, Line: s.line, Old: s.was, Left: left}); left == "" {
+			moved = append(moved, s)
+		}
+	}
+	out, err = apply(name, data, moved, to)
+	if err == nil {
+		err = check(name, out, moved, to)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := check(name, out, sites, to); err != nil {
-		return nil, nil, err
+	return out, append(refs, elsewhere(name, data, to, sites)...), nil
+}
+
+// leaves says why a reference is left as it is, "" when it is not.
+func (b Bump) leaves(was Image) string {
+	switch old, now := series(was.Tag), series(b.To.Tag); {
+	case b.Previous != nil && !was.runs(*b.Previous):
+		return "it is not the previous image"
+	case old != "" && now != "" && old != now && !b.AnySeries:
+		return "it is of series " + old
 	}
+	return ""
+}
+
+// elsewhere finds lines that name the image where no reference is looked for.
+// Comments count for nothing.
+func elsewhere(name string, data []byte, to Image, sites []site) (refs []Reference) {
+	known := map[int]bool{}
 	for _, s := range sites {
-		refs = append(refs, Reference{File: name, Line: s.line, Old: s.was})
+		known[s.line] = true
 	}
-	return out, refs, nil
+	for i, line := range strings.Split(string(data), "\n") {
+		at := strings.Index(line, to.Name)
+		if at < 0 || known[i+1] || strings.ContainsAny(line[:at], "#") {
+			continue
+		}
+		if rest := line[at+len(to.Name):]; strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "@") {
+			refs = append(refs, Reference{File: name, Line: i + 1, Old: Image{Name: to.Name}, Left: "it names the image where nothing is changed"})
+		}
+	}
+	return refs
 }
 
 // mentions is a quick look: no file that names the repository lacks the last
@@ -81,7 +124,7 @@ func mentions(data []byte, to Image) bool {
 // file.
 func find(name string, data []byte, to Image) (sites []site, err error) {
 	switch base := path.Base(name); {
-	case hasSuffix(base, ".yaml", ".yml") || base == "Kustomization":
+	case hasSuffix(base, ".yaml", ".yml", ".json") || base == "Kustomization":
 		sites, err = findYAML(name, data, to)
 	case hasSuffix(base, ".container", ".image", ".volume", ".kube", ".build", ".pod"):
 		sites = findLines(data, to, quadletKey)
@@ -89,6 +132,10 @@ func find(name string, data []byte, to Image) (sites []site, err error) {
 		sites = findLines(data, to, anyKey)
 	default:
 		return nil, &Error{File: name, Msg: "is no file that can name an image", Hint: "there are " + strings.Join(Patterns(), ", ")}
+	}
+	for i, s := range sites { // as editors count them; YAML has line breaks of its own
+		edits := s.edits(to)
+		sites[i].line = 1 + bytes.Count(data[:edits[len(edits)-1].start], []byte("\n"))
 	}
 	slices.SortStableFunc(sites, func(a, b site) int { return a.line - b.line })
 	return sites, err
@@ -101,12 +148,12 @@ func hasSuffix(name string, suffixes ...string) bool {
 // Patterns are the globs, in doublestar's syntax, of the files that may name an
 // image.
 func Patterns() []string {
-	return []string{"**/*.{yaml,yml}", "**/Kustomization", "**/*.{container,image,volume,kube,build,pod}", "**/{,*}.env"}
+	return []string{"**/*.{yaml,yml,json}", "**/Kustomization", "**/*.{container,image,volume,kube,build,pod}", "**/{,*}.env"}
 }
 
 // site is a reference and how it is changed.
 type site struct {
-	line int
+	line int // from 1; find sets it
 	was  Image
 	// edits are what makes it another image; each is of bytes that lie on one
 	// line.

@@ -39,7 +39,7 @@ func TestBump_golden(t *testing.T) {
 	}
 	for _, file := range files {
 		dir, base := filepath.Split(file)
-		if strings.HasPrefix(base, "want.") {
+		if strings.HasPrefix(base, "want.") || strings.HasPrefix(file, "testdata/fuzz/") {
 			continue
 		}
 		t.Run(file, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestBump_golden(t *testing.T) {
 				t.Fatal(err)
 			}
 			to := image(t, "ghcr.io/acme/odoo:18.0-py312-trixie-r0008@"+newDigest)
-			got, refs, err := deploy.Bump(base, in, to, nil)
+			got, refs, err := deploy.Bump{To: to}.File(base, in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestBump_golden(t *testing.T) {
 			if diff := cmp.Diff(string(expected), string(got)); diff != "" {
 				t.Error(diff)
 			}
-			again, _, err := deploy.Bump(base, got, to, nil)
+			again, _, err := deploy.Bump{To: to}.File(base, got)
 			if err != nil || string(again) != string(got) {
 				t.Errorf("a second bump: %v\n%s", err, cmp.Diff(string(got), string(again)))
 			}
@@ -88,13 +88,16 @@ func TestBump_everythingElseStays(t *testing.T) {
 		"no newline at the end":   "image: ghcr.io/acme/odoo",
 	} {
 		to := image(t, "ghcr.io/acme/odoo:r2@"+newDigest)
-		got, refs, err := deploy.Bump("x.yaml", []byte(in), to, nil)
+		got, refs, err := deploy.Bump{To: to}.File("x.yaml", []byte(in))
 		if err != nil || len(refs) == 0 {
 			t.Errorf("%s: %v %v", name, refs, err)
 			continue
 		}
 		out := string(got)
 		for _, ref := range refs {
+			if ref.Left != "" {
+				continue
+			}
 			if !strings.Contains(out, to.String()) {
 				t.Fatalf("%s: %q", name, out)
 			}
@@ -111,9 +114,9 @@ func TestBump_previous(t *testing.T) {
 	const in = "staging: {image: 'ghcr.io/acme/odoo:r2@" + newDigest + "'}\nproduction: {image: 'ghcr.io/acme/odoo:r1@" + oldDigest + "'}\nold: {image: 'ghcr.io/acme/odoo:r1'}\n"
 	to := image(t, "ghcr.io/acme/odoo:r3@sha256:"+strings.Repeat("3", 64))
 	previous := image(t, "ghcr.io/acme/odoo:r1@"+oldDigest)
-	got, refs, err := deploy.Bump("x.yml", []byte(in), to, &previous)
+	got, refs, err := deploy.Bump{To: to, Previous: &previous}.File("x.yml", []byte(in))
 	want := "staging: {image: 'ghcr.io/acme/odoo:r2@" + newDigest + "'}\nproduction: {image: '" + to.String() + "'}\nold: {image: '" + to.String() + "'}\n"
-	if err != nil || string(got) != want || len(refs) != 2 || refs[0].Line != 2 || refs[1].Line != 3 {
+	if err != nil || string(got) != want || len(refs) != 3 || refs[0].Left != "it is not the previous image" || refs[1].Left != "" || refs[2].Left != "" {
 		t.Errorf("%v %v\n%s", err, refs, got)
 	}
 }
@@ -134,7 +137,7 @@ func TestBump_faults(t *testing.T) {
 		{"alias bomb", "a.yaml", "a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: &c [*b,*b]\nimage: *c # odoo\n", ""},
 		{"alias of nothing", "a.yaml", "image: *odoo\n", "a.yaml: is not YAML"},
 	} {
-		out, _, err := deploy.Bump(test.file, []byte(test.in), image(t, "ghcr.io/acme/odoo:r2@"+newDigest), nil)
+		out, _, err := deploy.Bump{To: image(t, "ghcr.io/acme/odoo:r2@"+newDigest)}.File(test.file, []byte(test.in))
 		if test.want == "" {
 			if err != nil || string(out) != test.in {
 				t.Errorf("%s: %v\n%s", test.name, err, out)
@@ -151,9 +154,39 @@ func TestBump_faults(t *testing.T) {
 func TestBump_others(t *testing.T) {
 	t.Parallel()
 	const in = "a: {image: ghcr.io/acme/odoo-proxy:r1}\nb: {image: quay.io/acme/odoo:r1}\nc: {image: 'ghcr.io/acme/odoo:r1:x'}\nd: {image: [ghcr.io/acme/odoo:r1]}\ne: {image: 'ghcr.io/acme/odoo:${TAG}'}\nimages: [{name: ghcr.io/acme/odoo, newTag: r1}]\n"
-	got, refs, err := deploy.Bump("x.yaml", []byte(in), image(t, "ghcr.io/acme/odoo:r2@"+newDigest), nil)
-	if err != nil || len(refs) != 0 || string(got) != in {
-		t.Errorf("%v %v\n%s", err, refs, got)
+	got, refs, err := deploy.Bump{To: image(t, "ghcr.io/acme/odoo:r2@"+newDigest)}.File("x.yaml", []byte(in))
+	if err != nil || string(got) != in {
+		t.Errorf("%v\n%s", err, got)
+	}
+	var lines []int
+	for _, ref := range refs {
+		if ref.Left != "it names the image where nothing is changed" {
+			t.Errorf("%+v", ref)
+		}
+		lines = append(lines, ref.Line)
+	}
+	if diff := cmp.Diff([]int{3, 4, 5}, lines); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An instance of another series is not moved by the way.
+func TestBump_series(t *testing.T) {
+	t.Parallel()
+	to := image(t, "ghcr.io/acme/odoo:18.0-py312-trixie-r0008@"+newDigest)
+	for tag, left := range map[string]string{
+		"17.0-py310-trixie-r0009": "it is of series 17.0", "17.0": "it is of series 17.0",
+		"18.0-py311-bookworm-r0001": "", "latest": "", "18.0": "", "180.0x": "",
+	} {
+		in := []byte("image: ghcr.io/acme/odoo:" + tag + "\n")
+		out, refs, err := deploy.Bump{To: to}.File("x.yaml", in)
+		if err != nil || len(refs) != 1 || refs[0].Left != left || (string(out) == string(in)) != (left != "") {
+			t.Errorf("%s: %v %+v %s", tag, err, refs, out)
+		}
+		out, refs, err = deploy.Bump{To: to, AnySeries: true}.File("x.yaml", in)
+		if err != nil || len(refs) != 1 || refs[0].Left != "" || string(out) == string(in) {
+			t.Errorf("any: %s: %v %+v %s", tag, err, refs, out)
+		}
 	}
 }
 
@@ -187,14 +220,14 @@ func FuzzBump(f *testing.F) {
 	f.Add("o.container", "Image=odoo:1\n")
 	to := image(f, "odoo:r2@"+newDigest)
 	f.Fuzz(func(t *testing.T, name, in string) {
-		out, refs, err := deploy.Bump(name, []byte(in), to, nil)
+		out, refs, err := deploy.Bump{To: to}.File(name, []byte(in))
 		if err != nil || len(refs) == 0 {
 			if err == nil && string(out) != in {
 				t.Errorf("changed without a reference: %q", out)
 			}
 			return
 		}
-		again, more, err := deploy.Bump(name, out, to, nil)
+		again, more, err := deploy.Bump{To: to}.File(name, out)
 		if err != nil || string(again) != string(out) || len(more) != len(refs) {
 			t.Errorf("%q -> %q -> %q: %v", in, out, again, err)
 		}
@@ -205,10 +238,10 @@ func TestSelect(t *testing.T) {
 	t.Parallel()
 	paths := []string{
 		"a.yaml", "overlays/production/kustomization.yml", "overlays/staging/Kustomization", ".github/workflows/release.yaml", "README.md",
-		"compose/.env", "compose/prod.env", "quadlet/odoo.container", "charts/.hidden.yaml", "deploy.sh",
+		"helm/Chart.yaml", "helm/values.yaml", "helm/templates/a/deployment.yaml", "other/templates/x.yaml", "pod.json", "compose/.env", "compose/prod.env", "quadlet/odoo.container", "charts/.hidden.yaml", "deploy.sh",
 	}
 	for _, test := range []struct{ globs, want []string }{
-		{nil, []string{"a.yaml", "overlays/production/kustomization.yml", "overlays/staging/Kustomization", "compose/.env", "compose/prod.env", "quadlet/odoo.container", "charts/.hidden.yaml"}},
+		{nil, []string{"a.yaml", "overlays/production/kustomization.yml", "overlays/staging/Kustomization", "helm/Chart.yaml", "helm/values.yaml", "other/templates/x.yaml", "pod.json", "compose/.env", "compose/prod.env", "quadlet/odoo.container", "charts/.hidden.yaml"}},
 		{[]string{"overlays/production/**"}, []string{"overlays/production/kustomization.yml"}},
 		{[]string{"*.{yaml,sh}", "README.md", "**/workflows/*"}, []string{"a.yaml", ".github/workflows/release.yaml"}},
 	} {
@@ -250,7 +283,7 @@ func TestBumpAll(t *testing.T) {
 		"bad.yaml":  []byte("image: [ghcr.io/acme/odoo:r1\n"),
 		"done.yaml": []byte("image: " + to.String() + "\n"),
 	}
-	found, changes, err := deploy.BumpAll(files, []string{"a.yaml", "absent.yaml", "bad.yaml", "done.yaml"}, to, nil)
+	found, changes, err := deploy.Bump{To: to}.Files(files, []string{"a.yaml", "absent.yaml", "bad.yaml", "done.yaml"})
 	if len(found) != 2 || len(changes) != 1 || changes[0].Path != "a.yaml" || string(changes[0].New) != "image: "+to.String()+"\n" {
 		t.Errorf("%+v %+v", found, changes)
 	}

@@ -35,6 +35,18 @@ func ParseImage(s string) (Image, error) {
 	return image, nil
 }
 
+// seriesOf matches the Odoo series that a tag begins with.
+var seriesOf = regexp.MustCompile(`^(\d+\.\d+)(?:-|$)`)
+
+// series is the Odoo series that a tag says: 18.0 of 18.0-py312-trixie-r0007,
+// "" when it says none.
+func series(tag string) string {
+	if parts := seriesOf.FindStringSubmatch(tag); parts != nil {
+		return parts[1]
+	}
+	return ""
+}
+
 // split takes an image reference apart. It is none when a part is not as it
 // should be.
 func split(s string) (Image, bool) {

@@ -15,7 +15,7 @@ var (
 // findLines finds references in a file of lines KEY=VALUE.
 func findLines(data []byte, to Image, key *regexp.Regexp) (sites []site) {
 	at := 0
-	for number, line := range bytes.Split(data, []byte("\n")) {
+	for _, line := range bytes.Split(data, []byte("\n")) {
 		start := at
 		at += len(line) + 1
 		where := key.FindSubmatchIndex(line)
@@ -26,7 +26,7 @@ func findLines(data []byte, to Image, key *regexp.Regexp) (sites []site) {
 		if !ok || was.Repository() != to.Repository() {
 			continue
 		}
-		sites = append(sites, site{line: number + 1, was: was, edits: func(to Image) []edit {
+		sites = append(sites, site{was: was, edits: func(to Image) []edit {
 			return []edit{{start + where[4], start + where[5], was.rewritten(to)}}
 		}})
 	}

@@ -84,6 +84,58 @@ func (l *lines) span(node *yaml.Node) (span, bool) {
 	return s, strings.HasPrefix(string(rest[:min(len(rest), len(text))]), text)
 }
 
+// block is where the lines of a block of text stand in a file.
+type block struct {
+	within []int // where each line begins in the text
+	at     []int // and in the file, behind its indentation
+}
+
+// block finds the lines of a literal scalar. It is not found unless each stands
+// in the file as it is meant.
+func (l *lines) block(node *yaml.Node) (block, bool) {
+	var b block
+	offset, indent := 0, -1
+	for i, line := range strings.SplitAfter(strings.TrimRight(node.Value, "\n"), "\n") {
+		if node.Line+i >= len(l.starts) {
+			return b, false
+		}
+		start := l.starts[node.Line+i]
+		raw := string(l.data[start:])
+		if text := strings.TrimRight(line, "\n"); text != "" {
+			if indent < 0 {
+				if indent = strings.Index(raw, text); indent < 0 || strings.Trim(raw[:indent], " ") != "" {
+					return b, false
+				}
+			}
+			if len(raw) < indent || !strings.HasPrefix(raw[indent:], text) {
+				return b, false
+			}
+			start += indent
+		}
+		b.within, b.at = append(b.within, offset), append(b.at, start)
+		offset += len(line)
+	}
+	return b, true
+}
+
+// lift makes a site in the text one in the file.
+func (b block) lift(s site) site {
+	inner := s.edits
+	s.edits = func(to Image) []edit {
+		edits := inner(to)
+		for i, e := range edits {
+			line := 0
+			for line+1 < len(b.within) && b.within[line+1] <= e.start {
+				line++
+			}
+			shift := b.at[line] - b.within[line]
+			edits[i] = edit{e.start + shift, e.end + shift, e.text}
+		}
+		return edits
+	}
+	return s
+}
+
 // unwrap takes a compose file's "${ODOO_IMAGE:-REFERENCE}" apart.
 func unwrap(text string) (before, reference, after string) {
 	if parts := fallback.FindStringSubmatch(text); parts != nil {

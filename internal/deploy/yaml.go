@@ -16,6 +16,7 @@ type document struct {
 	lines *lines
 	to    Image
 	sites []site
+	inner bool                // it is a block of text in another one
 	shown map[*yaml.Node]bool // scalars that are in a site
 	uses  map[*yaml.Node]int  // how often a scalar is an image's part, or an alias
 	taken map[*yaml.Node]int  // how often it is a part of this image
@@ -24,7 +25,12 @@ type document struct {
 // findYAML finds references in a YAML file: "image" keys, the mappings of Helm
 // values, and the lists of kustomizations.
 func findYAML(name string, data []byte, to Image) ([]site, error) {
-	d := &document{name: name, lines: newLines(data), to: to, uses: map[*yaml.Node]int{}, taken: map[*yaml.Node]int{}, shown: map[*yaml.Node]bool{}}
+	return (&document{name: name, to: to}).find(data)
+}
+
+func (d *document) find(data []byte) ([]site, error) {
+	d.lines = newLines(data)
+	d.uses, d.taken, d.shown = map[*yaml.Node]int{}, map[*yaml.Node]int{}, map[*yaml.Node]bool{}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var roots []*yaml.Node
 	for {
@@ -34,7 +40,7 @@ func findYAML(name string, data []byte, to Image) ([]site, error) {
 			break
 		}
 		if err != nil {
-			return nil, &Error{File: name, Msg: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: "), Hint: "leave the file out of --files if it is a template"}
+			return nil, &Error{File: d.name, Msg: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: "), Hint: "leave the file out of --files if it is a template"}
 		}
 		d.count(&root)
 		roots = append(roots, &root)
@@ -46,7 +52,7 @@ func findYAML(name string, data []byte, to Image) ([]site, error) {
 	}
 	for node, n := range d.taken {
 		if n < d.uses[node] {
-			return nil, &Error{File: name, Line: node.Line, Msg: "the anchor &" + node.Anchor + " stands for something else, too", Hint: "write the image out where it is meant"}
+			return nil, &Error{File: d.name, Line: node.Line, Msg: "the anchor &" + node.Anchor + " stands for something else, too", Hint: "write the image out where it is meant"}
 		}
 	}
 	return d.sites, nil
@@ -84,7 +90,7 @@ func (d *document) walk(node *yaml.Node) error {
 }
 
 func (d *document) mapping(node *yaml.Node) error {
-	if image := value(node, "image"); image != nil && isText(image) && own(node, "image") {
+	if image := value(node, "image"); image != nil && isText(image) && child(node, "image") != nil {
 		if err := d.image(node, image); err != nil {
 			return err
 		}
@@ -96,8 +102,35 @@ func (d *document) mapping(node *yaml.Node) error {
 			}
 		}
 	}
+	if err := d.patch(node); err != nil {
+		return err
+	}
 	if repository := value(node, "repository"); repository != nil && isText(repository) {
 		return d.values(node, repository)
+	}
+	return nil
+}
+
+// patch is a kustomization's patch: YAML in a block of text, or an operation on
+// the path of an image.
+func (d *document) patch(node *yaml.Node) error {
+	if at, to := value(node, "path"), value(node, "value"); at != nil && to != nil && strings.HasSuffix(at.Value, "/image") && isText(to) {
+		return d.reference(to)
+	}
+	patch := child(node, "patch")
+	if d.inner || patch == nil || patch.Style&yaml.LiteralStyle == 0 {
+		return nil
+	}
+	block, ok := d.lines.block(patch)
+	if !ok {
+		return nil
+	}
+	sites, err := (&document{name: d.name, to: d.to, inner: true}).find([]byte(patch.Value))
+	if err != nil {
+		return nil //nolint:nilerr // text that is no YAML names nothing that could be changed
+	}
+	for _, s := range sites {
+		d.sites = append(d.sites, block.lift(s))
 	}
 	return nil
 }
@@ -115,7 +148,7 @@ func (d *document) kustomization(node *yaml.Node) bool {
 // image is an "image" key: a reference, or a name with its tag beside it.
 func (d *document) image(node, image *yaml.Node) error {
 	if tag, digest := value(node, "tag"), value(node, "digest"); normal(image.Value) != "" && (tag != nil || digest != nil) {
-		return d.parts(node, image.Value, tag, digest)
+		return d.parts(image.Value, tag, digest)
 	}
 	return d.reference(image)
 }
@@ -130,7 +163,7 @@ func (d *document) reference(node *yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	d.add(site{line: node.Line, was: was, edits: func(to Image) []edit {
+	d.add(site{was: was, edits: func(to Image) []edit {
 		return []edit{s.edit(before + was.rewritten(to) + after)}
 	}}, node)
 	return nil
@@ -143,7 +176,7 @@ func (d *document) values(node, repository *yaml.Node) error {
 	if registry := value(node, "registry"); registry != nil && isText(registry) && registry.Value != "" {
 		name = registry.Value + "/" + name
 	}
-	return d.parts(node, name, value(node, "tag"), value(node, "digest"))
+	return d.parts(name, value(node, "tag"), value(node, "digest"))
 }
 
 // kustomize is an entry of a kustomization's images.
@@ -158,23 +191,22 @@ func (d *document) kustomize(node *yaml.Node) error {
 	if name == nil || !isText(name) {
 		return nil
 	}
-	return d.parts(node, name.Value, value(node, "newTag"), value(node, "digest"))
+	return d.parts(name.Value, value(node, "newTag"), value(node, "digest"))
 }
 
 // parts is an image whose tag and digest stand apart. Where there is no place
 // for the digest it goes with the tag, as "TAG@sha256:…".
-func (d *document) parts(node *yaml.Node, name string, tag, digest *yaml.Node) error {
+func (d *document) parts(name string, tag, digest *yaml.Node) error {
 	if normal(name) != d.to.Repository() || tag == nil && digest == nil {
 		return nil
 	}
-	s, at := site{line: node.Line, was: Image{Name: name}}, node
+	s := site{was: Image{Name: name}}
 	var spans []func(to Image) edit
 	if tag != nil {
 		span, err := d.span(tag)
 		if err != nil {
 			return err
 		}
-		at = tag
 		text, pinned, _ := strings.Cut(tag.Value, "@")
 		s.was.Tag, s.was.Digest = text, pinned
 		spans = append(spans, func(to Image) edit {
@@ -189,11 +221,9 @@ func (d *document) parts(node *yaml.Node, name string, tag, digest *yaml.Node) e
 		if err != nil {
 			return err
 		}
-		at = digest
 		s.was.Digest = digest.Value
 		spans = append(spans, func(to Image) edit { return span.edit(to.Digest) })
 	}
-	s.line = at.Line
 	s.edits = func(to Image) (edits []edit) {
 		for _, change := range spans {
 			edits = append(edits, change(to))
@@ -236,8 +266,9 @@ func (d *document) span(node *yaml.Node) (span, error) {
 // say it; nil when there is none.
 func value(node *yaml.Node, key string) *yaml.Node { return lookup(node, key, 0) }
 
-// maxMerges is how deep merge keys are followed.
-const maxMerges = 8
+// maxMerges is how deep merge keys are followed, and how many of a list: together
+// they bound what a lookup costs.
+const maxMerges = 4
 
 func lookup(node *yaml.Node, key string, depth int) *yaml.Node {
 	if node = resolve(node); node.Kind != yaml.MappingNode || depth > maxMerges {
@@ -265,14 +296,15 @@ func lookup(node *yaml.Node, key string, depth int) *yaml.Node {
 	return nil
 }
 
-// own reports whether a mapping has the key itself.
-func own(node *yaml.Node, key string) bool {
+// child returns the value that stands at a mapping's key itself, which may be an
+// alias; nil when there is none.
+func child(node *yaml.Node, key string) *yaml.Node {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if node.Content[i].Value == key {
-			return true
+			return node.Content[i+1]
 		}
 	}
-	return false
+	return nil
 }
 
 func resolve(node *yaml.Node) *yaml.Node {

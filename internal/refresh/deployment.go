@@ -20,6 +20,7 @@ type Deployment struct {
 	Tag      string
 	Digest   string // "sha256:…"
 	Places   []Place
+	Left     []Left
 
 	// What the images say of themselves, "" where they do not: the URL of the
 	// repository that they were built from, and its commits.
@@ -35,6 +36,13 @@ type Place struct {
 	File        string
 	Line        int
 	Tag, Digest string // either may be ""
+}
+
+// Left is where a file names the image and is left as it is.
+type Left struct {
+	File string
+	Line int
+	Why  string
 }
 
 // Branch is the branch of the deployment's pull request.
@@ -101,6 +109,16 @@ func (d *Deployment) body(history *git.History, rows int) string {
 		fmt.Fprintf(&b, "| … and %s | | |\n", count(more, "more place"))
 	}
 	fmt.Fprintf(&b, "\nThe image is %s. Nothing but its tag and digest changes.\n\n", "`"+d.Image+"@"+d.Digest+"`")
+	if shown := d.Left[:min(rows, len(d.Left))]; len(shown) > 0 {
+		b.WriteString("⚠️ **Left as they are**, although they name the image:\n")
+		for _, l := range shown {
+			fmt.Fprintf(&b, "- %s: %s\n", Code(fmt.Sprintf("%s:%d", l.File, l.Line)), inline(l.Why))
+		}
+		if more := len(d.Left) - len(shown); more > 0 {
+			fmt.Fprintf(&b, "- … and %s\n", count(more, "more place"))
+		}
+		b.WriteString("\n")
+	}
 	b.WriteString(d.origin(history))
 	b.WriteString(d.merges(rows))
 	b.WriteString("**Upgrade:** back up, then `odoo-update DB --changed` with the new image: it updates the addons whose content differs from what the database last saw, and nothing when there are none. " +

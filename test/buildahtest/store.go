@@ -4,7 +4,7 @@
 //
 //	store, err := buildahtest.Open(ctx)
 //	base, err := store.Base(ctx)
-//	err = store.Build(ctx, buildahtest.Build{Context: dir, Image: "localhost/x", Args: map[string]string{"BASE_IMAGE": base}})
+//	err = store.Build(ctx, buildahtest.Build{Context: dir, Image: "localhost/x", Args: map[string]string{"BASE_17_0": base}})
 //	c, err := store.From(ctx, "localhost/x")
 //	defer c.Remove(ctx)
 //	out, err := c.Run(ctx, buildahtest.Process{Args: []string{"id"}})
@@ -187,6 +187,9 @@ type Build struct {
 	Platform string
 	Args     map[string]string
 	Secrets  map[string]string // id to file
+	// AllStages builds those, too, that nothing seems to need. buildah 1.28 does
+	// not see that FROM x-${Y} needs a stage.
+	AllStages bool
 	// Cache lets layers of earlier builds be taken over, and keeps these.
 	Cache bool
 }
@@ -194,7 +197,10 @@ type Build struct {
 // Build builds an image, and returns what buildah printed. The error is an
 // *Error.
 func (s *Store) Build(ctx context.Context, b Build) (string, error) {
-	args := []string{"bud", "--isolation", "chroot", "--pull-never", "--layers=" + strconv.FormatBool(b.Cache), "--tag", b.Image}
+	args := []string{
+		"bud", "--isolation", "chroot", "--pull-never", "--layers=" + strconv.FormatBool(b.Cache),
+		"--skip-unused-stages=" + strconv.FormatBool(!b.AllStages), "--tag", b.Image,
+	}
 	if b.File != "" {
 		args = append(args, "--file", b.File)
 	}

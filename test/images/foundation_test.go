@@ -122,22 +122,21 @@ func TestPrograms_arm64(t *testing.T) {
 	}
 }
 
-// seriesOf are the Odoo series that the runtime's Dockerfile knows, with what
-// their stages begin from.
+// seriesOf are the Odoo series that the runtime's Dockerfile has a base for,
+// with its image.
 func seriesOf(t *testing.T) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, "images", "runtime", "Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	series := map[string]string{}
-	for line := range strings.Lines(string(data)) {
-		if fields := strings.Fields(line); len(fields) == 4 && fields[0] == "FROM" && strings.HasPrefix(fields[3], "base-") {
-			series[strings.TrimPrefix(fields[3], "base-")] = fields[1]
+	for name, value := range arguments(t, "runtime") {
+		if major, ok := strings.CutPrefix(name, "BASE_"); ok {
+			series[strings.ReplaceAll(major, "_", ".")] = value
 		}
 	}
 	return series
 }
+
+// baseArgument is the ARG of a series' base.
+func baseArgument(series string) string { return "BASE_" + strings.ReplaceAll(series, ".", "_") }
 
 // APT can install what the lists of each series name together, and there is
 // all of it for the other architecture.

@@ -112,7 +112,10 @@ func (s *scene) foundation(name, image string, args map[string]string) buildahte
 		Args: map[string]string{"GO_IMAGE": s.golang, "VERSION": version, "REVISION": revision},
 	}
 	if name == "runtime" {
-		b.Args["BASE_IMAGE"] = s.base
+		b.AllStages = true
+		for _, series := range []string{"16.0", "17.0", "18.0", "19.0"} {
+			b.Args[baseArgument(series)] = s.base
+		}
 	}
 	if proxy := os.Getenv("GOPROXY"); proxy != "" {
 		b.Args["GOPROXY"] = proxy
