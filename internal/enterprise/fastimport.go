@@ -22,7 +22,8 @@ type fastImport struct {
 	known  map[blobID]bool
 	pipe   *io.PipeWriter
 	w      *bufio.Writer
-	done   chan error
+	done   chan struct{}
+	ended  error // why git ended, once done is closed
 	marks  int
 }
 
@@ -38,7 +39,7 @@ func newFastImport(ctx context.Context, m *mirror) (*fastImport, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fastImport{mirror: m, dir: dir, known: map[blobID]bool{}, done: make(chan error, 1)}
+	f := &fastImport{mirror: m, dir: dir, known: map[blobID]bool{}, done: make(chan struct{})}
 	if err := f.layOut(objects); err != nil {
 		return nil, fmt.Errorf("%w%s", err, f.remove())
 	}
@@ -56,7 +57,7 @@ func newFastImport(ctx context.Context, m *mirror) (*fastImport, error) {
 			Config: map[string]string{"fastimport.unpackLimit": "0", "core.bigFileThreshold": "8m", "core.compression": "1", "pack.depth": "0"},
 		})
 		_ = in.CloseWithError(fmt.Errorf("git fast-import has ended: %w", cmpErr(err)))
-		f.done <- err
+		f.ended = err
 		close(f.done)
 	}()
 	return f, nil
@@ -158,8 +159,9 @@ func (f *fastImport) finish() ([]string, error) {
 		err = f.w.Flush()
 	}
 	_ = f.pipe.Close()
-	if ended := <-f.done; ended != nil {
-		return nil, ended
+	<-f.done
+	if f.ended != nil {
+		return nil, f.ended
 	}
 	if err != nil {
 		return nil, err
@@ -182,7 +184,7 @@ func (f *fastImport) finish() ([]string, error) {
 // abort ends git and throws away what it made.
 func (f *fastImport) abort() {
 	_ = f.pipe.CloseWithError(io.ErrUnexpectedEOF)
-	_ = <-f.done
+	<-f.done
 	f.remove()
 }
 
