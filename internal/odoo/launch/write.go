@@ -80,10 +80,26 @@ func (l *Launch) Check() error {
 	if err == nil {
 		err = l.checkDir(dir, info)
 	} else if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		err = l.checkAbove(dir)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", l.Config, err)
+	}
+	return nil
+}
+
+// checkAbove refuses a directory that cannot be made where it is to be.
+func (l *Launch) checkAbove(dir string) error {
+	above := filepath.Dir(dir)
+	for {
+		if _, err := os.Stat(above); !errors.Is(err, fs.ErrNotExist) || above == filepath.Dir(above) {
+			break
+		}
+		above = filepath.Dir(above)
+	}
+	const mayMake = 0b011 // W_OK and X_OK of access(2)
+	if err := syscall.Access(above, mayMake); err != nil {
+		return l.noDir(dir, err)
 	}
 	return nil
 }
