@@ -120,6 +120,9 @@ func walk(t testing.TB, data []byte, limits archive.Limits) ([]string, *archive.
 	var seen []string
 	err = a.Walk(context.Background(), func(e archive.Entry, content io.Reader) error {
 		data, err := io.ReadAll(content)
+		if int64(len(data)) > e.Size {
+			t.Errorf("%q was announced with %d bytes, and has %d", e.Path, e.Size, len(data))
+		}
 		seen = append(seen, fmt.Sprintf("%d %s %s", e.Mode, e.Path, data))
 		return err
 	})

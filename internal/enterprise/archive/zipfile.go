@@ -103,7 +103,8 @@ func (w *walker) zipEntry(f *zip.File) error {
 	return err
 }
 
-// zipContent is a file of exactly the size that was announced.
+// zipContent gives no more than the size that was announced. That there is no less, archive/zip sees
+// to.
 type zipContent struct {
 	r    io.Reader
 	left int64
@@ -111,10 +112,10 @@ type zipContent struct {
 
 func (c *zipContent) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	if c.left -= int64(n); c.left < 0 || err == io.EOF && c.left != 0 { //nolint:errorlint // a reader's io.EOF is never wrapped
+	if c.left -= int64(n); c.left < 0 {
 		return 0, &Error{Msg: "the archive lies about the size of a file"}
 	}
-	if err != nil && err != io.EOF { //nolint:errorlint // as above
+	if err != nil && err != io.EOF { //nolint:errorlint // a reader's io.EOF is never wrapped
 		err = zipError(err)
 	}
 	return n, err
