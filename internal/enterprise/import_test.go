@@ -14,6 +14,8 @@ import (
 
 	"github.com/nuobit/odyssey/internal/enterprise"
 	"github.com/nuobit/odyssey/internal/enterprise/archive"
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/test/treetest"
 )
 
@@ -411,6 +413,28 @@ func TestFault_A3_ImportStopsAtLimits(t *testing.T) {
 	o.Apply, o.Limits = true, archive.Limits{Entries: 5, Names: 1 << 20, File: 1 << 20, Total: 1 << 20}
 	if _, err := run(t.Context(), o); !errors.Is(err, enterprise.ErrInput) || !errors.Is(err, archive.ErrRefused) {
 		t.Errorf("got %v", err)
+	}
+	s.untouchedObjects()
+}
+
+// A git that leaves a file out is found out before anything is the mirror's. It is
+// the one on the PATH: that is where programs are looked up.
+func TestImport_verifies(t *testing.T) { //nolint:paralleltest // it sets PATH
+	s := newScene(t)
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(s.dir, map[string]string{"bin/git": "#!/bin/sh\ncase \" $* \" in\n*' fast-import '*) sed '/^M .*s[.]js/d' | " + real + " \"$@\" ;;\n*) exec " + real + " \"$@\" ;;\nesac\n"})
+	o := applied(s.options())
+	client := git.New(git.Options{Policy: gitname.Operator(false), Environ: []string{"PATH=" + s.dir + "/bin:" + os.Getenv("PATH")}})
+	t.Setenv("PATH", s.dir+"/bin:"+os.Getenv("PATH"))
+	_, err = enterprise.Import(t.Context(), client, o)
+	if err == nil || !strings.Contains(err.Error(), `lack 1 file of the bundle, such as "web_studio/s.js"`) {
+		t.Errorf("got %v", err)
+	}
+	if out := s.git(s.mirror, "count-objects", "-v"); !strings.Contains(out, "in-pack: 0") {
+		t.Error(out)
 	}
 	s.untouchedObjects()
 }

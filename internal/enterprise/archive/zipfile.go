@@ -79,7 +79,7 @@ func (w *walker) zipEntry(f *zip.File) error {
 	}
 	defer content.Close()
 	size := int64(f.UncompressedSize64) //nolint:gosec // bounded above
-	r := &zipContent{r: &counter{content, w}, left: size}
+	r := &zipContent{&counter{content, w}}
 	e := Entry{Size: size, ModTime: f.Modified}
 	switch {
 	case mode.Type() == fs.ModeSymlink:
@@ -103,18 +103,12 @@ func (w *walker) zipEntry(f *zip.File) error {
 	return err
 }
 
-// zipContent gives no more than the size that was announced. That there is no less, archive/zip sees
-// to.
-type zipContent struct {
-	r    io.Reader
-	left int64
-}
+// zipContent gives the errors of a file's content the words of the archive's. archive/zip
+// gives exactly as many bytes as were announced.
+type zipContent struct{ io.Reader }
 
 func (c *zipContent) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if c.left -= int64(n); c.left < 0 {
-		return 0, &Error{Msg: "the archive lies about the size of a file"}
-	}
+	n, err := c.Reader.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // a reader's io.EOF is never wrapped
 		err = zipError(err)
 	}
