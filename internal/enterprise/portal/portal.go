@@ -232,7 +232,7 @@ func explain(result string) error {
 	case "success":
 		return nil
 	case "oe_download_invalid_code":
-		return fmt.Errorf("%w: it knows no such code (oe_download_invalid_code)\n  copy it again from the invoice or from the settings of the database; it looks like M12345678901234", ErrRefused)
+		return fmt.Errorf("%w: it knows no such code (oe_download_invalid_code)\n  copy it again from the invoice or from the settings of the database", ErrRefused)
 	case "oe_download_not_allowed":
 		return fmt.Errorf("%w: the subscription does not include this download (oe_download_not_allowed)\n  ask the owner of the subscription, or Odoo", ErrRefused)
 	case "oe_download_invalid_status":
