@@ -1,5 +1,6 @@
 // Odyssey-bot locks the sources of derived-image repositories and keeps them
-// fresh with pull requests. It answers to lock-repos, too.
+// fresh with pull requests. It answers to lock-repos, odoo-enterprise-import and
+// odoo-enterprise-download, too.
 package main
 
 import (
@@ -7,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/nuobit/odyssey/internal/cli"
@@ -28,8 +30,11 @@ func run() int {
 // front, and the three words of --refresh-merge made one.
 func arguments(argv []string) []string {
 	args := argv[1:]
-	if filepath.Base(argv[0]) == "lock-repos" {
-		args = append([]string{"lock-repos"}, args...)
+	switch name := filepath.Base(argv[0]); name {
+	case "lock-repos":
+		args = append([]string{name}, args...)
+	case "odoo-enterprise-import", "odoo-enterprise-download":
+		args = append([]string{strings.TrimPrefix(name, "odoo-")}, args...)
 	}
 	return joinMergeNames(args)
 }

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -14,12 +19,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"odyssey-bot": main, "lock-repos": main})
+	testscript.Main(m, map[string]func(){"odyssey-bot": main, "lock-repos": main, "odoo-enterprise-import": main, "odoo-enterprise-download": main})
 }
 
 func TestScript(t *testing.T) {
 	t.Parallel()
-	clitest.Scripts(t, "testdata/script", nil, map[string]clitest.Command{"images": images})
+	clitest.Scripts(t, "testdata/script", nil, map[string]clitest.Command{"images": images, "portal": startPortal})
 }
 
 // images runs a registry with two releases of an image, $OLD and $NEW, and
@@ -44,6 +49,33 @@ func images(ts *testscript.TestScript, neg bool, args []string) {
 		expanded := os.Expand(ts.ReadFile(name), ts.Getenv)
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(expanded), 0o644))
 	}
+}
+
+// startPortal runs a portal at $PORTAL that has a file for those who know the
+// subscription code in the environment's $CODE; the page that links to the file
+// is the portal's own.
+func startPortal(ts *testscript.TestScript, neg bool, args []string) {
+	clitest.Need(ts, neg, len(args) == 1, "portal FILE")
+	data, code := ts.ReadFile(args[0]), ts.Getenv("CODE")
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /page/download", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /download/check_subscription", func(w http.ResponseWriter, r *http.Request) {
+		var q struct{ Params struct{ Code string } }
+		result := "oe_download_invalid_code"
+		if json.NewDecoder(r.Body).Decode(&q) == nil && q.Params.Code == code {
+			result = "success"
+		}
+		fmt.Fprintf(w, `{"result": %q}`, result)
+	})
+	mux.HandleFunc("GET /thanks/download", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("code") == code {
+			fmt.Fprintf(w, `<html><a href="http://%s/download/%s?payload=%s">download</a>`, r.Host, args[0], code)
+		}
+	})
+	mux.HandleFunc("GET /download/", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, data) })
+	s := httptest.NewServer(mux)
+	ts.Defer(s.Close)
+	ts.Setenv("PORTAL", s.URL)
 }
 
 func TestJoinMergeNames(t *testing.T) {
@@ -72,6 +104,8 @@ func TestArguments(t *testing.T) {
 	for _, test := range []struct{ in, want []string }{
 		{[]string{"/usr/bin/odyssey-bot", "plan"}, []string{"plan"}},
 		{[]string{"/usr/local/bin/lock-repos", "--check"}, []string{"lock-repos", "--check"}},
+		{[]string{"/bin/odoo-enterprise-import", "--apply"}, []string{"enterprise-import", "--apply"}},
+		{[]string{"odoo-enterprise-download"}, []string{"enterprise-download"}},
 		{[]string{"lock-repos", "--refresh-merge", "./a", "o", "1"}, []string{"lock-repos", "--refresh-merge", "./a o 1"}},
 	} {
 		if got := arguments(test.in); !slices.Equal(got, test.want) {

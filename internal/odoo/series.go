@@ -34,6 +34,12 @@ func series(path string, data []byte, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return ParseSeries(path, data)
+}
+
+// ParseSeries returns the series that an odoo/release.py says. path names the
+// file in errors, which are *yamldoc.Error.
+func ParseSeries(path string, data []byte) (string, error) {
 	all := versionInfo.FindAllStringSubmatch(string(data), -1)
 	if len(all) == 0 {
 		return "", &yamldoc.Error{

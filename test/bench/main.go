@@ -111,6 +111,7 @@ func (s *suite) benchmarks() []benchmark {
 		{"many", fmt.Sprintf("%d small repositories, nothing cached", manyCount), s.many},
 		{"many-far", fmt.Sprintf("the same of a server that answers %v later, as one in another network", farDelay), s.manyFar},
 		{"pack", "odoo-build-image pack and buildah bud of two Dockerfiles with a push", s.pack},
+		{"enterprise", "enterprise-import --apply and git add and git commit for each module", s.enterprise},
 		{"deliveries", "webhooks that serve takes while it works on what they ask for", s.deliveries},
 		{"sweep", "serve looks at repositories where there is nothing to do", s.sweep},
 	}
