@@ -165,16 +165,22 @@ func output(cmd *exec.Cmd, name string) ([]byte, error) {
 }
 
 // locked is a buffer that stdout and stderr are written to, each by a goroutine
-// of os/exec.
+// of os/exec. The buffer is not embedded: its ReadFrom takes no lock.
 type locked struct {
-	mu sync.Mutex
-	bytes.Buffer
+	mu     sync.Mutex
+	buffer bytes.Buffer
 }
 
 func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.Buffer.Write(p)
+	return l.buffer.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
 }
 
 // Build is one call of buildah bud.
