@@ -192,19 +192,26 @@ setup_zizmor() {
     once "$dir" zizmor.txt check_zizmor make_zizmor
 }
 
+# debian_mirror prints the mirror of Debian that this machine's APT asks first.
+# It prints nothing where there is none; debootstrap and apt then have Debian's own.
+debian_mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | sed -n 1p
+}
+
 check_quadlet() { [[ -x $1/quadlet ]] && "$1/quadlet" --version >/dev/null 2>&1; }
 
 # make_quadlet takes the one program out of the package, which apt has checked by
 # Debian's key. The system's own lists and packages are not touched.
 make_quadlet() {
-    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg log=$1/log suite package
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg log=$1/log suite package mirror domain=debian.org
     local -a apt
     read -r suite package < <(grep -v '^#' "$root/test/quadlet.txt")
     command -v apt-get >/dev/null || die "there is no apt-get to download podman by; set QUADLET to podman's program, such as /usr/libexec/podman/quadlet"
     [[ -r $keyring ]] || apt_install debian-archive-keyring
     say "downloading podman's quadlet to $1"
     mkdir -p "$1/lists/partial" "$1/archives/partial"
-    echo "deb [signed-by=$keyring] http://deb.debian.org/debian $suite main" >"$1/sources.list"
+    mirror=$(debian_mirror)
+    echo "deb [signed-by=$keyring] ${mirror:-http://deb.$domain/debian} $suite main" >"$1/sources.list"
     apt=(apt-get -qq -o "Dir::Etc::SourceList=$1/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$1/lists"
         -o "Dir::Cache=$1/archives" -o "Dir::Cache::Archives=$1/archives" -o APT::Sandbox::User= -o Debug::NoLocking=1)
     if ! { "${apt[@]}" update && (cd "$1" && "${apt[@]}" download "$package") && dpkg-deb --extract "$1/$package"_*.deb "$1/podman"; } >"$log" 2>&1; then
@@ -327,12 +334,6 @@ setup_buildah() {
     command -v buildah >/dev/null && return
     apt_install buildah
     command -v buildah >/dev/null || die "there is no buildah on the PATH although the Debian package buildah is installed"
-}
-
-# debian_mirror prints the mirror of Debian that this machine's APT asks first.
-# debootstrap has one of its own.
-debian_mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null | head -n 1
 }
 
 check_trixie() { [[ -s $1/rootfs.tar ]]; }
