@@ -104,7 +104,7 @@ func elsewhere(name string, data []byte, to Image, sites []site) (refs []Referen
 	}
 	for i, line := range strings.Split(string(data), "\n") {
 		at := strings.Index(line, to.Name)
-		if at < 0 || known[i+1] || strings.ContainsAny(line[:at], "#") {
+		if at < 0 || known[i+1] || strings.Contains(line[:at], "#") {
 			continue
 		}
 		if rest := line[at+len(to.Name):]; strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "@") {

@@ -90,12 +90,7 @@ func TestFault_F9_RegistryRefuses(t *testing.T) {
 // A registry that is asked too often says how long to wait, and is given that.
 func TestFault_F10_RegistryAsksToWait(t *testing.T) {
 	t.Parallel()
-	reg := registrytest.New(t)
-	base := pushBase(t, reg)
-	dir := t.TempDir()
-	files(t, dir, addons())
-	c, waited := newClient(t)
-	a := assembly(t, c, base, dir)
+	reg, c, waited, a := ready(t)
 	var refused atomic.Int32
 	reg.Fail(func(w http.ResponseWriter, _ *http.Request) bool {
 		if refused.Add(1) > 3 {
@@ -122,12 +117,7 @@ func TestFault_F11_RegistryFails(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut} {
-			reg := registrytest.New(t)
-			base := pushBase(t, reg)
-			dir := t.TempDir()
-			files(t, dir, addons())
-			c, _ := newClient(t)
-			a := assembly(t, c, base, dir)
+			reg, c, _, a := ready(t)
 			var failed atomic.Int32
 			reg.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 				if r.Method != method || failed.Add(1) > 2 {
@@ -152,12 +142,7 @@ func TestFault_F11_RegistryFails(t *testing.T) {
 // A fault that does not pass is given up after a bounded number of attempts.
 func TestFault_F11_RegistryStaysBroken(t *testing.T) {
 	t.Parallel()
-	reg := registrytest.New(t)
-	base := pushBase(t, reg)
-	dir := t.TempDir()
-	files(t, dir, addons())
-	c, waited := newClient(t)
-	a := assembly(t, c, base, dir)
+	reg, c, waited, a := ready(t)
 	reg.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch {
 			return false

@@ -24,12 +24,7 @@ func TestFault_F13_RegistryLies(t *testing.T) {
 		},
 		"of a blob that it has": func(r *http.Request) bool { return r.Method == http.MethodHead },
 	} {
-		reg := registrytest.New(t)
-		base := pushBase(t, reg)
-		dir := t.TempDir()
-		files(t, dir, addons())
-		c, _ := newClient(t)
-		a := assembly(t, c, base, dir)
+		reg, c, _, a := ready(t)
 		reg.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 			if !matches(r) {
 				return false

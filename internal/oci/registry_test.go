@@ -46,6 +46,18 @@ func pushBase(t testing.TB, r *registrytest.Registry) Reference {
 	return Reference{Repository: r.Host + "/base/runtime", Tag: "r1", Digest: digest}
 }
 
+// ready is a registry with a base image, a client of it, and an image of addons
+// that is to be assembled on that base.
+func ready(t testing.TB) (reg *registrytest.Registry, c *Client, waited *waits, a Assembly) {
+	t.Helper()
+	reg = registrytest.New(t)
+	base := pushBase(t, reg)
+	dir := t.TempDir()
+	files(t, dir, addons())
+	c, waited = newClient(t)
+	return reg, c, waited, assembly(t, c, base, dir)
+}
+
 // files writes files below a directory; a name that ends in a star is executable,
 // and a content that begins with "-> " is a link.
 func files(t testing.TB, dir string, all map[string]string) {
@@ -118,12 +130,7 @@ func target(t testing.TB, repository string) Target {
 func TestAssemble(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []Compression{Gzip, Zstd} {
-		reg := registrytest.New(t)
-		base := pushBase(t, reg)
-		dir := t.TempDir()
-		files(t, dir, addons())
-		c, _ := newClient(t)
-		a := assembly(t, c, base, dir)
+		reg, c, _, a := ready(t)
 		a.Compression = compression
 		result, err := c.Assemble(t.Context(), a, target(t, reg.Host+"/acme/odoo"), Tags{Names: []string{"r0001", "latest"}})
 		if err != nil {
