@@ -96,7 +96,7 @@ func (s *stage) scaffold() {
 	_, err = s.Commit(ctx, "Begin", files)
 	s.must(err)
 
-	files = s.scaffolded("deployment", "--kind", "k8s", "--host", "odoo.example.com", "--image", s.repository()+":17.0-py310-trixie-r0000@sha256:"+strings.Repeat("0", 64))
+	files = s.scaffolded("deployment", "--kind", "k8s", "--host", "odoo.example.com", "--image", s.repository()+":17.0-py313-trixie-r0000@sha256:"+strings.Repeat("0", 64))
 	s.must(s.push(s.Owner, s.deployment, "Begin", files))
 	s.must(s.Server.AddCollaborator(ctx, s.Owner, s.deployment, s.Bot))
 }

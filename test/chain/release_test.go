@@ -153,7 +153,7 @@ func (s *stage) released() string {
 			tags = append(tags, v.Version)
 		}
 	}
-	if want := []string{"17.0-py310-trixie-r0001"}; !slices.Equal(tags, want) {
+	if want := []string{"17.0-py313-trixie-r0001"}; !slices.Equal(tags, want) {
 		s.t.Fatalf("%s: the registry has the tags %v, want %v", s.title, tags, want)
 	}
 	name := s.repository() + ":" + tags[0]
