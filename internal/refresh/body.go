@@ -43,7 +43,7 @@ func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
 		}
 		b.WriteByte('\n')
 	}
-	shown, more := head(p.warnings(moves), rows)
+	shown, more := head(append(p.conflicts(), p.warnings(moves)...), rows)
 	b.WriteString(strings.Join(shown, ""))
 	if more > 0 {
 		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))
@@ -66,7 +66,7 @@ func (p *Proposal) promise(moves []move) string {
 	const locked, declared = "`" + LockFile + "`", "`" + ReposFile + "`"
 	switch added, _ := p.tally(); {
 	case p.Kind != Sync:
-		return "Nothing but " + count(len(moves), "commit id") + " in " + locked + " changes. Whether the merges still apply to each other is for this pull request's build to say."
+		return strings.TrimSpace("Nothing but " + p.contents(len(moves)) + " in " + locked + " changes. " + p.applies())
 	case added > 0:
 		return declared + " declares what " + locked + " does not have. Nothing that is locked moves."
 	}
