@@ -148,8 +148,9 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	client := git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received})
 	return &bot.Bot{
-		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received}),
+		Git: client, Rehearser: client,
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,

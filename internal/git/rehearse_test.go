@@ -171,7 +171,9 @@ func TestRehearsal_fewFiles(t *testing.T) {
 		}
 		large[fmt.Sprintf("large/%d", i)] = string(content)
 	}
-	line := func(n int) files { return large.with(files{"f": numbered(60, map[int]string{n: "x"}), fmt.Sprint(n): large["large/1"][:999]}) }
+	line := func(n int) files {
+		return large.with(files{"f": numbered(60, map[int]string{n: "x"}), fmt.Sprint(n): large["large/1"][:999]})
+	}
 	o := commitTree(t, repo, "base", large)
 	ours, theirs := commitTree(t, repo, "a", line(3), o), commitTree(t, repo, "b", line(50), o)
 	srv.Requests()

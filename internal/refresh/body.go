@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
@@ -93,14 +94,16 @@ func (p *Proposal) table(moves []move) (rows []string) {
 			continue
 		}
 		web := newUpstream(newest.Remote(m.Remote).URL)
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), staying(now, m)))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), p.staying(dests[0], now, m)))
 	}
 	return rows
 }
 
 // staying says why a merge that is locked at now does not move here.
-func staying(now string, newest lock.Merge) string {
+func (p *Proposal) staying(dest, now string, newest lock.Merge) string {
 	switch {
+	case slices.ContainsFunc(p.Reasons, func(r Reason) bool { return r.Dest == dest && r.Remote == newest.Remote && r.Ref == newest.Ref }):
+		return "the newest commit does not apply"
 	case gitname.IsObjectID(newest.Ref):
 		return "a commit in `" + ReposFile + "`"
 	case newest.Commit == now:

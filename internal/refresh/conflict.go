@@ -150,7 +150,7 @@ func (s *search) predict(ctx context.Context, r Rehearser) (Prediction, error) {
 	case bounded.Err() != nil:
 		found.Unknown = fmt.Sprintf("it took longer than %v", rehearsing)
 	case err != nil:
-		found.Unknown = plain(firstLine(err.Error()))
+		found.Unknown = firstLine(err.Error())
 	}
 	found.Conflict = conflict
 	if err == nil && trial.Clash == nil {
@@ -345,7 +345,7 @@ func (p *Proposal) cap(s *search) {
 		number := s.moving[i]
 		d.Merges[number].Commit = s.chosen[number]
 		if s.chosen[number] != s.sides[number].Commit {
-			p.Reasons = append(p.Reasons, Reason{c.Dest, c.Remote, c.Ref, p.Predictions[len(p.Predictions)-1].Conflict.why()})
+			p.Reasons = append(p.Reasons, Reason{c.Dest, c.Remote, c.Ref, p.Predictions[len(p.Predictions)-1].Conflict.why(p.Discretion)})
 		}
 		if c.New = s.chosen[number]; c.New != c.Old {
 			changes = append(changes, c)

@@ -64,6 +64,8 @@ type Plan struct {
 	// Held names destinations whose merges wait until the lock is in sync;
 	// OnHold those with something newer that people hold.
 	Held, OnHold []string
+	// Reasons say why merges stay behind their refs otherwise. Settle finds more.
+	Reasons []Reason
 	// Idle says why there is nothing to plan; empty when there was something.
 	Idle string
 	// Behind counts the merges whose ref has newer commits than the lock.

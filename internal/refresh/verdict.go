@@ -18,11 +18,13 @@ func (p *Proposal) applies() string {
 	var clean []string
 	var said strings.Builder
 	for _, found := range p.Predictions {
-		if found.Conflict == nil && found.Unknown == "" {
+		if found.Tree != "" {
 			clean = append(clean, "`"+plain(found.Dest)+"` (tree `"+short(found.Tree)+"`)")
 		}
 	}
 	switch {
+	case len(clean) == 1 && len(p.destinations()) == 1 && p.Predictions[0].Conflict != nil:
+		fmt.Fprintf(&said, "**What is proposed applies** (tree `%s`).", short(p.Predictions[0].Tree))
 	case len(clean) == 1 && len(p.destinations()) == 1:
 		fmt.Fprintf(&said, "**Applies cleanly** on top of the other merges (tree `%s`).", short(p.Predictions[0].Tree))
 	case len(clean) > 0:
@@ -46,17 +48,17 @@ func (p *Proposal) applies() string {
 func (p *Proposal) conflicts() (said []string) {
 	for _, found := range p.Predictions {
 		if found.Conflict != nil {
-			said = append(said, "⚠️ "+found.text()+"\n")
+			said = append(said, "⚠️ "+found.text(p.Discretion)+"\n")
 		}
 	}
 	return said
 }
 
 // text says what does not apply, what is proposed instead, and how to see it.
-func (f *Prediction) text() string {
+func (f *Prediction) text(d Discretion) string {
 	var b strings.Builder
 	c := f.Conflict
-	fmt.Fprintf(&b, "**`%s` cannot move to the newest commits: 1 of %s conflicts**\n\n%s\n", plain(f.Dest), count(f.Merges, "merge"), c.sentence())
+	fmt.Fprintf(&b, "**`%s` cannot move to the newest commits: 1 of %s conflicts**\n\n%s\n", plain(f.Dest), count(f.Merges, "merge"), c.sentence(d))
 	for _, i := range c.Instead {
 		web := newUpstream(i.URL)
 		switch {
@@ -97,7 +99,7 @@ func (c *Conflict) moved() Side {
 }
 
 // sentence names the two sides and the files.
-func (c *Conflict) sentence() string {
+func (c *Conflict) sentence(d Discretion) string {
 	side := func(s Side) string { return Code(s.name()) + " at " + newUpstream(s.URL).commit(s.Commit) }
 	against := "the merges before it"
 	if c.Against.Remote != "" {
@@ -105,6 +107,9 @@ func (c *Conflict) sentence() string {
 	}
 	if c.Unrelated {
 		return against + " and " + side(c.Merge) + " have no history in common."
+	}
+	if !c.told(d) {
+		return against + " and " + side(c.Merge) + " conflict; which files it is about is not told here, since one of them is private."
 	}
 	var files []string
 	shown := c.Files[:min(maxClashing, len(c.Files))]
@@ -121,8 +126,13 @@ func (c *Conflict) sentence() string {
 	return against + " and " + side(c.Merge) + " both change " + listing(files) + "."
 }
 
+// told reports whether the files of a conflict may be named.
+func (c *Conflict) told(d Discretion) bool {
+	return d.Tells(c.Merge.URL) && (c.Against.URL == "" && !d.Public || c.Against.URL != "" && d.Tells(c.Against.URL))
+}
+
 // why is sentence for a table cell: no Markdown, no links.
-func (c *Conflict) why() string {
+func (c *Conflict) why(d Discretion) string {
 	against := "the merges before it"
 	if c.Against.Remote != "" {
 		against = c.Against.name() + " at " + short(c.Against.Commit)
@@ -132,6 +142,9 @@ func (c *Conflict) why() string {
 		return plain(text + " have no history in common")
 	}
 	text += " conflict"
+	if !c.told(d) {
+		return plain(text)
+	}
 	if len(c.Files) > 0 {
 		text += " in " + c.Files[0].Path
 	}
@@ -164,7 +177,7 @@ func shellWord(word string) string {
 func (p *Proposal) contents(moves int) string {
 	text := count(moves, "commit id")
 	if slices.ContainsFunc(p.Predictions, func(f Prediction) bool { return f.Tree != "" && p.whole[f.Dest] }) {
-		text += ", and the trees that they give,"
+		text += " and the recorded trees"
 	}
 	return text
 }
