@@ -57,7 +57,7 @@ merges conflict.`,
 			case o.at != "":
 				return a.runPlanAt(cmd.Context(), args, &o)
 			case len(args) > 1:
-				return cli.Usagef("plan takes one directory; a destination goes with --at COMMIT")
+				return cli.Usagef("plan takes one directory; a destination goes with --at COMMIT\n  see: odyssey-bot plan --help")
 			}
 			return a.runPlan(cmd.Context(), append(args, ".")[0], &o)
 		},
