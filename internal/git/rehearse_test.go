@@ -232,3 +232,42 @@ func chain(branch string, n int) (commits []gitserver.Commit) {
 	}
 	return commits
 }
+
+// What was applied elsewhere as other commits is found, on a server that lacks
+// these.
+func TestRehearsal_Cherry(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	start := files{"f": numbered(60, nil), "g": numbered(40, map[int]string{0: "g"})}
+	line := func(n int, text string) files { return start.with(files{"f": numbered(60, map[int]string{n: text})}) }
+	o := commitTree(t, repo, "base", start)
+	one := commitTree(t, repo, "fork", line(5, "one"), o)
+	both := start.with(files{"f": numbered(60, map[int]string{5: "one", 9: "two"})})
+	two := commitTree(t, repo, "fork", both, one)
+	main := commitTree(t, repo, "main", start.with(files{"g": "other\n"}), o)
+	main = commitTree(t, repo, "main", line(5, "one").with(files{"g": "other\n"}), main)
+	main = commitTree(t, repo, "main", both.with(files{"g": "other\n"}), main)
+	changed := commitTree(t, repo, "main", line(5, "since").with(files{"g": "other\n"}), main)
+	for name, test := range map[string]struct {
+		ours, theirs string
+		own, applied int
+	}{
+		"all":         {main, two, 2, 2},
+		"changed":     {changed, two, 2, 2},
+		"one of two":  {commitTree(t, repo, "m", line(5, "one").with(files{"g": "other\n"}), commitTree(t, repo, "m", start.with(files{"g": "other\n"}), o)), two, 2, 1},
+		"none":        {commitTree(t, repo, "n", line(30, "x"), o), two, 2, 0},
+		"nothing own": {two, one, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			name := strings.ReplaceAll(name, " ", "-")
+			tips := []git.Tip{forked(t, srv, repo, "ours-"+name, test.ours), forked(t, srv, repo, "theirs-"+name, test.theirs)}
+			r := rehearse(t, options(), tips)
+			own, applied, err := r.Cherry(t.Context(), tips[0], tips[1])
+			if err != nil || own != test.own || applied != test.applied {
+				t.Errorf("got %d of %d, %v, want %d of %d", applied, own, err, test.applied, test.own)
+			}
+		})
+	}
+}

@@ -147,33 +147,38 @@ func (w *treeRepo) merge(ctx context.Context, m merging) (MergeResult, string, e
 	return result, commit, err
 }
 
-// tryMerge has git make a merge and fetch what it lacks from one server after
-// another: it asks one at a time, for much at once, and a server that lacks
-// anything of that gives nothing. What came stays.
-func (w *treeRepo) tryMerge(ctx context.Context, m merging, ours, theirs string, attributes map[string][]byte) (MergeResult, error) {
-	var failed error
-	for idle := 0; idle < len(m.urls); {
-		for _, url := range m.urls {
-			before := w.q.packed()
-			t, err := w.promisor(ctx, url)
-			if err != nil {
-				return MergeResult{}, err
-			}
-			result, err := w.s.merge(ctx, w.q.bare, t, ours, theirs, attributes)
-			if err == nil || ctx.Err() != nil || errors.Is(err, errTooMuch) {
-				return result, err
-			}
-			failed = errors.Join(failed, err)
-			if idle++; w.q.packed() > before {
-				idle = 0
-			}
-		}
-		if idle >= len(m.urls) {
-			break
-		}
-		failed = nil
+// tryMerge has git make a merge and fetch what it lacks.
+func (w *treeRepo) tryMerge(ctx context.Context, m merging, ours, theirs string, attributes map[string][]byte) (result MergeResult, err error) {
+	err = w.asking(ctx, m.urls, func(ctx context.Context, t target) (err error) {
+		result, err = w.s.merge(ctx, w.q.bare, t, ours, theirs, attributes)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", m.theirs.Commit, err)
 	}
-	return MergeResult{}, fmt.Errorf("%s: %w", m.theirs.Commit, failed)
+	return result, err
+}
+
+// asking runs git with one server after another to fetch from what it lacks: it
+// asks one at a time, for much at once, and a server that lacks anything of that
+// gives nothing. What came stays, so all are asked again for as long as something
+// comes.
+func (w *treeRepo) asking(ctx context.Context, urls []string, run func(ctx context.Context, t target) error) (err error) {
+	for came := true; came; {
+		came = false
+		for _, url := range urls {
+			before := w.q.packed()
+			t, failed := w.promisor(ctx, url)
+			if failed != nil {
+				return failed
+			}
+			if err = run(ctx, t); err == nil || ctx.Err() != nil || errors.Is(err, errTooMuch) {
+				return err
+			}
+			came = came || w.q.packed() > before
+		}
+	}
+	return err
 }
 
 // promisor is a server that git asks for what it finds missing.
