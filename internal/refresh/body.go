@@ -57,7 +57,7 @@ func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
 	return b.String()
 }
 
-func head(all []string, n int) (shown []string, more int) {
+func head[T any](all []T, n int) (shown []T, more int) {
 	n = min(n, len(all))
 	return all[:n], len(all) - n
 }
