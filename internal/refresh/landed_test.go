@@ -101,6 +101,7 @@ func TestLanded(t *testing.T) {
 			s.oca.Commit(t, "17.0", map[string]string{"README": module(map[int]string{5: "explained", 9: "better"})})
 		}},
 		{name: "landed-picked", gone: []string{"17.0-fix"}, prepare: func(t *testing.T, s *stacked) {
+			s.grow(t, s.oca, "17.0", 2, -1, nil)
 			s.oca.Commit(t, "17.0", map[string]string{model: module(map[int]string{5: "fixed"})})
 			s.oca.Commit(t, "17.0", map[string]string{model: module(map[int]string{5: "fixed better"})})
 		}},
@@ -112,7 +113,7 @@ func TestLanded(t *testing.T) {
 			s.repos = strings.NewReplacer("acme 17.0-fix", "oca refs/pull/7/head", "acme 17.0-docs", "oca refs/pull/8/head").Replace(s.repos)
 		}},
 		{name: "landed-branch-gone", gone: []string{"17.0-fix"}, prepare: func(t *testing.T, s *stacked) {
-			s.oca.Commit(t, "17.0", map[string]string{model: module(map[int]string{5: "fixed"})})
+			s.grow(t, s.oca, "17.0", 2, 1, map[string]string{model: module(map[int]string{5: "fixed"})})
 			s.relock(t)
 			s.odoo.Git(t, "update-ref", "-d", "refs/heads/17.0-fix")
 		}},

@@ -80,9 +80,9 @@ func (t *retirementText) body() string {
 		}
 	}
 	b.WriteString(t.sources())
-	fmt.Fprintf(&b, "Nothing but %s in `%s`, and what `%s` has of them, is taken out.", t.lines(), ReposFile, LockFile)
+	fmt.Fprintf(&b, "Nothing but %s in `%s`, and what `%s` has of %s, is taken out.", t.lines(), ReposFile, LockFile, t.them())
 	if t.commented > 0 {
-		b.WriteString(" The comment above stays: see whether it still says what is there.")
+		b.WriteString(" The comment above the merge stays; it may need an edit.")
 	}
 	b.WriteString("\n\n<sub>Close this pull request and it stays closed, and the merges stay, until others land, too.</sub>\n")
 	return b.String()
@@ -139,6 +139,13 @@ func (t *retirementText) lines() string {
 		text += " and the " + strings.TrimPrefix(count(n, "remote"), "1 ") + " " + listing(names) + ", which nothing else uses,"
 	}
 	return text
+}
+
+func (t *retirementText) them() string {
+	if len(t.gone)+len(t.remotes) == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 func (t *retirementText) message(title string) string {
