@@ -122,6 +122,7 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 	if err != nil {
 		return nil, err
 	}
+	askUpstreams(b, forges, q)
 	drivers := map[string]bot.Forge{}
 	var sources []watch.Source
 	var hooks []web.Hook
