@@ -200,7 +200,7 @@ func (a *app) runJoin(ctx context.Context, o *packFlags, args []string, client *
 		}
 		refs = append(refs, ref)
 	}
-	result, err := client.Join(ctx, refs, t, tags)
+	result, err := client.Join(ctx, refs, t, nil, tags)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ type Assembly struct {
 	Compression Compression
 	// Jobs is how many layers are made at once. Default 3.
 	Jobs int
+	// Attach makes the documents that hang on the image, from its digest. Nil: none.
+	Attach func(*Result) ([]Attachment, error)
 	// Done is told of each layer when it is there. It may be called concurrently,
 	// and be nil.
 	Done func(Made)
@@ -57,6 +59,8 @@ type Result struct {
 	Layers   []Made   `json:"layers"` // above the base's
 	Written  int64    `json:"bytesWritten"`
 	Tags     []string `json:"tags"`
+	// Attached is what hangs on the image.
+	Attached []Referrer `json:"attached,omitempty"`
 	index    document
 }
 
@@ -91,15 +95,31 @@ func (c *Client) Assemble(ctx context.Context, a Assembly, t Target, tags Tags) 
 	}
 	result, err := assemble(ctx, a, out)
 	if err == nil {
-		result.Tags, err = tagAll(ctx, out, t, result.index, tags.Names)
-	}
-	if err == nil && tags.Next != "" {
-		err = c.tagNext(ctx, out, t, result, tags.Next)
+		err = c.finish(ctx, out, t, result, a.Attach, tags)
 	}
 	if err := errors.Join(err, out.close(err == nil)); err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// finish hangs documents on an index that is there, and gives it its tags: who finds it by a tag finds
+// all of it.
+func (c *Client) finish(ctx context.Context, out output, t Target, result *Result, attach func(*Result) ([]Attachment, error), tags Tags) error {
+	if attach != nil {
+		documents, err := attach(result)
+		if err != nil {
+			return err
+		}
+		if result.Attached, err = attachAll(ctx, out, result.index, documents); err != nil {
+			return err
+		}
+	}
+	var err error
+	if result.Tags, err = tagAll(ctx, out, t, result.index, tags.Names); err != nil || tags.Next == "" {
+		return err
+	}
+	return c.tagNext(ctx, out, t, result, tags.Next)
 }
 
 // Digest makes an image and throws it away, to find out its digest.
