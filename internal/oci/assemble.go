@@ -73,9 +73,9 @@ type assembler struct {
 	written atomic.Int64
 }
 
-// maxLayers is how many layers an image may have: what overlayfs stacks, less one for
+// MaxLayers is how many layers an image may have: what overlayfs stacks, less one for
 // the container.
-const maxLayers = 125
+const MaxLayers = 125
 
 // Assemble makes an image and writes it to a target, and gives it the tags. A tag that
 // another image has is a *TagError; nothing is tagged then.
@@ -128,8 +128,8 @@ func (c *Client) Digest(ctx context.Context, a Assembly) (*Result, error) {
 }
 
 func assemble(ctx context.Context, a Assembly, out output) (*Result, error) {
-	if n := len(a.Base.Layers) + len(a.Sources); n > maxLayers {
-		return nil, invalid("the image would have %d layers, and container engines stack at most %d", n, maxLayers)
+	if n := len(a.Base.Layers) + len(a.Sources); n > MaxLayers {
+		return nil, invalid("the image would have %d layers, and container engines stack at most %d", n, MaxLayers)
 	}
 	r := &assembler{Assembly: &a, out: out, layers: make([]Layer, len(a.Base.Layers)+len(a.Sources)), made: make([]Made, len(a.Sources))}
 	if r.Jobs <= 0 {

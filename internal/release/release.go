@@ -74,6 +74,7 @@ func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Resul
 	if o.Previous != nil {
 		report.Previous = o.Previous.Reference.Digest
 	}
+	p.room = min(maxOwn, oci.MaxLayers-len(base.Layers)-othersLayers)
 	if report.Sources, err = p.sources(ctx); err != nil {
 		return nil, err
 	}
@@ -93,6 +94,8 @@ func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Resul
 type packer struct {
 	Options
 	destinations []destination // in the lock's order
+	shares       []*share      // layers of them, in the image's order
+	room         int           // for layers of destinations
 }
 
 // input is an error that the user can mend.
@@ -103,21 +106,24 @@ func (input) InvalidInput() {}
 
 func invalid(format string, args ...any) error { return input{fmt.Errorf(format, args...)} }
 
-// Part is a layer of a release: a destination as the lock spells it, "venv" or "etc".
+// Part is what a release is made of: a destination as the lock spells it, "venv" or "etc".
 type Part struct {
 	Name    string
 	Key     string // of what the content was made from; "" of an environment without a lock
 	Commits string // of a destination, with spaces between
-	Digest  string // of the layer
+	Digest  string // of the layer, which several destinations may share
 }
 
-// Parts are the layers of an image that a release brought; none when it was not made by
-// Pack.
+// Parts are what a release brought to an image, by its layers; none when it was not made by Pack.
 func Parts(image *oci.Image) []Part {
 	var all []Part
 	for _, l := range image.Layers {
-		if name := l.Annotations[annotationLayer]; name != "" {
-			all = append(all, Part{Name: name, Key: l.Annotations[annotationKey], Commits: l.Annotations[annotationCommits], Digest: l.Digest})
+		sources, err := heldIn(l)
+		for _, h := range sources {
+			all = append(all, Part{Name: h.Path, Key: h.Key, Commits: h.Commits, Digest: l.Digest})
+		}
+		if name := l.Annotations[annotationLayer]; name != "" && (err != nil || len(sources) == 0) {
+			all = append(all, Part{Name: name, Key: l.Annotations[annotationKey], Digest: l.Digest})
 		}
 	}
 	return all
