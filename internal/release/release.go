@@ -43,6 +43,8 @@ type Options struct {
 	Compression oci.Compression
 	Created     time.Time
 	Annotations map[string]string
+	// Documents are to be written of the image; nil: none.
+	Documents *Documents
 	// Jobs is how many layers are made at once.
 	Jobs int
 	// Done is told of each layer. It may be called concurrently, and be nil.
@@ -54,14 +56,22 @@ type Report struct {
 	*oci.Result
 	Previous string         `json:"previous,omitempty"` // digest of the previous image's manifest
 	Sources  *source.Report `json:"sources"`            // what had to be materialised
+	// SBOM and Provenance are the documents, when they were wanted.
+	SBOM       []byte `json:"-"`
+	Provenance []byte `json:"-"`
 }
 
 // Pack makes the image, writes it to a target and gives it tags.
 func Pack(ctx context.Context, o Options, t oci.Target, tags oci.Tags) (*Report, error) {
-	return run(ctx, o, func(a oci.Assembly) (*oci.Result, error) { return o.Client.Assemble(ctx, a, t, tags) })
+	return run(ctx, o, func(p *packer, report *Report, a oci.Assembly) (*oci.Result, error) {
+		if o.Documents != nil {
+			a.Attach = func(r *oci.Result) ([]oci.Attachment, error) { return p.documents(report, a.Sources, t, r) }
+		}
+		return o.Client.Assemble(ctx, a, t, tags)
+	})
 }
 
-func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Result, error)) (*Report, error) {
+func run(ctx context.Context, o Options, assemble func(*packer, *Report, oci.Assembly) (*oci.Result, error)) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -86,7 +96,7 @@ func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Resul
 		return nil, err
 	}
 	a.Labels = a.Annotations
-	report.Result, err = assemble(a)
+	report.Result, err = assemble(p, report, a)
 	return report, err
 }
 

@@ -146,6 +146,11 @@ func (o *Options) check() error {
 	if o.Base.Digest == "" {
 		return invalid("the base %s is not pinned: add its digest", o.Base)
 	}
+	if o.Documents != nil {
+		if err := o.Documents.By.Check(); err != nil {
+			return input{err}
+		}
+	}
 	return checkLanguages(o.Languages)
 }
 
