@@ -34,7 +34,7 @@ func (f *documentFlags) register(cmd *cobra.Command) {
 }
 
 // options are what release is told; nil when nothing is to be written.
-func (f *documentFlags) options(a *app, t oci.Target, locksFile string) (*release.Documents, error) {
+func (f *documentFlags) options(t oci.Target, locksFile string) (*release.Documents, error) {
 	if !slices.Contains([]string{"yes", "no", "auto"}, f.attest) {
 		return nil, cli.Usagef("--attest is %q; say yes, no or auto", f.attest)
 	}

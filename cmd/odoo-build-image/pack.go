@@ -210,7 +210,7 @@ func (a *app) runJoin(ctx context.Context, o *packFlags, args []string, client *
 		}
 		refs = append(refs, ref)
 	}
-	docs, err := o.documents.options(a, t, "")
+	docs, err := o.documents.options(t, "")
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (a *app) packOptions(ctx context.Context, o *packFlags, args []string, clie
 			}
 		},
 	}
-	if options.Documents, err = o.documents.options(a, t, args[0]); err != nil {
+	if options.Documents, err = o.documents.options(t, args[0]); err != nil {
 		return nil, err
 	}
 	if options.Platform, err = oci.ParsePlatform(o.platform); err != nil {

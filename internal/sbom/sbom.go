@@ -138,19 +138,19 @@ func (i *Image) component() cdx.Component {
 	if i.Repository != "" {
 		c.PackageURL = PURL(i.Repository, "", i.Digest)
 	}
-	c.Properties = properties("platform", i.Platform, "revision", i.Revision)
+	c.Properties = properties([2]string{"platform", i.Platform}, [2]string{"revision", i.Revision})
 	if i.Source != "" {
 		c.ExternalReferences = &[]cdx.ExternalReference{{Type: cdx.ERTypeVCS, URL: i.Source}}
 	}
 	return c
 }
 
-// properties are pairs of a name and a value, those without a value left out.
-func properties(pairs ...string) *[]cdx.Property {
+// properties are ours, those without a value left out; pairs are names and values.
+func properties(pairs ...[2]string) *[]cdx.Property {
 	var all []cdx.Property
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			all = append(all, cdx.Property{Name: prefix + pairs[i], Value: pairs[i+1]})
+	for _, pair := range pairs {
+		if pair[1] != "" {
+			all = append(all, cdx.Property{Name: prefix + pair[0], Value: pair[1]})
 		}
 	}
 	if all == nil {
@@ -171,7 +171,7 @@ func (b *Base) component() cdx.Component {
 // merged the tree is, and the commits are its pedigree.
 func (r *Repository) component() cdx.Component {
 	c := cdx.Component{
-		BOMRef: "repository:" + r.Path, Type: cdx.ComponentTypeLibrary, Name: r.Path, Version: r.Tree, Properties: properties("tree", r.Tree),
+		BOMRef: "repository:" + r.Path, Type: cdx.ComponentTypeLibrary, Name: r.Path, Version: r.Tree, Properties: properties([2]string{"tree", r.Tree}),
 	}
 	var commits []cdx.Commit
 	var links []cdx.ExternalReference
@@ -205,7 +205,7 @@ func (r *Repository) addon(a Addon) cdx.Component {
 	place := path.Join(a.Dir, a.Name)
 	c := cdx.Component{
 		BOMRef: "addon:" + place, Type: cdx.ComponentTypeLibrary, Name: a.Name, Version: a.Version, Licenses: licenses(a.License),
-		Properties: properties("directory", place),
+		Properties: properties([2]string{"directory", place}),
 	}
 	if inside, below := strings.CutPrefix(place, path.Clean(r.Path)+"/"); below && len(r.Commits) == 1 {
 		c.PackageURL = purlOfCommit(r.Commits[0], inside)
