@@ -56,8 +56,16 @@ func TestPartials_sameHistories(t *testing.T) {
 		gitserver.Commit{Branch: "alone", Orphan: true, When: day(8), Files: map[string]string{"a": "1"}},
 	)
 	asked := [][2]string{
-		{ids[698], ids[699]}, {ids[699], side[2]}, {ids[600], side[2]}, {side[2], side[3]}, {ids[0], ids[699]},
-		{side[3], ids[650]}, {ids[30], ids[40]}, {ids[699], side[4]}, {ids[10], side[2]}, {ids[698], ids[699]},
+		{ids[698], ids[699]},
+		{ids[699], side[2]},
+		{ids[600], side[2]},
+		{side[2], side[3]},
+		{ids[0], ids[699]},
+		{side[3], ids[650]},
+		{ids[30], ids[40]},
+		{ids[699], side[4]},
+		{ids[10], side[2]},
+		{ids[698], ids[699]},
 	}
 	dir := t.TempDir()
 	for range 2 { // once from an empty cache, once from a full one

@@ -130,11 +130,10 @@ func (p *Partials) of(url string) (r *partial, done func(), err error) {
 	return r, func() { r.use(-1) }, nil
 }
 
-func (r *partial) use(n int) (users int) {
+func (r *partial) use(n int) {
 	r.using.Lock()
 	defer r.using.Unlock()
 	r.users += n
-	return r.users
 }
 
 // enter makes a partial, which sees what earlier processes have left.
