@@ -104,6 +104,7 @@ type Git interface {
 type Bot struct {
 	Git      Git
 	URLs     gitname.Policy // which upstreams may be asked
+	Private  []string       // URLs of remotes that are private, whatever their forges say
 	Identity forge.Identity // of the bot's commits
 	Jobs     int            // upstreams asked at once
 	Commands bool           // pull requests name the commands that a comment may give

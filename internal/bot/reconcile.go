@@ -105,6 +105,15 @@ func (r *reconciler) proposal(p *refresh.Proposal) *proposal {
 
 // describe writes a proposal's text, and notes how far each merge moves.
 func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh.Text, error) {
+	var urls []string
+	for _, c := range p.Changes {
+		urls = append(urls, c.URL)
+	}
+	discretion, err := r.discretion(ctx, r.forge, r.repo, urls)
+	if err != nil {
+		return refresh.Text{}, err
+	}
+	p.Discretion = discretion
 	text, err := p.Describe(ctx, r.Git)
 	for i, n := range text.Ahead {
 		if c := p.Changes[i]; n >= 0 {
