@@ -36,8 +36,9 @@ type Likelihood int
 
 // The likelihoods. They are told by names of files alone:
 //
-//   - Likely: a migration script is new or changed.
-//   - Possible: a Python file changed that may define models, or the version.
+//   - Likely: there is a new migration script.
+//   - Possible: a Python file changed that may define models, or a migration
+//     script, or the version.
 //   - Unlikely: nothing of that.
 const (
 	Unlikely Likelihood = iota
@@ -56,10 +57,10 @@ type Addon struct {
 	OldVersion, NewVersion string
 	OldLicense, NewLicense string // "" likewise, and where the manifest has none
 	Depends, Python, Bin   Diff
-	// Scripts are the migration scripts that are new or changed, by their paths
-	// in the addon.
-	Scripts []string
-	Schema  Likelihood
+	// Scripts are the migration scripts that are new, Rewritten those that are
+	// not what they were, by their paths in the addon.
+	Scripts, Rewritten []string
+	Schema             Likelihood
 	// Update says that a database with the addon needs it updated: not when
 	// nothing but tests, static files or templates of translations changed.
 	Update bool
@@ -78,7 +79,7 @@ func (d Diff) Empty() bool { return len(d.Added) == 0 && len(d.Dropped) == 0 }
 // Notable reports whether there is more to say of an addon than its commits.
 func (a *Addon) Notable() bool {
 	return a.Kind != Changed || a.OldVersion != a.NewVersion || a.OldLicense != a.NewLicense || a.Fault != "" ||
-		len(a.Scripts) > 0 || !a.Depends.Empty() || !a.Python.Empty() || !a.Bin.Empty()
+		len(a.Scripts) > 0 || len(a.Rewritten) > 0 || !a.Depends.Empty() || !a.Python.Empty() || !a.Bin.Empty()
 }
 
 // Log is what a change means.
@@ -214,18 +215,18 @@ func (c *comparison) files() {
 		was, had := before[e.Path]
 		delete(before, e.Path)
 		if !had || was != (file{e.Mode, e.ID}) {
-			c.differ(e.Path, true)
+			c.differ(e.Path, had, true)
 		}
 	}
 	for gone := range before {
-		c.differ(gone, false)
+		c.differ(gone, true, false)
 	}
 	slices.Sort(c.elsewhere)
 }
 
-// differ notes a file that is not the same on both sides, and whether the new one
-// has it.
-func (c *comparison) differ(file string, there bool) {
+// differ notes a file that is not the same on both sides, and which of them has
+// it.
+func (c *comparison) differ(file string, had, has bool) {
 	dir, inside, ok := c.owner(file)
 	if !ok {
 		c.elsewhere = append(c.elsewhere, file)
@@ -235,9 +236,12 @@ func (c *comparison) differ(file string, there bool) {
 	c.differs[dir] = true
 	a.Update = a.Update || matters(inside)
 	c.models[dir] = c.models[dir] || mayDefineModels(inside)
-	if there && isScript(inside) {
+	switch {
+	case !has || !isScript(inside):
+	case had:
+		a.Rewritten = append(a.Rewritten, inside)
+	default:
 		a.Scripts = append(a.Scripts, inside)
-		slices.Sort(a.Scripts)
 	}
 }
 
@@ -275,9 +279,11 @@ func (a *Addon) judge(models bool) {
 	case a.Kind != Changed: // what is not installed has no tables yet; what is gone keeps them
 	case len(a.Scripts) > 0:
 		a.Schema = Likely
-	case models, a.OldVersion != a.NewVersion:
+	case models, a.OldVersion != a.NewVersion, len(a.Rewritten) > 0:
 		a.Schema = Possible
 	}
+	slices.Sort(a.Scripts)
+	slices.Sort(a.Rewritten)
 	a.Update = a.Update && a.Kind == Changed
 }
 
