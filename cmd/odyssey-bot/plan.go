@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/cli/gitflags"
@@ -27,6 +28,7 @@ type planOptions struct {
 	only     []string
 	json     bool
 	detailed bool
+	cache    string
 }
 
 func (a *app) plan() *cobra.Command {
@@ -50,6 +52,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
 	flags := cmd.Flags()
 	registerOnly(cmd, &o.only)
 	flags.BoolVar(&o.json, "json", false, "print the proposals as JSON")
+	flags.StringVar(&o.cache, "cache", "", "`directory` that keeps commits and lists of files of remotes (default odyssey/remotes in the user's cache)")
 	flags.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 5 when there is something to do")
 	o.git.Register(cmd, 16, "remotes asked at once")
 	return cmd
@@ -116,7 +119,11 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if len(kinds) == 0 || slices.Contains(kinds, refresh.Merges) {
 		progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
 		in := refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress}
-		err := p.merges(ctx, in, client)
+		upstreams, err := a.openOwnRemotes(client, o.cache)
+		if err != nil {
+			return err
+		}
+		err = p.merges(ctx, in, upstreams, checkout)
 		progress.Finish()
 		if err != nil {
 			return err
@@ -147,20 +154,33 @@ type planned struct {
 	notes     []string // what is not proposed, and why
 }
 
-// merges plans the merges.
-func (p *planned) merges(ctx context.Context, in refresh.Input, historian refresh.Historian) error {
+// merges plans the merges, and writes their texts, several at once.
+func (p *planned) merges(ctx context.Context, in refresh.Input, upstreams refresh.Surveyor, tree refresh.Tree) error {
 	plan, err := refresh.Make(ctx, in)
 	if err != nil {
 		return err
 	}
+	survey := refresh.NewSurvey(upstreams, plan)
+	texts := make([]refresh.Text, len(plan.Proposals))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(in.Jobs)
+	for i := range plan.Proposals {
+		group.Go(func() (err error) {
+			made := &plan.Proposals[i]
+			made.Around.Tree = tree
+			if texts[i], err = made.Describe(ctx, survey); err != nil {
+				err = fmt.Errorf("%s: %w", made.Group, err)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	for i := range plan.Proposals {
 		made := &plan.Proposals[i]
-		text, err := made.Describe(ctx, historian)
-		if err != nil {
-			return fmt.Errorf("%s: %w", made.Group, err)
-		}
 		change := []refresh.File{{Path: refresh.LockFile, Old: made.Old, New: made.New}}
-		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, text.Title, text.Body, unified(change), made.Changes})
+		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, texts[i].Title, texts[i].Body, unified(change), made.Changes})
 	}
 	p.idle = cmp.Or(plan.Idle, "every merge is at its newest commit")
 	if held := slices.Compact(slices.Clone(plan.Held)); len(held) > 0 {

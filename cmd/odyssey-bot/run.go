@@ -149,8 +149,12 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	upstreams, err := a.openRemotes(git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received}), server.Git.Cache)
+	if err != nil {
+		return nil, fmt.Errorf("%s: git.cache: %w", file, err)
+	}
 	return &bot.Bot{
-		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received}),
+		Git:      upstreams,
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,

@@ -18,6 +18,7 @@ type reconciler struct {
 	plan   *refresh.Plan
 	wanted wanted
 	ahead  map[merge]int
+	survey refresh.Historian // of the plan; nil before it is needed
 }
 
 // run reads what people have said, plans with it, and reconciles.
@@ -104,19 +105,31 @@ func (r *reconciler) proposal(p *refresh.Proposal) *proposal {
 // describe writes a proposal's text, and notes how far each merge moves.
 func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh.Text, error) {
 	var urls []string
-	for _, c := range p.Changes {
-		urls = append(urls, c.URL)
+	for _, s := range r.state.Standings() { // what the text says of addons may be of any
+		urls = append(urls, s.URL)
 	}
 	discretion, err := r.discretion(ctx, r.forge, r.repo, urls)
 	if err != nil {
 		return refresh.Text{}, err
 	}
 	p.Discretion = discretion
-	text, err := p.Describe(ctx, r.Git)
+	p.Around.Tree = r.visit
+	text, err := p.Describe(ctx, r.historian())
 	for i, n := range text.Ahead {
 		if c := p.Changes[i]; n >= 0 {
 			r.ahead[merge{c.Dest, c.Remote, c.Ref, c.Old, c.New}] = n
 		}
 	}
 	return text, err
+}
+
+// historian tells histories, and what is in commits where git shows that.
+func (r *reconciler) historian() refresh.Historian {
+	if r.survey == nil {
+		r.survey = r.Git
+		if from, is := r.Git.(refresh.Surveyor); is {
+			r.survey = refresh.NewSurvey(from, r.plan)
+		}
+	}
+	return r.survey
 }

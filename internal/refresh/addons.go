@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,6 +38,9 @@ func (p part) details(b *strings.Builder, i *impact, several bool, rows, listed 
 	// What is more than a commit comes first, in case not all can be shown.
 	slices.SortStableFunc(addons, func(x, y touched) int { return order(x) - order(y) })
 	fmt.Fprintf(b, "\n<details><summary>%s</summary>\n", p.summary(addons, others, several))
+	if p.atLeast {
+		b.WriteString("\nOf the commits, the newest that were looked at count.\n")
+	}
 	shown := addons[:min(rows, len(addons))]
 	for _, a := range shown {
 		fmt.Fprintf(b, "\n%s\n", strings.Join(i.line(a), " · "))
@@ -138,11 +142,11 @@ func (i *impact) line(a touched) []string {
 	case a.Kind == changelog.Removed:
 		name += " is gone"
 	case a.Kind == changelog.Added && a.NewVersion != "":
-		name += " is new, " + inline(a.NewVersion)
+		name += " is new, " + version(a.NewVersion)
 	case a.Kind == changelog.Added:
 		name += " is new"
 	case a.OldVersion != a.NewVersion:
-		name += " " + inline(a.OldVersion) + " → " + inline(a.NewVersion)
+		name += " " + version(a.OldVersion) + " → " + version(a.NewVersion)
 	}
 	all := []string{name}
 	if n := len(a.commits); n > 0 {
@@ -197,8 +201,21 @@ func plural(all []string, one, many string) string {
 
 // licence is a licence as a manifest has it; without one it is Odoo's default.
 func licence(text string) string {
-	if text == "" {
-		return "LGPL-3 by default"
+	switch {
+	case text == "":
+		return "`LGPL-3` by default"
+	case slices.Contains([]string{"GPL-2", "GPL-3", "AGPL-3", "LGPL-3", "OEEL-1", "OPL-1"}, text):
+		return "`" + text + "`" // they look like references
 	}
-	return inline(text)
+	return Code(text)
+}
+
+var plainVersion = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9}){1,9}$`)
+
+// version is a version as a manifest has it.
+func version(text string) string {
+	if plainVersion.MatchString(text) {
+		return text
+	}
+	return Code(text)
 }

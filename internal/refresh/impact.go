@@ -49,6 +49,7 @@ type part struct {
 	addons    []touched
 	elsewhere []linked
 	paths     []string
+	atLeast   bool // there are more commits than were looked at
 }
 
 // touched is an addon with links to its commits.
@@ -114,6 +115,7 @@ func (i *impact) add(m move, log *changelog.Log) {
 			to.elsewhere = append(to.elsewhere, c)
 		}
 	}
+	to.atLeast = to.atLeast || m.history.AtLeast
 	to.paths = slices.Compact(slices.Sorted(slices.Values(slices.Concat(to.paths, log.Paths))))
 }
 

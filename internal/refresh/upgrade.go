@@ -139,7 +139,7 @@ func (i *impact) python() string {
 	case i.env.Python == nil:
 		return ""
 	case len(lacking) > 0:
-		return " **Python lock:** lacks " + few(lacking) + "."
+		return " **Python lock:** lacks " + few(codes(lacking)) + "; resolve it anew before the release."
 	case len(changed) > 0:
 		return " **Python lock:** unchanged, although `requirements.txt` of " + few(changed) + " changed; resolve it anew before the release."
 	}
@@ -151,7 +151,7 @@ func (i *impact) lacking() (names []string) {
 	for _, a := range i.all(func(touched) bool { return true }) {
 		for _, name := range a.Python.Added {
 			if i.env.Python != nil && !i.env.Locks(name) {
-				names = append(names, Code(name))
+				names = append(names, name)
 			}
 		}
 	}
@@ -202,32 +202,32 @@ const maxProblems = 20
 
 // wrong lists what the proposal brings that keeps addons from working.
 func (i *impact) wrong(most int) (lines []string) {
-	if len(i.problems) == 0 {
+	lacking := i.lacking()
+	var all []string
+	for _, p := range i.problems {
+		if p.Fault != changelog.NotLocked || !slices.Contains(lacking, p.What) { // or it is said already
+			all = append(all, describeProblem(p, i.env.Series))
+		}
+	}
+	if len(all) == 0 {
 		return nil
 	}
-	shown, more := head(i.describeProblems(), most)
-	text := "⚠️ **This brings " + count(len(i.problems), "problem") + ":**\n\n- " + strings.Join(shown, "\n- ")
+	shown, more := head(all, most)
+	text := "⚠️ **This brings " + count(len(all), "problem") + ":**\n\n- " + strings.Join(shown, "\n- ")
 	if more > 0 {
 		text += fmt.Sprintf("\n- … and %d more", more)
 	}
 	return []string{text}
 }
 
-func (i *impact) describeProblems() (lines []string) {
-	for _, p := range i.problems {
-		lines = append(lines, describeProblem(p, i.env.Series))
-	}
-	return lines
-}
-
 // describeProblem says what is wrong, in Markdown.
 func describeProblem(p changelog.Problem, series string) string {
-	name, where := "**"+inline(p.Addon)+"**", ""
+	name := "**" + inline(p.Addon) + "**"
 	places := make([]string, len(p.Where))
 	for i, place := range p.Where {
 		places[i] = Code("./" + path.Clean(place))
 	}
-	where = few(places)
+	where := few(places)
 	switch p.Fault {
 	case changelog.Duplicate:
 		return name + " is in several places, of which Odoo would see one: " + where
