@@ -19,6 +19,8 @@ type reconciler struct {
 	wanted wanted
 	ahead  map[merge]int
 	survey refresh.Historian // of the plan; nil before it is needed
+
+	decisions []refresh.Decision
 }
 
 // run reads what people have said, plans with it, and reconciles.
@@ -47,7 +49,9 @@ func (r *reconciler) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.reconcile(ctx, r.visit.all, held)
+	err = r.reconcile(ctx, r.visit.all, held)
+	r.decisions = r.decide(held)
+	return err
 }
 
 func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, held holds) error {
