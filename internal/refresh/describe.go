@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
