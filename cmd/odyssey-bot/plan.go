@@ -123,7 +123,7 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 		}
 	}
 	at := refresh.Repository{Policy: policy, Tree: checkout, Demanded: true}
-	for _, source := range a.planSources() {
+	for _, source := range planSources() {
 		if len(kinds) > 0 && !slices.Contains(kinds, source.Kind()) {
 			continue
 		}

@@ -18,6 +18,8 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/outward"
 )
 
 type runOptions struct {
@@ -149,7 +151,9 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	registries := oci.New(oci.Options{UserAgent: userAgent, Transport: outward.Transport(policy, nil), Insecure: true, Attempts: 3})
 	return &bot.Bot{
+		Sources:  sources(registries),
 		Git:      git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received}),
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},

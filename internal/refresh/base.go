@@ -15,6 +15,7 @@ import (
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/dockerfile"
 	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/outward"
 )
 
 // ErrTransient says that something beside the forge and the upstreams does not
@@ -36,7 +37,6 @@ type BaseImages struct {
 	// with it; nil, or oci.ErrNotFound: there is none.
 	Packages func(ctx context.Context, ref oci.Reference) ([]Package, error)
 	Now      func() time.Time
-	Commands bool // the text names the commands that a comment may give
 }
 
 // Package is a package in an image or an environment.
@@ -89,7 +89,7 @@ func (b *BaseImages) Offer(ctx context.Context, r Repository) (Offer, error) {
 	}
 	moved := slices.DeleteFunc(pins, func(p *pin) bool { return p.next == p.ref })
 	if len(moved) > 0 {
-		offer.Drafts = []Draft{b.draft(files, moved)}
+		offer.Drafts = []Draft{b.draft(files, moved, r.Commands)}
 	} else if len(offer.Held) > 0 {
 		offer.Waiting = map[string]string{baseBranch: offer.Held[0].Reason}
 	}
@@ -156,7 +156,7 @@ func companions(pins []*pin) (groups [][]*pin) {
 }
 
 // groupName names a group for people.
-func groupName(together []*pin) string { return together[0].ref.Repository }
+func groupName(together []*pin) string { return ImageName(together[0].ref.Repository) }
 
 // advance finds where a group goes. It returns why it stays, when it should not.
 func (b *BaseImages) advance(ctx context.Context, together []*pin, follow config.Follow) (held string, err error) {
@@ -174,7 +174,7 @@ func (b *BaseImages) advance(ctx context.Context, together []*pin, follow config
 		}
 		digest, err := b.Registry.Resolve(ctx, at)
 		if err != nil {
-			return b.trouble(at.String(), err)
+			return b.trouble(ImageName(at.String()), err)
 		}
 		next[at] = digest
 	}
@@ -194,7 +194,7 @@ func settle(together []*pin, tag string, next map[oci.Reference]string) (held st
 		changed++
 		series, _, is := dockerfile.SeriesOf(p.ref.Tag)
 		if is && series.Kind == dockerfile.Revision && at.Tag == p.ref.Tag && p.ref.Digest != noDigest {
-			held = at.String() + " stands for another image than the one that is pinned, and tags of releases are not rewritten; look before you trust it"
+			held = ImageName(at.String()) + " stands for another image than the one that is pinned, and tags of releases are not rewritten; look before you trust it"
 		}
 	}
 	if held == "" && changed > 0 && same > 0 && tag == "" && several(together) {
@@ -206,6 +206,14 @@ func settle(together []*pin, tag string, next map[oci.Reference]string) (held st
 		}
 	}
 	return held
+}
+
+// ImageName is a repository of images as people write it.
+func ImageName(repository string) string {
+	if name, is := strings.CutPrefix(repository, "index.docker.io/"); is {
+		return "docker.io/" + name
+	}
+	return repository
 }
 
 // noDigest is what a scaffold has in the place of a digest.
@@ -235,7 +243,7 @@ func (b *BaseImages) newest(ctx context.Context, together []*pin) (tag, held str
 		images[p.ref.Repository] = true
 		tags, err := b.Registry.Tags(ctx, p.ref.Repository)
 		if err != nil {
-			held, err := b.trouble(p.ref.Repository, err)
+			held, err := b.trouble(ImageName(p.ref.Repository), err)
 			return "", held, err
 		}
 		for _, t := range tags {
@@ -259,6 +267,8 @@ func (b *BaseImages) newest(ctx context.Context, together []*pin) (tag, held str
 // somebody to mend is said.
 func (b *BaseImages) trouble(what string, err error) (held string, failure error) {
 	switch {
+	case errors.Is(err, outward.ErrRefused), strings.Contains(err.Error(), outward.ErrRefused.Error()): // the registry's client may have made a text of it
+		return what + " is not on the public internet, and git.allow of the bot's odyssey.yaml does not name its registry", nil
 	case errors.Is(err, oci.ErrTransient):
 		return "", fmt.Errorf("%w: %w", ErrTransient, err)
 	case errors.Is(err, oci.ErrDenied):
@@ -274,7 +284,7 @@ func (b *BaseImages) trouble(what string, err error) (held string, failure error
 }
 
 // draft is the pull request that moves the pins.
-func (b *BaseImages) draft(files map[string][]byte, moved []*pin) Draft {
+func (b *BaseImages) draft(files map[string][]byte, moved []*pin, commands bool) Draft {
 	d := Draft{Group: string(Base), Branch: baseBranch, Target: baseTarget(moved), Newer: "a newer image"}
 	for _, p := range slices.Backward(moved) { // what is above in a file stays where it is
 		i := slices.IndexFunc(d.Files, func(f File) bool { return f.Path == p.file })
@@ -282,17 +292,17 @@ func (b *BaseImages) draft(files map[string][]byte, moved []*pin) Draft {
 			i, d.Files = len(d.Files), append(d.Files, File{Path: p.file, Old: files[p.file], New: files[p.file]})
 		}
 		if p.note {
-			d.Files[i].New = dockerfile.Observe(d.Files[i].New, p.Base, p.renamed(), p.next.Repository+":"+p.next.Tag, b.Now())
+			d.Files[i].New = dockerfile.Observe(d.Files[i].New, p.Base, p.renamed(), ImageName(p.next.Repository)+":"+p.next.Tag, b.Now())
 		} else {
 			d.Files[i].New = dockerfile.Apply(d.Files[i].New, []dockerfile.Change{{Base: p.Base, Image: p.renamed()}})
 		}
 	}
 	for _, p := range moved {
-		if line := Code(p.ref.Repository) + " at " + Code(p.next.Tag) + " `" + p.next.Digest + "`"; !slices.Contains(d.List, line) {
+		if line := Code(ImageName(p.ref.Repository)) + " at " + Code(p.next.Tag) + " `" + p.next.Digest + "`"; !slices.Contains(d.List, line) {
 			d.List = append(d.List, line)
 		}
 	}
-	d.Describe = func(ctx context.Context) (Text, error) { return b.describe(ctx, moved, d.Target) }
+	d.Describe = func(ctx context.Context) (Text, error) { return b.describe(ctx, moved, d.Target, commands) }
 	return d
 }
 

@@ -82,9 +82,8 @@ func (f *foundation) offer(files map[string]string, policy string) (refresh.Offe
 			}
 			return nil, oci.ErrNotFound
 		},
-		Commands: true,
 	}
-	return source.Offer(f.t.Context(), refresh.Repository{Policy: parsed, Tree: in})
+	return source.Offer(f.t.Context(), refresh.Repository{Policy: parsed, Tree: in, Commands: true})
 }
 
 // changed offers, and shows the lines that change, or what is said instead.

@@ -22,7 +22,7 @@ type exchange struct {
 }
 
 // describe writes the text. What the images do not tell is left out.
-func (b *BaseImages) describe(ctx context.Context, moved []*pin, target string) (Text, error) {
+func (b *BaseImages) describe(ctx context.Context, moved []*pin, target string, commands bool) (Text, error) {
 	var all []*exchange
 	for _, p := range moved {
 		i := slices.IndexFunc(all, func(x *exchange) bool { return x.old == p.ref && x.new == p.next })
@@ -39,7 +39,7 @@ func (b *BaseImages) describe(ctx context.Context, moved []*pin, target string) 
 	title := cut(baseTitle(all), maxTitle)
 	text := Text{Title: title, Message: baseMessage(title, all, target)}
 	for rows := 200; ; rows /= 2 {
-		if text.Body = b.body(all, rows); len(text.Body) <= maxBody || rows == 0 {
+		if text.Body = baseBody(all, rows, commands); len(text.Body) <= maxBody || rows == 0 {
 			return text, nil
 		}
 	}
@@ -105,14 +105,14 @@ func baseMessage(title string, all []*exchange, target string) string {
 	var b strings.Builder
 	b.WriteString(strings.ReplaceAll(title, "`", "") + "\n\n")
 	for _, x := range all {
-		fmt.Fprintf(&b, "%s\n  from %s %s\n  to   %s %s\n", plain(x.new.Repository), plain(x.old.Tag), x.old.Digest, plain(x.new.Tag), x.new.Digest)
+		fmt.Fprintf(&b, "%s\n  from %s %s\n  to   %s %s\n", plain(ImageName(x.new.Repository)), plain(x.old.Tag), x.old.Digest, plain(x.new.Tag), x.new.Digest)
 	}
 	fmt.Fprintf(&b, "\n%s%s\n", Trailer, target)
 	return b.String()
 }
 
-// body lists at most so many rows of each table.
-func (b *BaseImages) body(all []*exchange, rows int) string {
+// baseBody lists at most so many rows of each table.
+func baseBody(all []*exchange, rows int, commands bool) string {
 	var out strings.Builder
 	out.WriteString("| image | from | to | in |\n|---|---|---|---|\n")
 	for _, x := range all[:min(rows, len(all))] {
@@ -120,7 +120,7 @@ func (b *BaseImages) body(all []*exchange, rows int) string {
 		for _, place := range x.places {
 			places = append(places, Code(place))
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", Code(x.new.Repository), pinned(x.old.Tag, x.old.Digest), pinned(x.new.Tag, x.new.Digest), strings.Join(places, ", "))
+		fmt.Fprintf(&out, "| %s | %s | %s | %s |\n", Code(ImageName(x.new.Repository)), pinned(x.old.Tag, x.old.Digest), pinned(x.new.Tag, x.new.Digest), strings.Join(places, ", "))
 	}
 	if more := len(all) - rows; more > 0 {
 		fmt.Fprintf(&out, "| … and %s | | | |\n", count(more, "more image"))
@@ -135,7 +135,7 @@ func (b *BaseImages) body(all []*exchange, rows int) string {
 	}
 	out.WriteString("**Try it:** build the image and run its tests; a base image is nothing that a diff shows.\n")
 	text := "Close this pull request and it stays closed until there is a newer image. `base` in `" + ConfigFile + "` says what is followed."
-	if b.Commands {
+	if commands {
 		text += " Commands, in a comment: `/refresh` · `/rebase` · `/help`."
 	}
 	return out.String() + "\n<sub>" + text + "</sub>\n"
