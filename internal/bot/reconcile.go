@@ -18,6 +18,8 @@ type reconciler struct {
 	plan   *refresh.Plan
 	wanted wanted
 	ahead  map[merge]int
+
+	decisions []refresh.Decision
 }
 
 // run reads what people have said, plans with it, and reconciles.
@@ -46,7 +48,9 @@ func (r *reconciler) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.reconcile(ctx, r.visit.all, held)
+	err = r.reconcile(ctx, r.visit.all, held)
+	r.decisions = r.decide(held)
+	return err
 }
 
 func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, held holds) error {
