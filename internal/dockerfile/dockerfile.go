@@ -40,7 +40,8 @@ func IsName(file string) bool {
 // knows what it is.
 func Bases(data []byte) []Base {
 	p := parser{data: data, escape: escapeOf(data), args: map[string]Base{}, stages: map[string]bool{"scratch": true}}
-	for len(p.found) < mostBases && p.next() {
+	for more := true; more && len(p.found) < mostBases; {
+		more = p.next()
 	}
 	return p.found
 }

@@ -31,7 +31,7 @@ func TestBases(t *testing.T) {
 		{"in a comment and a command", "# FROM a:1\nRUN echo \\\n FROM b:1\nRUN echo FROM c:1\n", ""},
 		{"here-document", "RUN <<EOF\nFROM a:1\nEOF\nRUN cat <<-'X' >f && cat <<Y\nFROM b:1\n\t\tX\nFROM c:1\nY\nFROM d:1\n", "9 d:1"},
 		{"no here-document", "RUN echo $((1<<A)) <<< x\nFROM a:1\nCOPY <<E /x\nFROM b:1\n", "2 a:1, 4 b:1"},
-		{"nothing", "FROM\nFROM --platform=x\nARG\n\\\n", ""},
+		{"nothing", "FROM --platform=x\nARG\n\\\n", ""},
 	} {
 		var got []string
 		for _, b := range dockerfile.Bases([]byte(test.in)) {

@@ -21,22 +21,19 @@ const (
 	Patch                          // "3.12.11-slim-trixie": the third number of a version
 )
 
-var seriesForms = []struct {
-	kind SeriesKind
-	form *regexp.Regexp
-}{
-	{Revision, regexp.MustCompile(`^(.*-r)(\d{1,9})()$`)},
-	{Dated, regexp.MustCompile(`^((?:.*-)?)(20\d{6})((?:-.*)?)$`)},
-	{Patch, regexp.MustCompile(`^(v?\d+\.\d+\.)(\d{1,9})((?:-.*)?)$`)},
-}
+var (
+	revisionForm = regexp.MustCompile(`^(.*-r)(\d{1,9})()$`)
+	datedForm    = regexp.MustCompile(`^((?:.*-)?)(20\d{6})((?:-.*)?)$`)
+	patchForm    = regexp.MustCompile(`^(v?\d+\.\d+\.)(\d{1,9})((?:-.*)?)$`)
+)
 
 // SeriesOf returns the series that a tag belongs to, and its number in it; false
 // when the tag is of none: "latest", "3.12-slim".
 func SeriesOf(tag string) (Series, int, bool) {
-	for _, f := range seriesForms {
-		if parts := f.form.FindStringSubmatch(tag); parts != nil {
+	for i, form := range []*regexp.Regexp{revisionForm, datedForm, patchForm} {
+		if parts := form.FindStringSubmatch(tag); parts != nil {
 			n, err := strconv.Atoi(parts[2])
-			return Series{f.kind, parts[1], parts[3]}, n, err == nil
+			return Series{SeriesKind(i + 1), parts[1], parts[3]}, n, err == nil
 		}
 	}
 	return Series{}, 0, false

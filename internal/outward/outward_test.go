@@ -56,7 +56,7 @@ func TestFault_G4_Outward(t *testing.T) {
 		}
 		client := &http.Client{Transport: outward.Transport(policy, lookup)}
 		before := reached
-		res, err := client.Get(test.url) //nolint:noctx // nothing to end it for
+		res, err := client.Get(test.url)
 		if err == nil {
 			res.Body.Close()
 		}

@@ -114,7 +114,7 @@ func (f *foundation) changed(files map[string]string, policy string) string {
 	return strings.ReplaceAll(strings.Join(out, "\n"), f.Host, "HOST")
 }
 
-func TestBaseImages(t *testing.T) {
+func TestBaseImages(t *testing.T) { //nolint:tparallel // its subtests share a registry that counts
 	t.Parallel()
 	f := newFoundation(t)
 	runtime1, builder1 := f.push("odoo/oci-odoo:17.0-py310-r0001", "r1"), f.push("odoo/oci-odoo-builder:17.0-py310-r0001", "b1")
@@ -154,7 +154,9 @@ func TestBaseImages(t *testing.T) {
 		{"a new build of a tag", one("python:3.10-slim@" + nothing), "", "a/Dockerfile: FROM HOST/python:3.10-slim@" + slim},
 		{"a new build of a tag with a number", one("python:3.10.20-slim@" + nothing), "", "a/Dockerfile: FROM HOST/python:3.10.20-slim@" + py20},
 		{
-			"by digest, with a note", map[string]string{"Dockerfile": "# HOST/python:3.10.19-slim, 2026-01-02\nFROM HOST/python@" + py19 + "\n"}, "",
+			"by digest, with a note",
+			map[string]string{"Dockerfile": "# HOST/python:3.10.19-slim, 2026-01-02\nFROM HOST/python@" + py19 + "\n"},
+			"",
 			"Dockerfile: # HOST/python:3.10.20-slim, 2026-11-23\nDockerfile: FROM HOST/python@" + py20,
 		},
 		{"by digest alone", one("python@" + py19), "", "no Dockerfile pins an image by tag and digest"},
@@ -163,7 +165,7 @@ func TestBaseImages(t *testing.T) {
 		{"no such image", one("gone/python:3.9.1@" + nothing), "", "held HOST/gone/python: no tag 3.9.* from 1 on is there of all that move together"},
 		{"no Dockerfile", nil, "", "no Dockerfile pins an image by tag and digest"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // as said
 			want := strings.Split(test.want, "\n")
 			slices.Sort(want)
 			g := *f
