@@ -138,6 +138,9 @@ func (i *run) verify(ctx context.Context, f *fastImport, after string, all []com
 // move brings the branch to a commit, and then the work tree. A work tree that
 // cannot follow leaves both as they were.
 func (m *mirror) move(ctx context.Context, after string) error {
+	if m.bare {
+		return m.repo.Run(ctx, git.Command{Args: []string{"update-ref", m.branch, after}, Stdout: io.Discard})
+	}
 	before, old := m.head, m.head
 	if before == "" {
 		before, old = strings.Repeat("0", 40), emptyTree
