@@ -15,7 +15,9 @@ const BranchPrefix = "odyssey/"
 const deployments = BranchPrefix + "deploy/"
 
 // IsBranch reports whether a branch may be one of a plan's proposals.
-func IsBranch(name string) bool { return strings.HasPrefix(name, BranchPrefix) && !IsDeployment(name) }
+func IsBranch(name string) bool {
+	return strings.HasPrefix(name, BranchPrefix) && !IsDeployment(name) && !IsEnterprise(name)
+}
 
 // IsDeployment reports whether a branch may be about a deployment.
 func IsDeployment(name string) bool { return strings.HasPrefix(name, deployments) }
