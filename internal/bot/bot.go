@@ -108,8 +108,10 @@ type Bot struct {
 	Identity forge.Identity // of the bot's commits
 	Jobs     int            // upstreams asked at once
 	Commands bool           // pull requests name the commands that a comment may give
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Sources make the refreshes of other kinds than merges.
+	Sources []refresh.Source
+	Log     *slog.Logger
+	Now     func() time.Time
 	// Wait sleeps between attempts, or returns the context's error.
 	Wait func(ctx context.Context, d time.Duration) error
 }

@@ -13,29 +13,29 @@ import (
 // reconciler brings one repository to one plan.
 type reconciler struct {
 	keeper
+	visit  *visit
 	state  *refresh.State
 	plan   *refresh.Plan
 	wanted wanted
-	issues []forge.Issue // the bot's; nil unless they matter
 	ahead  map[merge]int
 }
 
 // run reads what people have said, plans with it, and reconciles.
-func (r *reconciler) run(ctx context.Context, d Demand) error {
-	d, err := r.resolve(ctx, d)
+func (r *reconciler) run(ctx context.Context) error {
+	d, err := r.resolve(ctx, r.visit.demand)
 	if err != nil {
 		return err
 	}
 	if r.state.Behind > 0 || !d.none() {
-		if r.issues, err = ownIssues(ctx, r.forge, r.repo); err != nil {
+		if err := r.visit.own(ctx); err != nil {
 			return err
 		}
 	}
-	all, err := r.look(ctx)
-	if err != nil {
+	if err := r.visit.look(ctx); err != nil {
 		return err
 	}
-	held := readHolds(r.issues)
+	r.open = r.visit.open
+	held := readHolds(r.visit.issues)
 	r.wanted = want(d, r.state)
 	r.demanded, r.anew = r.wanted.demanded(), r.wanted.anew
 	choices := r.choices(d)
@@ -46,9 +46,7 @@ func (r *reconciler) run(ctx context.Context, d Demand) error {
 	if err != nil {
 		return err
 	}
-	policy := r.plan.Policy
-	r.limit, r.labels, r.reviewers = policy.PullRequests.Limit, policy.Merges.Labels, policy.Merges.Reviewers
-	return r.reconcile(ctx, all, held)
+	return r.reconcile(ctx, r.visit.all, held)
 }
 
 func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, held holds) error {

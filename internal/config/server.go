@@ -17,10 +17,11 @@ const ServerFile = "odyssey.yaml"
 
 // Server is the configuration of the bot.
 type Server struct {
-	Version  int      `yaml:"version" jsonschema:"enum=1,default=1" jsonschema_description:"Version of this file's format."`
-	Forges   []Forge  `yaml:"forges" jsonschema:"required,minItems=1,maxItems=100" jsonschema_description:"Where the watched repositories are."`
-	Git      Git      `yaml:"git" jsonschema_description:"How the bot asks git remotes."`
-	Identity Identity `yaml:"identity" jsonschema_description:"Author and committer of the bot's commits."`
+	Version    int      `yaml:"version" jsonschema:"enum=1,default=1" jsonschema_description:"Version of this file's format."`
+	Forges     []Forge  `yaml:"forges" jsonschema:"required,minItems=1,maxItems=100" jsonschema_description:"Where the watched repositories are."`
+	Git        Git      `yaml:"git" jsonschema_description:"How the bot asks git remotes."`
+	Enterprise []Mirror `yaml:"enterprise" jsonschema:"maxItems=100" jsonschema_description:"Private mirrors of Odoo Enterprise that the bot fills from Odoo's portal, for repositories whose .odyssey.yaml enables that."`
+	Identity   Identity `yaml:"identity" jsonschema_description:"Author and committer of the bot's commits."`
 
 	Store        string        `yaml:"store" jsonschema:"default=odyssey.db,minLength=1" jsonschema_description:"File in which serve keeps its queue, an SQLite database. A relative path starts at this file's directory."` // "" when there is a StoreURL
 	StoreURLFile string        `yaml:"storeURLFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/postgres-url" jsonschema_description:"File with the postgres:// URL of a database and nothing else, in which serve keeps its queue instead of store: several servers may share it. A relative path starts at this file's directory."`
@@ -114,6 +115,9 @@ func load(path string, serving bool) (Server, error) {
 		return Server{}, err
 	}
 	server.StoreURL = secrets.store
+	for i := range server.Enterprise {
+		server.Enterprise[i].Code = secrets.codes[i]
+	}
 	for i := range server.Forges {
 		server.Forges[i].Token = secrets.tokens[i]
 		server.Forges[i].PrivateKey = secrets.keys[i]
@@ -135,6 +139,7 @@ func checkServer(name string, data []byte) (*checker, error) {
 	c := newChecker(doc)
 	c.check(doc.Root, "", serverSchema())
 	c.checkForges(items(child(doc.Root, "forges")))
+	c.checkMirrors(items(child(doc.Root, "enterprise")), items(child(doc.Root, "forges")))
 	c.checkAllow(items(child(child(doc.Root, "git"), "allow")))
 	c.checkServing(doc.Root)
 	return c, nil
@@ -162,6 +167,7 @@ func (c *checker) server() (Server, error) {
 		f.URL, f.APIURL = strings.TrimRight(f.URL, "/"), strings.TrimRight(f.APIURL, "/")
 		c.place(&f.TokenFile, &f.PrivateKeyFile, &f.WebhookSecretFile)
 	}
+	s.fillMirrors(c)
 	if s.StoreURLFile != "" {
 		s.Store = ""
 	}

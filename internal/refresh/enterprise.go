@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Enterprise is an import of Odoo Enterprise into a private mirror. Its texts are
+// Import is an import of Odoo Enterprise into a private mirror. Its texts are
 // for that mirror alone: they name modules.
-type Enterprise struct {
+type Import struct {
 	Repository string // OWNER/NAME whose lock says which Community it is for
 	Community  string // destination of Community there
 	Commit     string // that it is locked at
@@ -62,20 +62,14 @@ const (
 // Acceptance is somebody's word for what a bundle brings.
 type Acceptance struct{ What, By, URL string }
 
-// enterprises begins the names of the branches that are about Enterprise.
-const enterprises = BranchPrefix + "enterprise/"
-
-// IsEnterprise reports whether a branch may be an import of Enterprise.
-func IsEnterprise(name string) bool { return strings.HasPrefix(name, enterprises) }
-
 // EnterpriseBranch names the branch of the imports into a branch of a mirror.
-func EnterpriseBranch(base string) string { return enterprises + branchName(base) }
+func EnterpriseBranch(base string) string { return enterpriseMirror + "/" + branchName(base) }
 
 // Branch is the branch of the import.
-func (e *Enterprise) Branch() string { return EnterpriseBranch(e.Base) }
+func (e *Import) Branch() string { return EnterpriseBranch(e.Base) }
 
 // Target is a digest of what the import leads to.
-func (e *Enterprise) Target() string {
+func (e *Import) Target() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "enterprise\n%s\n%s\n%s\n", e.Base, e.Community, e.SHA256)
 	for _, m := range e.Modules {
@@ -86,7 +80,7 @@ func (e *Enterprise) Target() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (e *Enterprise) accepted(what string) bool {
+func (e *Import) accepted(what string) bool {
 	for _, a := range e.Accepted {
 		if a.What == what {
 			return true
@@ -96,7 +90,7 @@ func (e *Enterprise) accepted(what string) bool {
 }
 
 // count counts the modules of an action.
-func (e *Enterprise) count(action string) (n int) {
+func (e *Import) count(action string) (n int) {
 	for _, m := range e.Modules {
 		if m.Action == action {
 			n++
@@ -106,13 +100,13 @@ func (e *Enterprise) count(action string) (n int) {
 }
 
 // List says where the import leads, in Markdown.
-func (e *Enterprise) List() []string {
+func (e *Import) List() []string {
 	return []string{Code(e.Bundle) + " of " + plain(e.Date) + ", `" + e.SHA256 + "`"}
 }
 
 // title says what the import brings: Odoo Enterprise 2026-11-20: 2 modules added,
 // 1 updated.
-func (e *Enterprise) title() string {
+func (e *Import) title() string {
 	var parts []string
 	add := func(n int, verb string) {
 		switch {
@@ -136,7 +130,7 @@ func (e *Enterprise) title() string {
 
 // Describe writes the text of the import's pull request. Its commits have messages
 // of their own.
-func (e *Enterprise) Describe() Text {
+func (e *Import) Describe() Text {
 	text := Text{Title: cut(e.title(), maxTitle)}
 	for rows := 1000; ; rows /= 2 {
 		if text.Body = e.body(rows); len(text.Body) <= maxBody || rows == 0 {
@@ -146,7 +140,7 @@ func (e *Enterprise) Describe() Text {
 }
 
 // body lists at most so many modules in each table and list.
-func (e *Enterprise) body(rows int) string {
+func (e *Import) body(rows int) string {
 	var b strings.Builder
 	if len(e.Modules) > 0 {
 		b.WriteString("| module | | version | files | |\n|---|---|---|---|---|\n")
@@ -166,7 +160,7 @@ func (e *Enterprise) body(rows int) string {
 	return b.String()
 }
 
-func (e *Enterprise) row(m EnterpriseModule) string {
+func (e *Import) row(m EnterpriseModule) string {
 	version, note := plain(m.New), ""
 	switch {
 	case m.Action == ModuleGone:
@@ -199,7 +193,7 @@ func orDash(text string) string {
 }
 
 // source says which bundle it is, and for which Community.
-func (e *Enterprise) source() string {
+func (e *Import) source() string {
 	text := fmt.Sprintf("The bundle is %s, of %s", Code(e.Bundle), plain(e.Date))
 	if e.Series != "" {
 		text += ", Odoo " + inline(e.Series)
@@ -208,7 +202,7 @@ func (e *Enterprise) source() string {
 		count(int(e.Size), "byte"), e.SHA256, Code(e.Repository), Code(e.Community), short(e.Commit))
 }
 
-func (e *Enterprise) warnings(rows int) string {
+func (e *Import) warnings(rows int) string {
 	var b strings.Builder
 	if e.DaysOff > 0 {
 		fmt.Fprintf(&b, "⚠️ **The bundle and Community are %s apart.** Refresh the one that is older before this is merged.\n\n", count(e.DaysOff, "day"))
@@ -231,7 +225,7 @@ func (e *Enterprise) warnings(rows int) string {
 }
 
 // drift lists modules of Community that differ.
-func (e *Enterprise) drift(rows int) string {
+func (e *Import) drift(rows int) string {
 	var b strings.Builder
 	for _, d := range e.Drift[:min(rows, len(e.Drift))] {
 		fmt.Fprintf(&b, "- %s, %s: %s\n", Code(d.Module), count(d.Files, "file"), d.why())
@@ -254,7 +248,7 @@ func (d EnterpriseDrift) why() string {
 }
 
 // Stopped writes an issue about a bundle that is not imported.
-func (e *Enterprise) Stopped() (title, body string) {
+func (e *Import) Stopped() (title, body string) {
 	title = "Odoo Enterprise " + plain(e.Date) + " is not imported: " + e.Reason
 	if e.Date == "" {
 		title = "Odoo Enterprise is not imported: " + e.Reason
@@ -266,7 +260,7 @@ func (e *Enterprise) Stopped() (title, body string) {
 	}
 }
 
-func (e *Enterprise) stopped(rows int) string {
+func (e *Import) stopped(rows int) string {
 	var b strings.Builder
 	switch e.Kind {
 	case Drift:

@@ -9,8 +9,8 @@ import (
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
-func enterprise() *refresh.Enterprise {
-	return &refresh.Enterprise{
+func enterprise() *refresh.Import {
+	return &refresh.Import{
 		Repository: "acme/odoo-image", Community: "./odoo", Commit: strings.Repeat("1601de2", 6)[:40], Base: "17.0",
 		Bundle: "odoo_17.0+e.20261120.tar.gz", SHA256: strings.Repeat("5b16", 16), Size: 402_653_184, Date: "2026-11-20", Series: "17.0",
 		Modules: []refresh.EnterpriseModule{
@@ -37,7 +37,7 @@ func TestEnterprise_golden(t *testing.T) {
 		{What: refresh.Removals, By: "ana", URL: "https://git.example.org/acme/enterprise/pulls/4#issuecomment-9"},
 		{What: refresh.Drift, By: "bram", URL: "https://git.example.org/acme/enterprise/issues/3#issuecomment-7"},
 	}
-	refused := &refresh.Enterprise{Kind: "bundle", Reason: "the bundle is refused: something in it is a hard link", Detail: "bundle: entry \"a/@org/team\" is a hard link\n  fixes #1"}
+	refused := &refresh.Import{Kind: "bundle", Reason: "the bundle is refused: something in it is a hard link", Detail: "bundle: entry \"a/@org/team\" is a hard link\n  fixes #1"}
 	for name, text := range map[string]func() (string, string){
 		"import":   func() (string, string) { d := enterprise().Describe(); return d.Title, d.Body },
 		"accepted": func() (string, string) { d := accepted.Describe(); return d.Title, d.Body },

@@ -59,8 +59,11 @@ func mustRead(path string) string {
 	return string(data)
 }
 
-// once makes an image that is not there. Others wait meanwhile.
+// once makes an image that is not there, and keeps it. Others wait meanwhile.
 func (s *Store) once(ctx context.Context, image string, do func() error) error {
+	if err := s.Keep(image); err != nil {
+		return err
+	}
 	lock, err := os.OpenFile(filepath.Join(s.dir, "make.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err

@@ -127,6 +127,42 @@ func (r *Running) Signal(ctx context.Context, name string) error {
 	return err
 }
 
+// Kill ends the process and all that it has started, at once, as a machine that
+// loses its power does.
+func (r *Running) Kill(ctx context.Context) error {
+	pid := strings.TrimSpace(r.read("pid"))
+	pids, err := descendants(pid)
+	if err != nil {
+		return err
+	}
+	_, err = r.store.Root(ctx, slices.Concat([]string{"kill", "-KILL", pid}, pids)...)
+	return err
+}
+
+// descendants are what a process has started, and what these have.
+func descendants(pid string) ([]string, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	children := map[string][]string{}
+	for _, file := range files {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		// The name, in parentheses, may have any character in it.
+		if fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])); len(fields) > 1 {
+			children[fields[1]] = append(children[fields[1]], filepath.Base(filepath.Dir(file)))
+		}
+	}
+	all := slices.Clone(children[pid])
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i]]...)
+	}
+	return all, nil
+}
+
 // Close removes what the process has written. It has to have ended.
 func (r *Running) Close() { _ = os.RemoveAll(r.dir) }
 

@@ -34,15 +34,13 @@ import (
 	"github.com/nuobit/odyssey/test/setup"
 )
 
-// largest is how many KiB of images and layers are kept for the next time.
-const largest = 12 << 20
-
 // Store is buildah's storage: images, and the layers of earlier builds, which
 // later ones take over. It is in the user's cache, and several processes may
 // use it at once.
 type Store struct {
 	asRoot []string // what runs a command as root
 	dir    string
+	tree   string   // root of the work tree that uses it
 	used   *os.File // locked, shared, while the store is in use
 }
 
@@ -55,11 +53,15 @@ func Open(ctx context.Context) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: filepath.Join(cache, "odyssey", "buildah")}
+	tree, err := setup.Root()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: filepath.Join(cache, "odyssey", "buildah"), tree: tree}
 	if os.Geteuid() != 0 {
 		s.asRoot = []string{"sudo", "-n"}
 	}
-	if err := os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o755), os.MkdirAll(s.notes(), 0o755)); err != nil {
 		return nil, err
 	}
 	if s.used, err = os.OpenFile(filepath.Join(s.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
@@ -73,32 +75,6 @@ func Open(ctx context.Context) (*Store, error) {
 
 // Close gives the storage back. Images stay.
 func (s *Store) Close() error { return s.used.Close() }
-
-// prune removes what killed processes have left, and empties a storage that
-// has grown too large, unless somebody uses it.
-func (s *Store) prune(ctx context.Context) error {
-	if err := syscall.Flock(int(s.used.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if _, err := s.buildah(ctx, "rm", "--all"); err != nil {
-		return err
-	}
-	out, err := s.Root(ctx, "du", "-skx", s.dir)
-	if err != nil {
-		return err
-	}
-	size, _, _ := strings.Cut(string(out), "\t")
-	if n, err := strconv.Atoi(size); err != nil || n < largest {
-		return err
-	}
-	if _, err = s.buildah(ctx, "rmi", "--all", "--force"); err != nil {
-		return err
-	}
-	_, err = s.Root(ctx, "rm", "-rf", filepath.Join(s.dir, "root"), filepath.Join(s.dir, "tmp"))
-	return errors.Join(err, os.MkdirAll(filepath.Join(s.dir, "tmp"), 0o755))
-}
 
 // command is a command that root runs. It gets the time to put its mounts in
 // order when the context ends.

@@ -34,7 +34,7 @@ func TestRuntime(t *testing.T) {
 		}
 	}
 	for label, want := range map[string]string{
-		"org.opencontainers.image.title": "Odoo 17.0 runtime", "org.opencontainers.image.version": version, "org.opencontainers.image.revision": revision,
+		"org.opencontainers.image.title": "Odoo 17.0 runtime", "org.opencontainers.image.version": buildahtest.Version, "org.opencontainers.image.revision": buildahtest.Revision,
 	} {
 		if got := found.config.Labels[label]; got != want {
 			t.Errorf("%s is %q, want %q", label, got, want)
@@ -42,7 +42,7 @@ func TestRuntime(t *testing.T) {
 	}
 	for _, name := range []string{"odoo-run", "odoo-init", "odoo-update", "odoo-shell", "odoo-neutralize"} {
 		out, err := found.c.Run(t.Context(), buildahtest.Process{Args: []string{name, "--version"}})
-		if want := name + " version " + version + " "; err != nil || !strings.HasPrefix(out, want) {
+		if want := name + " version " + buildahtest.Version + " "; err != nil || !strings.HasPrefix(out, want) {
 			t.Errorf("%v: %q, want %q", err, out, want)
 		}
 	}
@@ -68,13 +68,13 @@ func TestBuilder(t *testing.T) {
 		"uv --version":                         "uv " + uv,
 		"git --version":                        "git version 2.",
 		"gcc --version":                        "gcc ",
-		"odoo-build-image --version":           "odoo-build-image version " + version,
+		"odoo-build-image --version":           "odoo-build-image version " + buildahtest.Version,
 		"odoo-generate-addons-path --help":     "",
 		"odoo-build-python-env --help":         "",
 		"odoo-normalize-requirements --help":   "",
-		"odyssey-bot --version":                "odyssey-bot version " + version,
+		"odyssey-bot --version":                "odyssey-bot version " + buildahtest.Version,
 		"lock-repos --help":                    "",
-		"odoo-run --version":                   "odoo-run version " + version,
+		"odoo-run --version":                   "odoo-run version " + buildahtest.Version,
 		"python3 -c 'import ensurepip, venv'":  "",
 		"test -e /run/secrets && exit 1; true": "",
 	} {
@@ -98,10 +98,26 @@ func TestBuilder(t *testing.T) {
 	}
 }
 
+// variant is the build of a foundation image with other arguments, as an image
+// of a kind that is kept.
+func variant(t *testing.T, s *scene, name, kind string, args map[string]string) buildahtest.Build {
+	t.Helper()
+	b, err := s.store.Foundation(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Image = "localhost/odyssey-test/" + kind + ":" + s.run
+	maps.Copy(b.Args, args)
+	if err := s.store.Keep(b.Image); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // The programs are built for the other architecture, on this one.
 func TestPrograms_arm64(t *testing.T) {
 	s := built(t)
-	b := s.foundation("runtime", s.runtime+"-arm64", nil)
+	b := variant(t, s, "runtime", "runtime-arm64", nil)
 	b.Target = "programs"
 	b.Args["TARGETARCH"] = "arm64" // as --platform linux/arm64 does, which needs arm64's base, too
 	if out, err := s.store.Build(t.Context(), b); err != nil {
@@ -225,7 +241,7 @@ func TestWkhtmltopdf(t *testing.T) {
 	defer server.Close()
 	build := func(t *testing.T, target string, args map[string]string) (*buildahtest.Container, error) {
 		t.Helper()
-		b := s.foundation("runtime", s.runtime+"-wkhtmltopdf", args)
+		b := variant(t, s, "runtime", "runtime-wkhtmltopdf", args)
 		b.Target = target
 		if out, err := s.store.Build(t.Context(), b); err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, out)

@@ -25,8 +25,6 @@ import (
 const (
 	root     = "../.."
 	scaffold = root + "/scaffolds/derived-image"
-	version  = "17.0-py313-trixie-r0042"
-	revision = "6054e2d0c1b2a3948576605142332415a6b7c8d9"
 	gitUser  = "reader"
 )
 
@@ -36,6 +34,7 @@ type scene struct {
 	base, golang string
 	// runtime, builder, sourceBuild and release are names of images.
 	runtime, builder, sourceBuild, release string
+	run                                    string // part of the names of what is not shared
 	gitPassword                            string
 	lock                                   string                      // requirements.lock.txt as the first source build made it
 	log                                    string                      // of the builds
@@ -92,38 +91,15 @@ func (s *scene) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(dir))) // each work tree has images of its own
+	s.run = fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(dir))) // each work tree has images of its own
 	s.gitPassword = "pw-" + rand.Text()
-	runtime, builder := "localhost/odyssey-test/runtime:"+run, "localhost/odyssey-test/builder:"+run
-	if err := s.make(ctx, &s.runtime, s.foundation("runtime", runtime, map[string]string{"WKHTMLTOPDF_URL": ""})); err != nil {
+	if s.runtime, err = s.store.Runtime(ctx); err != nil {
 		return err
 	}
-	if err := s.make(ctx, &s.builder, s.foundation("builder", builder, map[string]string{"ODOO_RUNTIME_IMAGE": runtime})); err != nil {
+	if s.builder, err = s.store.Builder(ctx); err != nil {
 		return err
 	}
-	return s.buildRelease(ctx, run)
-}
-
-// foundation is a build as a user would ask for it, with the bases replaced by
-// those that are to be had here.
-func (s *scene) foundation(name, image string, args map[string]string) buildahtest.Build {
-	b := buildahtest.Build{
-		Context: root, File: filepath.Join(root, "images", name, "Dockerfile"), Image: image, Cache: true,
-		Args: map[string]string{"GO_IMAGE": s.golang, "VERSION": version, "REVISION": revision},
-	}
-	if name == "runtime" {
-		b.AllStages = true
-		for _, series := range []string{"16.0", "17.0", "18.0", "19.0"} {
-			b.Args[baseArgument(series)] = s.base
-		}
-	}
-	if proxy := os.Getenv("GOPROXY"); proxy != "" {
-		b.Args["GOPROXY"] = proxy
-	}
-	for key, value := range args {
-		b.Args[key] = value
-	}
-	return b
+	return s.buildRelease(ctx)
 }
 
 // make builds an image and notes its name.
@@ -150,7 +126,7 @@ python-dateutil==2.9.0.post0
 // buildRelease makes a release as the scaffold's documents say: locks, the
 // source build that resolves the Python lock, the source build that uses it, the
 // final image.
-func (s *scene) buildRelease(ctx context.Context, run string) (err error) {
+func (s *scene) buildRelease(ctx context.Context) (err error) {
 	work, err := os.MkdirTemp("", "images-")
 	if err != nil {
 		return err
@@ -177,7 +153,7 @@ func (s *scene) buildRelease(ctx context.Context, run string) (err error) {
 	if err := s.lockRepos(ctx, dir, filepath.Dir(credentials), reposYAML(git.URL)); err != nil {
 		return err
 	}
-	return s.buildDerived(ctx, dir, credentials, run)
+	return s.buildDerived(ctx, dir, credentials)
 }
 
 func reposYAML(server string) string {
@@ -241,9 +217,9 @@ func (s *scene) lockRepos(ctx context.Context, dir, secrets, repos string) error
 		os.WriteFile(filepath.Join(dir, "repos.lock.yaml"), []byte(lock), 0o644))
 }
 
-func (s *scene) buildDerived(ctx context.Context, dir, credentials, run string) error {
+func (s *scene) buildDerived(ctx context.Context, dir, credentials string) error {
 	source := buildahtest.Build{
-		Context: dir, File: filepath.Join(dir, "Dockerfile.source-build"), Image: "localhost/odyssey-test/source-build:" + run,
+		Context: dir, File: filepath.Join(dir, "Dockerfile.source-build"), Image: "localhost/odyssey-test/source-build:" + s.run,
 		Args:    map[string]string{"ODOO_BUILDER_IMAGE": s.builder, "REFRESH_REQUIREMENTS_LOCK": "1"},
 		Secrets: map[string]string{"git_credentials": credentials}, Cache: true,
 	}
@@ -266,7 +242,7 @@ func (s *scene) buildDerived(ctx context.Context, dir, credentials, run string) 
 		return err
 	}
 	return s.make(ctx, &s.release, buildahtest.Build{
-		Context: dir, Image: "localhost/odyssey-test/release:" + run, Cache: true,
+		Context: dir, Image: "localhost/odyssey-test/release:" + s.run, Cache: true,
 		Args: map[string]string{"ODOO_RUNTIME_IMAGE": s.runtime, "ODOO_SOURCE_BUILD_IMAGE": s.sourceBuild},
 	})
 }

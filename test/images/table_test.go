@@ -76,7 +76,7 @@ func TestSeries(t *testing.T) {
 	build := func(series, base string, args map[string]string) {
 		t.Helper()
 		args["WKHTMLTOPDF_URL"] = ""
-		b := s.foundation("runtime", s.runtime+"-series", args)
+		b := variant(t, s, "runtime", "runtime-series", args)
 		b.Target = "wkhtmltopdf" // of the stages on the base, the one that is quick
 		for other := range seriesOf(t) {
 			b.Args[baseArgument(other)] = s.golang // which is told by what is in it

@@ -17,7 +17,7 @@ func Part(part, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
@@ -28,8 +28,8 @@ func Part(part, name string) (string, error) {
 	return filepath.Join(cache, "odyssey", "test", name), nil
 }
 
-// moduleRoot is the directory of go.mod above the working directory.
-func moduleRoot() (string, error) {
+// Root is the directory of go.mod above the working directory.
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
