@@ -81,7 +81,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	repos, err := selectRepos(ctx, &server, o, log)
+	repos, err := a.selectRepos(ctx, b, &server, o, log)
 	if err != nil {
 		return err
 	}
@@ -170,10 +170,14 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// selectRepos lists the repositories of the configuration, or those of --repo.
-func selectRepos(ctx context.Context, server *config.Server, o *runOptions, log *slog.Logger) ([]watched, error) {
+// selectRepos lists the repositories of the configuration, or those of --repo, and
+// gives the bot the mirrors that it keeps for them.
+func (a *app) selectRepos(ctx context.Context, b *bot.Bot, server *config.Server, o *runOptions, log *slog.Logger) ([]watched, error) {
 	forges, err := openForges(server, log, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.addMirrors(b, server, forges); err != nil {
 		return nil, err
 	}
 	var repos []watched

@@ -108,6 +108,8 @@ type Bot struct {
 	Identity forge.Identity // of the bot's commits
 	Jobs     int            // upstreams asked at once
 	Commands bool           // pull requests name the commands that a comment may give
+	// Mirrors are those of Odoo Enterprise that are kept for repositories.
+	Mirrors []Mirror
 	// Sources make the refreshes of other kinds than merges.
 	Sources []refresh.Source
 	Log     *slog.Logger

@@ -104,6 +104,8 @@ func (s *session) do(ctx context.Context, t *talk, c command.Command) (answer, e
 		return s.hold(ctx, t, c)
 	case command.Unhold:
 		return s.unhold(ctx, t, c)
+	case command.Accept:
+		return s.accept(ctx, t, c)
 	}
 	return s.help(), nil
 }

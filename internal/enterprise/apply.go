@@ -41,11 +41,14 @@ func (i *run) commits(ctx context.Context) ([]commit, error) {
 	return all, err
 }
 
+// BundleTrailer is the name of the trailer with a bundle's SHA-256.
+const BundleTrailer = "Source-Bundle-SHA256"
+
 // trailers say where a commit is from.
 func (i *run) trailers(version string) string {
 	var b strings.Builder
 	b.WriteByte('\n')
-	for _, t := range [][2]string{{"Source-Bundle-SHA256", i.bundle.SHA256}, {"Odoo-Version", i.bundle.Series}, {"Module-Version", version}} {
+	for _, t := range [][2]string{{BundleTrailer, i.bundle.SHA256}, {"Odoo-Version", i.bundle.Series}, {"Module-Version", version}} {
 		if t[1] != "" {
 			fmt.Fprintf(&b, "%s: %s\n", t[0], t[1])
 		}

@@ -279,7 +279,7 @@ func (i *run) complete(ctx context.Context, source archive.Source, to sink, has 
 // write makes the report.
 func (i *run) write(ctx context.Context) error {
 	r := &Report{
-		Mode: ModeDryRun, SourceBundleName: safeName(i.bundle.Name), CommunityDest: i.o.Dest,
+		Mode: ModeDryRun, SourceBundleName: safeName(i.bundle.Name), SourceBundleSeries: i.bundle.Series, CommunityDest: i.o.Dest,
 		EnterpriseModules: names(i.enterprise), MissingCommunityModules: []string{}, DriftedCommunityModules: []string{}, EnterpriseDriftDetails: []*Drift{},
 	}
 	switch {

@@ -32,6 +32,7 @@ type Report struct {
 	SourceBundleDate        *string  `json:"source_bundle_date"`
 	SourceBundleSize        *int64   `json:"source_bundle_size"`   // bytes
 	SourceBundleSHA256      *string  `json:"source_bundle_sha256"` // hexadecimal
+	SourceBundleSeries      string   `json:"source_bundle_series,omitempty"`
 	CommunityDest           string   `json:"community_dest"`
 	CommunityLockRevision   *string  `json:"community_lock_revision"`
 	CommunityWorktreeHead   *string  `json:"community_worktree_head"`

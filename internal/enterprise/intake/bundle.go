@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/enterprise/archive"
 	"github.com/nuobit/odyssey/internal/enterprise/portal"
@@ -19,14 +21,24 @@ type kept struct {
 	SHA256 string
 }
 
-// obtain returns the bundle with a SHA-256 if it was kept, and else what the
-// portal has now, which takes its place.
-func (in *Intake) obtain(ctx context.Context, want string) (kept, error) {
+// lately is how old a bundle may be that is taken again when nobody asks for a
+// fresh one: the portal makes one a day.
+const lately = 12 * time.Hour
+
+// obtain returns the bundle that a request means, if it was kept, and else what
+// the portal has now, which takes its place.
+func (in *Intake) obtain(ctx context.Context, r Request) (kept, error) {
 	dir := in.path("bundle")
-	if want != "" {
-		if found, err := find(dir, want); found.path != "" || err != nil {
-			return found, err
-		}
+	now := time.Now
+	if in.Now != nil {
+		now = in.Now
+	}
+	found, when, err := find(dir)
+	if err != nil {
+		return kept{}, err
+	}
+	if found.path != "" && (found.SHA256 == r.Bundle || !r.Fresh && now().Sub(when).Abs() < lately) {
+		return found, nil
 	}
 	client, err := portal.New(in.Portal)
 	if err != nil {
@@ -48,26 +60,25 @@ func (in *Intake) obtain(ctx context.Context, want string) (kept, error) {
 	return kept{filepath.Join(dir, file.Name), file.SHA256}, nil
 }
 
-// find looks for a bundle with a SHA-256.
-func find(dir, want string) (kept, error) {
+// find returns the bundle that was kept, if one was, and when it came.
+func find(dir string) (found kept, when time.Time, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return kept{}, nil
-	}
-	if err != nil {
-		return kept{}, err
+		return found, when, nil
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") { // half of one
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return found, when, err
+		}
 		path := filepath.Join(dir, e.Name())
 		sum, err := sumOf(path)
-		if err != nil {
-			return kept{}, err
-		}
-		if sum == want {
-			return kept{path, sum}, nil
-		}
+		return kept{path, sum}, info.ModTime(), err
 	}
-	return kept{}, nil
+	return found, when, err
 }
 
 func sumOf(path string) (string, error) {

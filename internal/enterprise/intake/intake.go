@@ -35,9 +35,8 @@ type Intake struct {
 	Mirror  *git.Client      // that may read and write the mirror
 	Git     *git.Client      // that may read Community's remotes
 	Portal  portal.Options   // where bundles are
-	MaxLag  time.Duration    // as enterprise.Options has it
 	Limits  archive.Limits   // of bundles
-	Now     func() time.Time // for Downloaded
+	Now     func() time.Time // nil: time.Now
 }
 
 // Request is what an intake is to do.
@@ -47,9 +46,15 @@ type Request struct {
 
 	Community *lock.Destination // as it is locked
 
-	// Bundle is the SHA-256 of the bundle to take, if it was kept. Empty, or if it
-	// was not: the portal's.
+	// Bundle is the SHA-256 of the bundle to take. If it is empty, or of a bundle
+	// that was not kept, it is the one that was kept lately, unless it is to be
+	// Fresh, and else the portal's.
 	Bundle string
+	Fresh  bool
+	// DaysApart is how many days the bundle and Community's commit may be apart
+	// without a warning; 0: as enterprise.DefaultLag has it.
+	DaysApart int
+
 	// Removals and Drift are the SHA-256 of the bundles whose removals and drift
 	// somebody has accepted; empty: nobody has.
 	Removals, Drift string
@@ -83,7 +88,7 @@ func (in *Intake) Prepare(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get the mirror: %w", err)
 	}
-	kept, err := in.obtain(ctx, r.Bundle)
+	kept, err := in.obtain(ctx, r)
 	if err != nil {
 		return stopped(nil, err)
 	}
@@ -91,7 +96,7 @@ func (in *Intake) Prepare(ctx context.Context, r Request) (*Result, error) {
 		Bundle: kept.path, Dest: r.Community.Path, Pin: &enterprise.Pin{Dest: r.Community.Path, Commit: at.Commit, Merges: len(r.Community.Merges)},
 		Checkout: at, Clone: &enterprise.Clone{Repo: clone, Head: r.Base, Branch: importRef}, Apply: true,
 		Removals: r.Removals == kept.SHA256, AllowDrift: r.Drift == kept.SHA256, AllowHead: true,
-		MaxLag: in.MaxLag, Limits: in.Limits,
+		MaxLag: time.Duration(r.DaysApart) * 24 * time.Hour, Limits: in.Limits,
 	})
 	if err != nil {
 		result, err := stopped(report, err)

@@ -119,10 +119,10 @@ func TestIntake(t *testing.T) {
 		t.Errorf("README:\n%s", got)
 	}
 	// The same bundle gives the same commits, downloaded again or kept.
-	for _, kept := range []string{"", first.SHA256} {
-		s.request.Bundle = kept
+	for _, fresh := range []bool{true, false} {
+		s.request.Fresh = fresh
 		if again := s.prepare(); again.Head != first.Head {
-			t.Errorf("with the bundle %q the head is %s, want %s", kept, again.Head, first.Head)
+			t.Errorf("fresh %v: the head is %s, want %s", fresh, again.Head, first.Head)
 		}
 	}
 	if n := s.portal.Downloads(); n != 2 {
@@ -132,6 +132,10 @@ func TestIntake(t *testing.T) {
 		t.Errorf("a push over what somebody else has pushed: %v", err)
 	}
 	s.reports(1)
+	s.in.Now = func() time.Time { return time.Now().Add(13 * time.Hour) }
+	if s.prepare(); s.portal.Downloads() != 3 {
+		t.Error("an old bundle was taken for the newest")
+	}
 }
 
 // reports checks how many reports there are, and that none tells where it was
@@ -163,6 +167,7 @@ func TestIntake_accepted(t *testing.T) {
 	s.bundle.Remove("ent_02")
 	s.bundle["addons/sale/README.md"] = "before\n"
 	s.offer()
+	s.request.Fresh = true
 
 	drifted := s.prepare()
 	if drifted.Stop == nil || drifted.Stop.Kind != intake.Drift || drifted.Head != "" {
@@ -213,6 +218,7 @@ func TestIntake_aggregate(t *testing.T) {
 		t.Fatalf("without the module of the fix: %+v", got.Stop)
 	}
 	s.bundle["addons/ours/__manifest__.py"] = "{}\n"
+	s.request.Fresh = true
 	s.offer()
 	if got := s.prepare(); got.Stop != nil {
 		t.Errorf("with it: %+v", got.Stop)
