@@ -154,7 +154,7 @@ func (e *Import) body(rows int) string {
 	}
 	b.WriteString(e.source())
 	b.WriteString(e.warnings(rows))
-	b.WriteString("One commit is about one module: merge them as they are, with a merge commit or by rebasing; squashed they say less.\n")
+	b.WriteString("Each commit is about one module: merge them as they are, by fast-forward, rebasing or a merge commit. Squashed they say less.\n")
 	fmt.Fprintf(&b, "\n<sub>Close this pull request and it stays closed until there is another bundle. After the merge the bot proposes the new commit to %s. "+
 		"Commands, in a comment: `/refresh enterprise` fetches the newest bundle · `/help`.</sub>\n", Code(e.Repository))
 	return b.String()
