@@ -154,6 +154,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,
+		Onboard:  server.Onboarding,
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,

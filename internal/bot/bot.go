@@ -110,6 +110,7 @@ type Bot struct {
 	Commands bool           // pull requests name the commands that a comment may give
 	// Mirrors are those of Odoo Enterprise that are kept for repositories.
 	Mirrors []Mirror
+	Onboard bool // a repository without a policy gets a pull request that adds one
 	// Sources make the refreshes of other kinds than merges.
 	Sources []refresh.Source
 	Log     *slog.Logger

@@ -160,7 +160,7 @@ func (s *session) accept(ctx context.Context, t *talk, c command.Command) (answe
 	var save func(body string) error
 	var body string
 	switch {
-	case s.ownPull(t) && t.pull.State == forge.Open && refresh.KindOf(t.pull.Head) == refresh.Enterprise:
+	case s.ownImport(t) && t.pull.State == forge.Open:
 		if c.Kind != command.Removals {
 			return answer{"drift is accepted in the issue that tells of it, before there is a pull request.", true}, nil
 		}
@@ -193,7 +193,7 @@ func (s *session) accept(ctx context.Context, t *talk, c command.Command) (answe
 	if err := save(bundlePattern.ReplaceAllLiteralString(body, strings.TrimPrefix(next.mark(bundle), "\n"))); err != nil {
 		return answer{}, err
 	}
-	return s.importAccepted(ctx, t, m, bundle)
+	return s.importInto(ctx, t, m, bundle)
 }
 
 // mirrorHere is the mirror that the session's repository is, or nil.
@@ -204,6 +204,11 @@ func (s *session) mirrorHere() *Mirror {
 		}
 	}
 	return nil
+}
+
+// ownImport reports whether a comment is on the bot's pull request of an import.
+func (s *session) ownImport(t *talk) bool {
+	return s.ownPull(t) && refresh.KindOf(t.pull.Head) == refresh.Enterprise
 }
 
 // stopIssue is the issue that a comment is on, if it is the bot's own, open, and
@@ -221,8 +226,9 @@ func (s *session) stopIssue(ctx context.Context, t *talk) (*forge.Issue, error) 
 	return nil, nil //nolint:nilnil // there is none, and no fault
 }
 
-// importAccepted imports a bundle for the repository that the mirror is kept for.
-func (s *session) importAccepted(ctx context.Context, t *talk, m *Mirror, bundle string) (answer, error) {
+// importInto imports a bundle into a mirror, the newest one if none is named, for
+// the repository that the mirror is kept for.
+func (s *session) importInto(ctx context.Context, t *talk, m *Mirror, bundle string) (answer, error) {
 	at := s.at
 	at.subject, at.name = m.Subject, m.For
 	done, err := s.run(ctx, at, Demand{Kinds: []refresh.Kind{refresh.Enterprise}, All: true, Bundle: bundle})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/nuobit/odyssey/internal/forge"
@@ -18,6 +19,8 @@ type reconciler struct {
 	plan   *refresh.Plan
 	wanted wanted
 	ahead  map[merge]int
+
+	decisions []refresh.Decision
 }
 
 // run reads what people have said, plans with it, and reconciles.
@@ -46,7 +49,9 @@ func (r *reconciler) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.reconcile(ctx, r.visit.all, held)
+	err = r.reconcile(ctx, r.visit.all, held)
+	r.decisions = r.decide(held)
+	return err
 }
 
 func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, held holds) error {
@@ -110,6 +115,11 @@ func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh
 	discretion, err := r.discretion(ctx, r.forge, r.repo, urls)
 	if err != nil {
 		return refresh.Text{}, err
+	}
+	for _, c := range p.Changes { // whatever its forge is
+		if path.Clean(c.Dest) == path.Clean(r.state.Policy.Enterprise.Destination) {
+			discretion.Private = append(discretion.Private, c.URL)
+		}
 	}
 	p.Discretion = discretion
 	text, err := p.Describe(ctx, r.Git)

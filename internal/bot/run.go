@@ -79,16 +79,17 @@ func retryLost(err error, _ time.Duration) (time.Duration, bool) {
 
 // result is what one attempt did and saw.
 type result struct {
-	outcomes []Outcome
-	repo     forge.Repo             // zero when the forge did not tell
-	head     string                 // commit that was read; "" when none was
-	policy   *config.Repo           // nil when it could not be read
-	state    *refresh.State         // of the merges; nil when it could not be read, or nobody asked for it
-	judged   map[refresh.Kind]error // by kind of those that were looked at, what they failed for, or nil
-	issues   []forge.Issue          // the bot's; nil when nobody asked for them
-	ahead    map[merge]int          // commits that merges move by, as far as the attempt asked
-	open     []Pull                 // the bot's pull requests after the attempt; nil when it did not ask for them
-	idle     string                 // why there was nothing to do
+	outcomes  []Outcome
+	repo      forge.Repo             // zero when the forge did not tell
+	head      string                 // commit that was read; "" when none was
+	policy    *config.Repo           // nil when it could not be read
+	state     *refresh.State         // of the merges; nil when it could not be read, or nobody asked for it
+	judged    map[refresh.Kind]error // by kind of those that were looked at, what they failed for, or nil
+	issues    []forge.Issue          // the bot's; nil when nobody asked for them
+	ahead     map[merge]int          // commits that merges move by, as far as the attempt asked
+	decisions []refresh.Decision     // of each source, in the order of repos.yaml; nil when it could not be read
+	open      []Pull                 // the bot's pull requests after the attempt; nil when it did not ask for them
+	idle      string                 // why there was nothing to do
 }
 
 // merge is a merge's place and the commits that it moves between.

@@ -22,10 +22,10 @@ type visit struct {
 	policy   config.Repo
 	demand   Demand
 
-	looked bool
-	all    []forge.PullRequest          // that are open, of whomever
-	open   map[string]forge.PullRequest // the bot's, by branch, of all kinds
-	issues []forge.Issue                // the bot's; nil when nobody asked for them
+	looked, onboarded bool                         // onboarded: a first policy was proposed, and that has ended
+	all               []forge.PullRequest          // that are open, of whomever
+	open              map[string]forge.PullRequest // the bot's, by branch, of all kinds
+	issues            []forge.Issue                // the bot's; nil when nobody asked for them
 }
 
 // Kinds lists the kinds of refresh that the bot makes.
@@ -93,6 +93,13 @@ func (v *visit) run(ctx context.Context, done *result) error {
 			idle = reason
 		}
 	}
+	switch refused, err := v.refused(ctx); {
+	case err != nil:
+		return err
+	case refused:
+		done.idle, done.outcomes = unasked, []Outcome{{Repo: v.repo.String(), Action: Idle, Reason: unasked}}
+		return nil
+	}
 	if v.demand.aboutMerges() {
 		reason, err := v.merges(ctx, done)
 		note(refresh.Merges, reason, err)
@@ -135,7 +142,10 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 	}
 	r := &reconciler{keeper: v.keeper(refresh.IsMerges, v.policy.Merges.Refresh), visit: v, state: done.state, ahead: map[merge]int{}}
 	err = r.run(ctx)
-	done.outcomes, done.ahead = append(done.outcomes, r.outcomes...), r.ahead
+	done.outcomes, done.ahead, done.decisions = append(done.outcomes, r.outcomes...), r.ahead, r.decisions
+	if err == nil {
+		err = v.onboard(ctx, done)
+	}
 	return "every merge is at its newest commit", err
 }
 

@@ -18,24 +18,28 @@ func Example() ([]byte, error) {
 	var b strings.Builder
 	b.WriteString("# What the Odyssey bot may do in this repository. It reads this file from the default branch only.\n" +
 		"# Each setting has its default here, so a line that is taken out changes nothing.\n")
-	if err := exemplify(&b, repoSchema(), ""); err != nil {
+	if err := exemplify(&b, repoSchema(), "", map[string]bool{}); err != nil {
 		return nil, err
 	}
 	return []byte(b.String()), nil
 }
 
-// exemplify writes the properties of an object.
-func exemplify(b *strings.Builder, object *jsonschema.Schema, indent string) error {
+// exemplify writes the properties of an object. What was told of a setting
+// before is not told again of one with the same name.
+func exemplify(b *strings.Builder, object *jsonschema.Schema, indent string, told map[string]bool) error {
 	for p := object.Properties.Oldest(); p != nil; p = p.Next() {
 		if indent == "" && p.Value.Type == "object" {
 			b.WriteByte('\n')
 		}
-		for _, line := range wrap(p.Value.Description, exampleWidth-len(indent)-2) {
-			b.WriteString(indent + "# " + line + "\n")
+		if about := p.Key + ": " + p.Value.Description; !told[about] {
+			for _, line := range wrap(p.Value.Description, exampleWidth-len(indent)-2) {
+				b.WriteString(indent + "# " + line + "\n")
+			}
+			told[about] = true
 		}
 		if p.Value.Type == "object" && p.Value.Properties.Len() > 0 {
 			b.WriteString(indent + p.Key + ":\n")
-			if err := exemplify(b, p.Value, indent+"  "); err != nil {
+			if err := exemplify(b, p.Value, indent+"  ", told); err != nil {
 				return err
 			}
 			continue

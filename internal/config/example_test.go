@@ -27,8 +27,11 @@ func TestExample(t *testing.T) {
 			t.Errorf("line %d has %d bytes: %s", i+1, len(line), line)
 		}
 	}
-	if !bytes.Contains(data, []byte("\nmerges:\n  # Whether the bot refreshes merges.\n  enabled: true\n")) {
+	if !bytes.Contains(data, []byte("\nmerges:\n  # Whether the bot makes refreshes of this kind.\n  enabled: true\n")) {
 		t.Errorf("no setting below its comment in\n%s", data)
+	}
+	if n := bytes.Count(data, []byte("# Labels of the pull requests.")); n != 1 {
+		t.Errorf("labels are told %d times in\n%s", n, data)
 	}
 }
 
