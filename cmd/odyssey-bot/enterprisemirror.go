@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/bot"
@@ -16,6 +18,8 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
+	"github.com/nuobit/odyssey/internal/source"
 	"github.com/nuobit/odyssey/internal/watch"
 )
 
@@ -64,10 +68,19 @@ func (a *app) mirror(b *bot.Bot, m *config.Mirror, f openForge) (*bot.Mirror, er
 		Forge: f.driver, Subject: watch.Subject(f.config.Name, of), For: of, Name: name, Branch: m.Branch,
 		Importer: &intake.Intake{
 			Dir: m.WorkDirectory, Reports: m.ReportDirectory, URL: mirrorURL(m, f), Mirror: pusher, Git: community,
-			Portal: portal.Options{BaseURL: m.Portal, Platform: m.PlatformVersion, Code: m.Code, Timeout: portalPatience, MaxSize: maxBundle},
-			Limits: archive.DefaultLimits(),
+			Portal:    portal.Options{BaseURL: m.Portal, Platform: m.PlatformVersion, Code: m.Code, Timeout: portalPatience, MaxSize: maxBundle},
+			Aggregate: aggregate, Limits: archive.DefaultLimits(),
 		},
 	}, nil
+}
+
+// aggregate merges a destination as a build does, and returns the tree.
+func aggregate(ctx context.Context, store *git.Store, d *lock.Destination) (tree string, err error) {
+	one := *d
+	one.Merges = slices.Clone(d.Merges)
+	file := &lock.File{Destinations: []lock.Destination{one}}
+	err = source.Trees(ctx, file, source.Options{Store: store, Jobs: 1})
+	return file.Destinations[0].Tree, err
 }
 
 // mirrorClient returns what reads and writes the mirror with the forge's token, and

@@ -85,7 +85,8 @@ func (at *Checkout) open(ctx context.Context) (*Community, error) {
 			c.Series, _ = odoo.ParseSeries(f.path, data)
 		}
 	}
-	return c, c.find(x)
+	err = c.find(x)
+	return c, err
 }
 
 // readCommunity reads a directory without history.

@@ -79,7 +79,8 @@ type Clone struct {
 // open reads the mirror at its head.
 func (c *Clone) open(ctx context.Context) (*mirror, error) {
 	m := &mirror{repo: c.Repo, head: c.Head, branch: c.Branch, bare: true}
-	return m, m.read(ctx)
+	err := m.read(ctx)
+	return m, err
 }
 
 // read indexes the mirror's head.

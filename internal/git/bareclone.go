@@ -79,21 +79,21 @@ func (l *Local) FetchBlob(ctx context.Context, url, id string) error {
 	return nil
 }
 
-// ErrLease: somebody else has moved the branch.
+// ErrLease says that somebody else has moved the branch.
 var ErrLease = errors.New("the branch is not where it was")
 
 // Push makes a branch of a remote be at a commit, if it is at lease now; lease is
 // empty when there must be no such branch. The error is ErrLease if it is not.
 func (l *Local) Push(ctx context.Context, url, branch, commit, lease string) error {
-	err := checkIDs(commit)
-	if lease != "" {
-		err = errors.Join(err, checkIDs(lease))
+	ref := "refs/heads/" + branch
+	given := []string{commit, lease}
+	if lease == "" {
+		given = given[:1]
 	}
-	if err = errors.Join(err, gitname.CheckRef("refs/heads/"+branch)); err != nil {
+	if err := errors.Join(checkIDs(given...), gitname.CheckRef(ref)); err != nil {
 		return err
 	}
-	ref := "refs/heads/" + branch
-	_, err = retry(ctx, l.c.patient(), func(ctx context.Context) (struct{}, error) {
+	_, err := retry(ctx, l.c.patient(), func(ctx context.Context) (struct{}, error) {
 		cmd, err := l.remote(ctx, url, "push", "--porcelain", "--no-verify", "--force-with-lease="+ref+":"+lease, "--", "upstream", commit+":"+ref)
 		if err != nil {
 			return struct{}{}, err

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -73,20 +74,16 @@ func (e *Import) Target() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "enterprise\n%s\n%s\n%s\n", e.Base, e.Community, e.SHA256)
 	for _, m := range e.Modules {
-		if m.Action != ModuleGone || e.accepted(Removals) {
+		if m.Action != ModuleGone || e.removes() {
 			fmt.Fprintf(h, "%s\t%s\n", m.Action, m.Name)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (e *Import) accepted(what string) bool {
-	for _, a := range e.Accepted {
-		if a.What == what {
-			return true
-		}
-	}
-	return false
+// removes reports whether modules that the bundle lacks are to be removed.
+func (e *Import) removes() bool {
+	return slices.ContainsFunc(e.Accepted, func(a Acceptance) bool { return a.What == Removals })
 }
 
 // count counts the modules of an action.
@@ -119,7 +116,7 @@ func (e *Import) title() string {
 	}
 	add(e.count(ModuleAdded), "added")
 	add(e.count(ModuleUpdated), "updated")
-	if e.accepted(Removals) {
+	if e.removes() {
 		add(e.count(ModuleGone), "removed")
 	}
 	if len(parts) == 0 {
@@ -169,7 +166,7 @@ func (e *Import) row(m EnterpriseModule) string {
 		version = orDash(plain(m.Old)) + " → " + orDash(plain(m.New))
 	}
 	what := map[string]string{ModuleAdded: "added", ModuleUpdated: "updated", ModuleGone: "**not in the bundle**; stays"}[m.Action]
-	if m.Action == ModuleGone && e.accepted(Removals) {
+	if m.Action == ModuleGone && e.removes() {
 		what = "**removed**"
 	}
 	if len(m.Migrations) > 0 {
@@ -198,8 +195,8 @@ func (e *Import) source() string {
 	if e.Series != "" {
 		text += ", Odoo " + inline(e.Series)
 	}
-	return text + fmt.Sprintf(", %s, SHA-256 `%s`. Enterprise is what Community lacks, of which %s locks %s at `%s`.\n\n",
-		count(int(e.Size), "byte"), e.SHA256, Code(e.Repository), Code(e.Community), short(e.Commit))
+	return text + fmt.Sprintf(", %s, SHA-256 %s. Enterprise is what Community lacks, of which %s locks %s at %s.\n\n",
+		count(int(e.Size), "byte"), Code(e.SHA256), Code(e.Repository), Code(e.Community), Code(short(e.Commit)))
 }
 
 func (e *Import) warnings(rows int) string {
@@ -207,7 +204,7 @@ func (e *Import) warnings(rows int) string {
 	if e.DaysOff > 0 {
 		fmt.Fprintf(&b, "⚠️ **The bundle and Community are %s apart.** Refresh the one that is older before this is merged.\n\n", count(e.DaysOff, "day"))
 	}
-	if gone := e.count(ModuleGone); gone > 0 && !e.accepted(Removals) {
+	if gone := e.count(ModuleGone); gone > 0 && !e.removes() {
 		verb, they := "are", "They stay"
 		if gone == 1 {
 			verb, they = "is", "It stays"
@@ -247,6 +244,9 @@ func (d EnterpriseDrift) why() string {
 	return "there is not enough history to say why"
 }
 
+// maxIssueTitle is how long the title of an issue may be, in characters.
+const maxIssueTitle = 200
+
 // Stopped writes an issue about a bundle that is not imported.
 func (e *Import) Stopped() (title, body string) {
 	title = "Odoo Enterprise " + plain(e.Date) + " is not imported: " + e.Reason
@@ -255,7 +255,7 @@ func (e *Import) Stopped() (title, body string) {
 	}
 	for rows := 1000; ; rows /= 2 {
 		if body = e.stopped(rows); len(body) <= maxBody || rows == 0 {
-			return cut(plain(title), maxTitle), body
+			return cut(plain(title), maxIssueTitle), body
 		}
 	}
 }

@@ -81,8 +81,9 @@ func (b Bundle) Pack(t testing.TB, top string, when time.Time) []byte {
 			mode = 0o755
 		}
 		err := w.WriteHeader(&tar.Header{Name: top + "/" + path, Mode: mode, Size: int64(len(b[path])), ModTime: when, Format: tar.FormatPAX})
-		if _, wrote := io.WriteString(w, b[path]); errors.Join(err, wrote) != nil {
-			t.Fatal(err, wrote)
+		_, wrote := io.WriteString(w, b[path])
+		if err := errors.Join(err, wrote); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := errors.Join(w.Close(), z.Close()); err != nil {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/nuobit/odyssey/internal/lock"
-	"github.com/nuobit/odyssey/internal/source"
 )
 
 // aggregate merges a destination's commits, and lends the tree to the clone of
@@ -17,14 +16,11 @@ func (in *Intake) aggregate(ctx context.Context, d *lock.Destination) (tree stri
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	one := *d
-	one.Merges = append([]lock.Merge{}, d.Merges...)
-	file := &lock.File{Destinations: []lock.Destination{one}}
-	if err := source.Trees(ctx, file, source.Options{Store: store, Jobs: 1}); err != nil {
+	defer func() { err = errors.Join(err, store.Close()) }() //nolint:contextcheck // it tidies up, whatever became of the rest
+	if tree, err = in.Aggregate(ctx, store, d); err != nil {
 		return "", err
 	}
 	pool := filepath.Join(store.Dir(), "objects") + "\n"
 	alternates := filepath.Join(in.path("community.git"), "objects", "info", "alternates")
-	return file.Destinations[0].Tree, os.WriteFile(alternates, []byte(pool), 0o600)
+	return tree, os.WriteFile(alternates, []byte(pool), 0o600)
 }

@@ -31,12 +31,15 @@ type Intake struct {
 	// Reports is a directory outside of the mirror that gets the report of each
 	// bundle; empty: none does.
 	Reports string
-	URL     string           // of the mirror
-	Mirror  *git.Client      // that may read and write the mirror
-	Git     *git.Client      // that may read Community's remotes
-	Portal  portal.Options   // where bundles are
-	Limits  archive.Limits   // of bundles
-	Now     func() time.Time // nil: time.Now
+	URL     string         // of the mirror
+	Mirror  *git.Client    // that may read and write the mirror
+	Git     *git.Client    // that may read Community's remotes
+	Portal  portal.Options // where bundles are
+	// Aggregate merges a destination of several merges in a store, and returns the
+	// tree.
+	Aggregate func(ctx context.Context, store *git.Store, d *lock.Destination) (tree string, err error)
+	Limits    archive.Limits   // of bundles
+	Now       func() time.Time // nil: time.Now
 }
 
 // Request is what an intake is to do.
@@ -68,7 +71,7 @@ type Result struct {
 	Stop   *Stop              // why nothing was imported; nil when it was
 }
 
-// ErrBusy: somebody else is at work in the directory.
+// ErrBusy says that somebody else is at work in the directory.
 var ErrBusy = errors.New("another import into the same mirror is running")
 
 // Prepare gets a bundle and makes the commits, in the clone. What is wrong with
@@ -145,7 +148,11 @@ func (in *Intake) lock() (unlock func(), err error) {
 		}
 		return nil, err
 	}
-	return func() { _ = f.Close() }, nil
+	return func() {
+		// A program that is just being started may have the file open, too.
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }
 
 // clone brings a commit of the mirror, with its files and without its history.
@@ -154,7 +161,8 @@ func (in *Intake) clone(ctx context.Context, base string) (*git.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	return repo, repo.Fetch(ctx, in.URL, git.Clone{Commit: base, Depth: 1, Keep: "base"})
+	err = repo.Fetch(ctx, in.URL, git.Clone{Commit: base, Depth: 1, Keep: "base"})
+	return repo, err
 }
 
 // history is how many commits of Community are fetched for what they tell of

@@ -1,11 +1,13 @@
 package intake_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ import (
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/secret"
+	"github.com/nuobit/odyssey/internal/source"
 	"github.com/nuobit/odyssey/test/enterprisetest"
 	"github.com/nuobit/odyssey/test/gitserver"
 	"github.com/nuobit/odyssey/test/standin"
@@ -68,6 +71,13 @@ func newScene(t *testing.T) *scene {
 		Dir: filepath.Join(t.TempDir(), "intake"), Reports: filepath.Join(t.TempDir(), "reports"), URL: s.mirror.URL, Mirror: client, Git: client,
 		Portal: portal.Options{BaseURL: s.portal.URL, Platform: "src_17e", Code: secret.New(enterprisetest.Code), Timeout: time.Second, MaxSize: 64 << 20},
 		Limits: archive.DefaultLimits(),
+		Aggregate: func(ctx context.Context, store *git.Store, d *lock.Destination) (string, error) {
+			one := *d
+			one.Merges = slices.Clone(d.Merges)
+			file := &lock.File{Destinations: []lock.Destination{one}}
+			err := source.Trees(ctx, file, source.Options{Store: store})
+			return file.Destinations[0].Tree, err
+		},
 	}
 	s.offer()
 	return s
