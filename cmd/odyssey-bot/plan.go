@@ -14,6 +14,7 @@ import (
 	"github.com/nuobit/odyssey/internal/cli/gitflags"
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge/local"
+	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -27,23 +28,37 @@ type planOptions struct {
 	only     []string
 	json     bool
 	detailed bool
+	at       string
 }
 
 func (a *app) plan() *cobra.Command {
 	var o planOptions
 	cmd := &cobra.Command{
-		Use:   "plan [DIR]",
+		Use:   "plan [DIR] [--at COMMIT DEST]",
 		Short: "Print the pull requests that run would open for a checkout",
 		Long: `Print the pull requests that run would open for a checkout: each one's title,
 branch, diff and text. It needs no forge and changes nothing.
 
+Where several commits are merged into one destination, the merges are tried in
+memory; what does not apply is not proposed. With --at the merges of one
+destination are tried with COMMIT in the place of the newest of its ref, and
+what comes of it is printed: the tree, or what conflicts and how to see it.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
---detailed-exitcode also 5 when there is something to do.`,
+--detailed-exitcode also 5 when there is something to do; with --at 1 when the
+merges conflict.`,
 		Example: `  odyssey-bot plan
   odyssey-bot plan ~/src/odoo-image --json
+  odyssey-bot plan --only merges --at f33c2de ./oca/server-tools
   odyssey-bot plan --detailed-exitcode >/dev/null || echo "exit code $?"`,
-		Args: cli.Args(cobra.MaximumNArgs(1)),
+		Args: cli.Args(cobra.MaximumNArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case o.at != "":
+				return a.runPlanAt(cmd.Context(), args, &o)
+			case len(args) > 1:
+				return cli.Usagef("plan takes one directory; a destination goes with --at COMMIT\n  see: odyssey-bot plan --help")
+			}
 			return a.runPlan(cmd.Context(), append(args, ".")[0], &o)
 		},
 	}
@@ -51,6 +66,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
 	registerOnly(cmd, &o.only)
 	flags.BoolVar(&o.json, "json", false, "print the proposals as JSON")
 	flags.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 5 when there is something to do")
+	flags.StringVar(&o.at, "at", "", "try the merges of a destination with `COMMIT`, or the beginning of its id, in the place of the newest")
 	o.git.Register(cmd, 16, "remotes asked at once")
 	return cmd
 }
@@ -116,14 +132,17 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if len(kinds) == 0 || slices.Contains(kinds, refresh.Merges) {
 		progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
 		in := refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress}
-		err := p.merges(ctx, in, client)
+		plan, err := refresh.Make(ctx, in)
 		progress.Finish()
+		if err == nil {
+			err = p.merges(ctx, plan, client)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	at := refresh.Repository{Policy: policy, Tree: checkout, Demanded: true}
-	for _, source := range a.planSources() {
+	for _, source := range a.planSources(client, o.git.Policy()) {
 		if len(kinds) > 0 && !slices.Contains(kinds, source.Kind()) {
 			continue
 		}
@@ -147,20 +166,26 @@ type planned struct {
 	notes     []string // what is not proposed, and why
 }
 
-// merges plans the merges.
-func (p *planned) merges(ctx context.Context, in refresh.Input, historian refresh.Historian) error {
-	plan, err := refresh.Make(ctx, in)
-	if err != nil {
-		return err
-	}
+// merges tries and describes what a plan has.
+func (p *planned) merges(ctx context.Context, plan *refresh.Plan, client *git.Client) error {
 	for i := range plan.Proposals {
 		made := &plan.Proposals[i]
-		text, err := made.Describe(ctx, historian)
+		if err := made.Settle(ctx, client); err != nil {
+			return fmt.Errorf("%s: %w", made.Group, err)
+		}
+		plan.Reasons = append(plan.Reasons, made.Reasons...)
+		if len(made.Changes) == 0 && made.Kind == refresh.Merges {
+			continue
+		}
+		text, err := made.Describe(ctx, client)
 		if err != nil {
 			return fmt.Errorf("%s: %w", made.Group, err)
 		}
 		change := []refresh.File{{Path: refresh.LockFile, Old: made.Old, New: made.New}}
 		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, text.Title, text.Body, unified(change), made.Changes})
+	}
+	for _, r := range plan.Reasons {
+		p.notes = append(p.notes, fmt.Sprintf("%s %s %s: %s", r.Dest, r.Remote, r.Ref, r.Why))
 	}
 	p.idle = cmp.Or(plan.Idle, "every merge is at its newest commit")
 	if held := slices.Compact(slices.Clone(plan.Held)); len(held) > 0 {

@@ -129,6 +129,7 @@ func (a *app) newService(server *config.Server, file string, b *bot.Bot, q *queu
 	if err != nil {
 		return nil, err
 	}
+	askUpstreams(b, forges, q)
 	drivers := map[string]bot.Forge{}
 	var sources []watch.Source
 	var hooks []web.Hook
@@ -150,7 +151,7 @@ func (a *app) newService(server *config.Server, file string, b *bot.Bot, q *queu
 	if err != nil {
 		return nil, err
 	}
-	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
+	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash(), Dashboards: true}
 	if file, err = filepath.Abs(file); err != nil {
 		return nil, err
 	}

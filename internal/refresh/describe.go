@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
@@ -151,6 +152,25 @@ func (p *Proposal) destinations() []string {
 		}
 	}
 	return dests
+}
+
+// URLs lists the remotes of the destinations that the proposal is about, each
+// once.
+func (p *Proposal) URLs() (urls []string) {
+	add := func(url string) {
+		if !slices.Contains(urls, url) {
+			urls = append(urls, url)
+		}
+	}
+	for _, c := range p.Changes {
+		add(c.URL)
+		if d := p.newest.Find(c.Dest); d != nil {
+			for _, m := range d.Merges {
+				add(d.Remote(m.Remote).URL)
+			}
+		}
+	}
+	return urls
 }
 
 // List says where each merge leads, in Markdown, one an item.
