@@ -29,6 +29,10 @@ help: ## list the targets
 build: odoo-run ## build the programs into bin/, static
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/odyssey-bot ./cmd/odoo-build-image
 
+.PHONY: odyssey-bot
+odyssey-bot: ## build odyssey-bot alone
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/odyssey-bot
+
 # It goes into runtime images, so it has no symbols, and is small.
 .PHONY: odoo-run
 odoo-run: ## build odoo-run alone
@@ -46,6 +50,11 @@ test: setup ## run every test, installing first what they need
 test-images: ## build the images and a release, and check them (part of test)
 	@test/setup.sh pytools postgres buildah trixie
 	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/images
+
+.PHONY: test-chain
+test-chain: ## go the whole way from an upstream commit to an Odoo that runs it (part of test)
+	@test/setup.sh cc pytools postgres buildah trixie
+	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) -v ./test/chain
 
 .PHONY: bench
 bench: setup-cc ## measure against what one would do without Odyssey (BENCH='cold warm': these only)

@@ -92,6 +92,10 @@ func (s *Store) buildahCommand(ctx context.Context, args ...string) *exec.Cmd {
 	}, args)...)
 }
 
+// AsRoot is what stands before a command that root is to run; nothing where the
+// tests are root's.
+func (s *Store) AsRoot() []string { return slices.Clone(s.asRoot) }
+
 // Root runs a command as root, and returns its stdout.
 func (s *Store) Root(ctx context.Context, args ...string) ([]byte, error) {
 	return output(s.command(ctx, args...), args[0])
