@@ -38,6 +38,30 @@ odyssey-bot: ## build odyssey-bot alone
 odoo-run: ## build odoo-run alone
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w $(LDFLAGS)' -o $(ODOO_RUN) ./cmd/odoo-run
 
+# What a tag publishes: the programs for each architecture in one archive, which
+# is the same wherever it is made, what is in it as CycloneDX, and checksums.
+ARCHITECTURES ?= amd64 arm64
+DIST ?= dist
+PROGRAMS := odyssey-bot odoo-build-image odoo-run
+
+.PHONY: dist
+dist: ## build what a tag publishes into dist/: archives, SBOMs, SHA256SUMS
+	rm -rf $(DIST)
+	mkdir -p $(DIST)
+	for arch in $(ARCHITECTURES); do \
+		name=odyssey-$(VERSION)-linux-$$arch; \
+		GOOS=linux GOARCH=$$arch $(MAKE) --no-print-directory build BIN=$(abspath $(DIST))/$$name VERSION=$(VERSION); \
+		for program in $(PROGRAMS); do \
+			$(GO) tool -modfile=tools/sbom/go.mod cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(VERSION) \
+				-output $(DIST)/$$program-$(VERSION)-linux-$$arch.cdx.json $(DIST)/$$name/$$program; \
+		done; \
+		install -m 0644 LICENSE NOTICE $(DIST)/$$name; \
+		tar --directory $(DIST) --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go=u,go-w --format=ustar \
+			--create $$name | gzip -9n >$(DIST)/$$name.tar.gz; \
+		rm -rf "$(DIST)/$$name"; \
+	done
+	cd $(DIST) && sha256sum *.tar.gz *.cdx.json >SHA256SUMS
+
 .PHONY: demo
 demo: setup-cc ## run the main job on a real Gitea (DEMO_EXIT=1: do not keep serving)
 	$(GO) run ./test/demo

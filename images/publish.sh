@@ -12,8 +12,9 @@
 # have, tags it, reads it back, and prints REPOSITORY:TAG@DIGEST.
 #
 # $BUILDAH (buildah) and $ODOO_BUILD_IMAGE (bin/odoo-build-image) are the programs
-# to use, with arguments; both find the credentials of a registry in
-# $REGISTRY_AUTH_FILE. $SOURCE is the repository that publishes.
+# to use, with arguments; they find the credentials of a registry in
+# $REGISTRY_AUTH_FILE and in $DOCKER_CONFIG/config.json, which may be the same.
+# $SOURCE is the repository that publishes.
 #
 # Exit codes: 0 done, 1 failed, 2 wrong usage or what is not pinned, 4 the tag is
 # there already.
@@ -35,10 +36,14 @@ insecure() {
     [[ ! $1 =~ ^(localhost|127\.0\.0\.1)[:/] ]] || tls=(--tls-verify=false)
 }
 
-# there tells whether a registry has a tag.
-there() {
+# pulled prints the id of an image that a registry has; nothing, and fails, when
+# it has none of that name.
+pulled() {
     local said
-    if said=$("${buildah[@]}" manifest inspect "${tls[@]}" "docker://$1" 2>&1); then return 0; fi
+    if said=$("${buildah[@]}" pull --quiet --policy always "${tls[@]}" "docker://$1" 2>&1); then
+        printf '%s\n' "$said"
+        return 0
+    fi
     [[ $said == *"manifest unknown"* || $said == *"name unknown"* || $said == *"not found"* ]] || die 1 "cannot ask for $1: $said"
     return 1
 }
@@ -69,7 +74,7 @@ build() {
     [[ -f $root/$dockerfile ]] || die 2 "there is no $dockerfile"
     pinned "$dockerfile" "$@"
     insecure "$repository"
-    ! there "$repository:$tag" || die 4 "$repository:$tag is there already; take the next number"
+    ! pulled "$repository:$tag" >/dev/null || die 4 "$repository:$tag is there already; take the next number"
 
     revision=$(git -C "$root" rev-parse HEAD)
     description=$(sed -nE 's/.*image\.description="([^"]+)".*/\1/p' "$root/$dockerfile")
@@ -94,7 +99,7 @@ build() {
 
 join() {
     (($# >= 3)) || die 2 'usage: publish.sh join REPOSITORY TAG DIGEST_FILE...'
-    local repository=$1 tag=$2 file image
+    local repository=$1 tag=$2 file image tagged made
     local -a images=()
     shift 2
     for file; do
@@ -102,8 +107,8 @@ join() {
     done
     insecure "$repository"
     image=$("${odoo_build_image[@]}" pack --output "docker://$repository" --tag "$tag" "${images[@]}")
-    [[ $("${buildah[@]}" manifest inspect "${tls[@]}" "docker://$repository:$tag") == "$("${buildah[@]}" manifest inspect "${tls[@]}" "docker://$repository@${image##*@}")" ]] ||
-        die 1 "the registry has something else under $repository:$tag than $image"
+    tagged=$(pulled "$repository:$tag") && made=$(pulled "$repository@${image##*@}") && [[ $tagged == "$made" ]] ||
+        die 1 "the registry does not give $image under $repository:$tag"
     printf '%s\n' "$image"
 }
 

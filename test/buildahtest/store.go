@@ -86,10 +86,18 @@ func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Command is buildah with this storage, as another program may call it; no word
+// has a space in it.
+func (s *Store) Command() []string {
+	return slices.Concat(s.asRoot, []string{"env", "TMPDIR=" + filepath.Join(s.dir, "tmp")}, s.programWords())
+}
+
+func (s *Store) programWords() []string {
+	return []string{"buildah", "--root", filepath.Join(s.dir, "root"), "--runroot", filepath.Join(s.dir, "run")}
+}
+
 func (s *Store) buildahCommand(ctx context.Context, args ...string) *exec.Cmd {
-	return s.command(ctx, slices.Concat([]string{
-		"buildah", "--root", filepath.Join(s.dir, "root"), "--runroot", filepath.Join(s.dir, "run"),
-	}, args)...)
+	return s.command(ctx, slices.Concat(s.programWords(), args)...)
 }
 
 // AsRoot is what stands before a command that root is to run; nothing where the
