@@ -117,6 +117,7 @@ fmt: ## format the Go code
 
 .PHONY: generate
 generate: ## write the generated documents anew
+	$(GO) test ./internal/config -count=1 -run '^TestSchemaFiles' -update
 	$(GO) test ./cmd/odyssey-bot ./cmd/odoo-build-image ./cmd/odoo-run -count=1 -run '^TestReference' -update
 
 .PHONY: vuln

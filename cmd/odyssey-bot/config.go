@@ -16,9 +16,10 @@ import (
 
 func (a *app) config() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "config",
-		Short:   "Work with .odyssey.yaml and odyssey.yaml",
-		Example: `  odyssey-bot config check`,
+		Use:   "config",
+		Short: "Work with .odyssey.yaml and odyssey.yaml",
+		Example: `  odyssey-bot config example > .odyssey.yaml
+  odyssey-bot config check`,
 	}
 	var server bool
 	check := &cobra.Command{
@@ -40,8 +41,27 @@ Exit codes: 0 the file is good, 2 it is not.`,
 		},
 	}
 	check.Flags().BoolVar(&server, "server", false, "the file is the bot's own configuration")
-	cmd.AddCommand(check)
+	example := &cobra.Command{
+		Use:   "example",
+		Short: "Print an .odyssey.yaml that says what holds without one",
+		Long: `Print an .odyssey.yaml with every setting, its default and a comment that tells
+what it does: a file to begin with, and what holds in a repository without one.`,
+		Example: `  odyssey-bot config example > .odyssey.yaml`,
+		Args:    cli.Args(cobra.NoArgs),
+		RunE:    func(*cobra.Command, []string) error { return a.print(config.Example) },
+	}
+	cmd.AddCommand(check, example)
 	return cli.Parent(cmd)
+}
+
+// print writes what was made to stdout, with one newline at its end.
+func (a *app) print(made func() ([]byte, error)) error {
+	data, err := made()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s\n", trimNewline(data))
+	return err
 }
 
 func (a *app) checkRepo(path string, named bool) error {
@@ -99,12 +119,7 @@ editors and other tools.`,
 			if server {
 				schema = config.ServerSchema
 			}
-			data, err := schema()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(a.stdout, "%s\n", trimNewline(data))
-			return err
+			return a.print(schema)
 		},
 	}
 	cmd.Flags().BoolVar(&server, "server", false, "print the schema of the bot's own configuration")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/cli/gitflags"
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge/local"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -55,16 +57,26 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
 
 // registerOnly adds --only, which keeps to some kinds of refresh.
 func registerOnly(cmd *cobra.Command, only *[]string) {
-	cmd.Flags().StringSliceVar(only, "only", nil, "keep to these `kinds` of refresh; there is: merges")
+	cmd.Flags().StringSliceVar(only, "only", nil, "keep to these `kinds` of refresh: "+kindNames())
 }
 
-func checkOnly(only []string) error {
-	for _, kind := range only {
-		if kind != string(refresh.Merges) {
-			return cli.Usagef("--only: there is no refresh of kind %q; there is: %s", kind, refresh.Merges)
-		}
+func kindNames() string {
+	var names []string
+	for _, kind := range refresh.Kinds() {
+		names = append(names, string(kind))
 	}
-	return nil
+	return strings.Join(names, ", ")
+}
+
+// onlyKinds reads --only; none are all.
+func onlyKinds(only []string) (kinds []refresh.Kind, err error) {
+	for _, kind := range only {
+		if !refresh.IsKind(kind) {
+			return nil, cli.Usagef("--only: there is no refresh of kind %q; there are: %s", kind, kindNames())
+		}
+		kinds = append(kinds, refresh.Kind(kind))
+	}
+	return kinds, nil
 }
 
 // proposal is what plan prints of one pull request.
@@ -75,11 +87,12 @@ type proposal struct {
 	Title   string        `json:"title"`
 	Body    string        `json:"body"`
 	Diff    string        `json:"diff"`
-	Changes []lock.Change `json:"changes"`
+	Changes []lock.Change `json:"changes,omitempty"` // of merges
 }
 
 func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
-	if err := checkOnly(o.only); err != nil {
+	kinds, err := onlyKinds(o.only)
+	if err != nil {
 		return err
 	}
 	client, err := o.git.Client(a.environ)
@@ -95,51 +108,117 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if err != nil {
 		return cli.Usagef("%w", err)
 	}
-	progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
-	plan, err := refresh.Make(ctx, refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress})
-	progress.Finish()
+	policy, err := config.ParseRepo(refresh.ConfigFile, snapshot.Files[refresh.ConfigFile])
 	if err != nil {
 		return err
 	}
-	proposals := []proposal{}
-	for i := range plan.Proposals {
-		p := &plan.Proposals[i]
-		text, err := p.Describe(ctx, client)
+	p := planned{proposals: []proposal{}}
+	if len(kinds) == 0 || slices.Contains(kinds, refresh.Merges) {
+		progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
+		in := refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress}
+		err := p.merges(ctx, in, client)
+		progress.Finish()
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.Group, err)
+			return err
 		}
-		proposals = append(proposals, proposal{p.Kind, p.Group, p.Branch, text.Title, text.Body, lockDiff(p), p.Changes})
 	}
-	if err := a.printPlan(plan, proposals, o.json); err != nil {
+	at := refresh.Repository{Policy: policy, Tree: checkout, Demanded: true}
+	for _, source := range a.planSources() {
+		if len(kinds) > 0 && !slices.Contains(kinds, source.Kind()) {
+			continue
+		}
+		if err := p.offer(ctx, source, at); err != nil {
+			return fmt.Errorf("%s: %w", source.Kind(), err)
+		}
+	}
+	if err := a.printPlan(&p, o.json); err != nil {
 		return err
 	}
-	if o.detailed && len(proposals) > 0 {
+	if o.detailed && len(p.proposals) > 0 {
 		return &cli.ExitError{Code: exitChanges}
 	}
 	return nil
 }
 
-// lockDiff is a proposal as a unified diff.
-func lockDiff(p *refresh.Proposal) string {
-	text := string(diff.Diff("a/"+refresh.LockFile, p.Old, "b/"+refresh.LockFile, p.New))
-	_, unified, _ := strings.Cut(text, "\n") // the first line repeats the names
-	return unified
+// planned is what would be proposed.
+type planned struct {
+	proposals []proposal
+	idle      string   // why there is nothing, if so
+	notes     []string // what is not proposed, and why
 }
 
-func (a *app) printPlan(plan *refresh.Plan, proposals []proposal, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(a.stdout, proposals)
+// merges plans the merges.
+func (p *planned) merges(ctx context.Context, in refresh.Input, historian refresh.Historian) error {
+	plan, err := refresh.Make(ctx, in)
+	if err != nil {
+		return err
 	}
-	for _, p := range proposals {
+	for i := range plan.Proposals {
+		made := &plan.Proposals[i]
+		text, err := made.Describe(ctx, historian)
+		if err != nil {
+			return fmt.Errorf("%s: %w", made.Group, err)
+		}
+		change := []refresh.File{{Path: refresh.LockFile, Old: made.Old, New: made.New}}
+		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, text.Title, text.Body, unified(change), made.Changes})
+	}
+	p.idle = cmp.Or(plan.Idle, "every merge is at its newest commit")
+	if held := slices.Compact(slices.Clone(plan.Held)); len(held) > 0 {
+		p.notes = append(p.notes, fmt.Sprintf("%s and the lock disagree on %s; these move once they agree", refresh.ReposFile, strings.Join(held, ", ")))
+	}
+	return nil
+}
+
+// offer plans what a source makes, if the policy wants it.
+func (p *planned) offer(ctx context.Context, s refresh.Source, at refresh.Repository) error {
+	for _, kind := range at.Policy.Kinds() {
+		if kind.Name == string(s.Kind()) && !kind.Enabled {
+			p.idle = cmp.Or(p.idle, kind.Name+" refreshes are not enabled in "+refresh.ConfigFile)
+			return nil
+		}
+	}
+	offer, err := s.Offer(ctx, at)
+	if err != nil {
+		return err
+	}
+	for i := range offer.Drafts {
+		d := &offer.Drafts[i]
+		text, err := d.Describe(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.Group, err)
+		}
+		p.proposals = append(p.proposals, proposal{s.Kind(), d.Group, d.Branch, text.Title, text.Body, unified(d.Files), nil})
+	}
+	for _, held := range offer.Held {
+		p.notes = append(p.notes, held.Group+": "+held.Reason)
+	}
+	p.idle = cmp.Or(p.idle, offer.Idle)
+	return nil
+}
+
+// unified is a unified diff of files.
+func unified(files []refresh.File) string {
+	var all strings.Builder
+	for _, f := range files {
+		text := string(diff.Diff("a/"+f.Path, f.Old, "b/"+f.Path, f.New))
+		_, lines, _ := strings.Cut(text, "\n") // the first line repeats the names
+		all.WriteString(lines)
+	}
+	return all.String()
+}
+
+func (a *app) printPlan(p *planned, asJSON bool) error {
+	if asJSON {
+		return cli.PrintJSON(a.stdout, p.proposals)
+	}
+	for _, p := range p.proposals {
 		fmt.Fprintf(a.stdout, "%s\nbranch %s\n\n%s\n%s\n", p.Title, p.Branch, p.Diff, p.Body)
 	}
-	switch held := slices.Compact(slices.Clone(plan.Held)); {
-	case plan.Idle != "":
-		a.say("nothing to do: %s", plan.Idle)
-	case len(proposals) == 0:
-		a.say("nothing to do: every merge is at its newest commit")
-	case len(held) > 0:
-		a.say("%s and the lock disagree on %s; these move once they agree", refresh.ReposFile, strings.Join(held, ", "))
+	if len(p.proposals) == 0 && len(p.notes) == 0 {
+		a.say("nothing to do: %s", cmp.Or(p.idle, "nothing here is of this kind"))
+	}
+	for _, note := range p.notes {
+		a.say("%s", note)
 	}
 	return nil
 }

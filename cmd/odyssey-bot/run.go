@@ -62,7 +62,8 @@ type watched struct {
 }
 
 func (a *app) runRun(ctx context.Context, o *runOptions) error {
-	if err := checkOnly(o.only); err != nil {
+	kinds, err := onlyKinds(o.only)
+	if err != nil {
 		return err
 	}
 	log, err := a.log.Logger(a.stderr)
@@ -87,7 +88,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	outcomes := []bot.Outcome{}
 	var failures []error
 	for _, w := range repos {
-		done, err := refreshOne(ctx, b, w)
+		done, err := refreshOne(ctx, b, w, bot.Demand{Kinds: kinds})
 		for _, outcome := range done {
 			outcomes = append(outcomes, conditional(outcome, o.dryRun))
 		}
@@ -110,10 +111,10 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 // longest is how long one repository may keep the others waiting.
 const longest = 15 * time.Minute
 
-func refreshOne(ctx context.Context, b *bot.Bot, w watched) ([]bot.Outcome, error) {
+func refreshOne(ctx context.Context, b *bot.Bot, w watched, d bot.Demand) ([]bot.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	return b.Run(ctx, w.forge, w.name, bot.Demand{})
+	return b.Run(ctx, w.forge, w.name, d)
 }
 
 // conditional makes of what a dry run took as done what would be done.
@@ -153,6 +154,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,
+		Onboard:  server.Onboarding,
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,

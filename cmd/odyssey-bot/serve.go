@@ -139,7 +139,7 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 		sources = append(sources, watch.Source{Config: f.config, Forge: f.driver})
 		hooks = append(hooks, web.Hook{Forge: f.config.Name, Kind: f.config.Kind, Receiver: receiver})
 	}
-	s.watcher, err = watch.New(watch.Options{Queue: q, Sources: sources, Sweep: server.Sweep, Keep: server.Keep, Log: b.Log})
+	s.watcher, err = watch.New(watch.Options{Queue: q, Sources: sources, Sweep: server.Sweep, Keep: server.Keep, Kinds: b.Kinds(), Log: b.Log})
 	if err != nil {
 		return nil, err
 	}

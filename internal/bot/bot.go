@@ -104,11 +104,15 @@ type Git interface {
 type Bot struct {
 	Git      Git
 	URLs     gitname.Policy // which upstreams may be asked
+	Private  []string       // URLs of remotes that are private, whatever their forges say
 	Identity forge.Identity // of the bot's commits
 	Jobs     int            // upstreams asked at once
 	Commands bool           // pull requests name the commands that a comment may give
-	Log      *slog.Logger
-	Now      func() time.Time
+	Onboard  bool           // a repository without a policy gets a pull request that adds one
+	// Sources make the refreshes of other kinds than merges.
+	Sources []refresh.Source
+	Log     *slog.Logger
+	Now     func() time.Time
 	// Wait sleeps between attempts, or returns the context's error.
 	Wait func(ctx context.Context, d time.Duration) error
 }

@@ -24,14 +24,14 @@ const (
 )
 
 // check shows what came of a run beside the commit that it read, where the
-// forge has checks; asker is whose comments asked for it, "" when none did. It
+// forge has checks, under a name; asker is whose comments asked for it, "" when none did. It
 // says nothing in repositories that the bot has no part in, and of what is tried
 // again. That it cannot is logged: the work is done.
-func check(ctx context.Context, at place, done result, failure error, asker string) {
+func check(ctx context.Context, at place, name string, done result, failure error, asker string) {
 	if done.head == "" || done.state != nil && done.state.Idle != "" {
 		return
 	}
-	c := forge.Check{Name: checkName, Head: done.head}
+	c := forge.Check{Name: name, Head: done.head}
 	switch faults, others := faultsOf(failure); {
 	case others:
 		return
@@ -89,7 +89,7 @@ func (s *session) check(ctx context.Context) {
 	if len(done.outcomes) == 0 {
 		done.idle = cmp.Or(s.judge.idle, "nothing that was asked for has changed")
 	}
-	check(ctx, s.at, done, s.broken, strings.Join(slices.Compact(s.trigger), ", "))
+	check(ctx, s.at, checkName, done, s.broken, strings.Join(slices.Compact(s.trigger), ", "))
 }
 
 // row is what became of one group, as an item of a list.

@@ -32,7 +32,7 @@ func TestCommands(t *testing.T) {
 		{"typing error", "/refresh ./odo", confused, "`/refresh ./odo` — there is no `./odo` here. Near: `./odoo`. All: `./odoo`, `./web`.", ""},
 		{"no such merge", "/refresh ./odoo acme 17.0-fx", confused, "`/refresh ./odoo acme 17.0-fx` — there is no `./odoo acme 17.0-fx` here. Near: `./odoo acme 17.0-fix`", ""},
 		{"unknown command", "/refesh", confused, "`/refesh` — there is no such command. Near: `/refresh`.", ""},
-		{"kind of later", "/refresh python", confused, "`/refresh python` — this version does not refresh `python` yet, only merges: `/refresh all`.", ""},
+		{"kind that is not made", "/refresh python", confused, "`/refresh python` — this bot makes no `python` refreshes.", ""},
 		{"short commit", "/refresh ./odoo --to 1601de2", confused, "`/refresh ./odoo --to 1601de2` — a commit goes after `--to`, by its whole id", ""},
 		{"rebase in an issue", "/rebase", confused, "`/rebase` — I make only my own pull requests anew.", ""},
 		{"unhold of nothing", "/unhold ./odoo", confused, "`/unhold ./odoo` — nothing is held here.", ""},

@@ -17,15 +17,38 @@ import (
 // closed or taken back before; what is not demanded is left as it is. The zero
 // value asks for nothing: the run does what is due.
 type Demand struct {
-	All          bool             // everything that there is
+	Kinds        []refresh.Kind   // keep to these; none: all that there are
+	All          bool             // everything that there is of the kinds
 	Destinations []string         // all merges of these, whatever was chosen of them before
 	Choices      []refresh.Choice // these merges; Remote may be empty for the destination's first
 	Branch       string           // what the bot's open pull request from this branch is about
 	Rebase       bool             // with Branch: make it anew on the default branch
 }
 
-func (d Demand) none() bool {
-	return !d.All && len(d.Destinations) == 0 && len(d.Choices) == 0 && d.Branch == ""
+// none reports whether nobody asks for anything: what is due is done.
+func (d Demand) none() bool { return !d.All && !d.named() && d.Branch == "" }
+
+// named reports whether the demand names merges.
+func (d Demand) named() bool { return len(d.Destinations) > 0 || len(d.Choices) > 0 }
+
+// aboutMerges reports whether the plan of the merges is to be looked at.
+func (d Demand) aboutMerges() bool {
+	if d.Branch != "" {
+		return refresh.IsMerges(d.Branch)
+	}
+	return d.named() || d.takes(refresh.Merges)
+}
+
+// about reports whether a source is to be asked.
+func (d Demand) about(s refresh.Source) bool {
+	if d.Branch != "" {
+		return s.Mine(d.Branch)
+	}
+	return !d.named() && d.takes(s.Kind())
+}
+
+func (d Demand) takes(kind refresh.Kind) bool {
+	return len(d.Kinds) == 0 || slices.Contains(d.Kinds, kind)
 }
 
 // RefusedError is a demand that cannot be met. Its text is Markdown in which

@@ -186,6 +186,9 @@ func (r *deployer) compare(ctx context.Context, text *refresh.Deployment, change
 	}
 	if url, err := gitname.ParseURL(next.Source); err == nil && url.User == "" && gitname.IsObjectID(next.Revision) {
 		text.Source, text.New = next.Source, next.Revision
+		if text.Discretion, err = r.discretion(ctx, r.forge, r.repo, []string{next.Source}); err != nil {
+			return err
+		}
 	}
 	if before.Digest == "" {
 		return nil

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,19 +16,34 @@ import (
 
 const (
 	faultsTitle = "Odyssey: files of this repository need mending"
-	faultsMark  = "<!-- odyssey faults -->"
+	faultsMark  = "<!-- odyssey faults"
 	maxFaults   = 20
 )
 
-var faultsPattern = regexp.MustCompile(`(?m)^` + faultsMark + `\r?$`)
+var faultsPattern = regexp.MustCompile(`(?m)^` + faultsMark + `(?: ([a-z]+))? -->\r?$`)
 
-// tellFaults keeps the one issue about the repository's files as it should be:
-// open with the faults of err, and closed when it has none. It returns the
-// issue's address, "" when there is none. own are the bot's issues.
-func tellFaults(ctx context.Context, f Forge, repo forge.Repo, own []forge.Issue, faults []error) (string, error) {
+// faultsOfKind is the mark of the issue about what hinders a kind of refresh.
+func faultsOfKind(kind refresh.Kind) string {
+	if kind == refresh.Merges {
+		return faultsMark + " -->"
+	}
+	return faultsMark + " " + string(kind) + " -->"
+}
+
+// tellsFaults reports whether an issue is the one about what hinders a kind of
+// refresh.
+func tellsFaults(issue forge.Issue, kind refresh.Kind) bool {
+	parts := faultsPattern.FindStringSubmatch(issue.Body)
+	return parts != nil && refresh.Kind(cmp.Or(parts[1], string(refresh.Merges))) == kind
+}
+
+// tellFaults keeps the one issue about what hinders a kind of refresh as it
+// should be: open with the faults, and closed when there are none. It returns
+// the issue's address, "" when there is none. own are the bot's issues.
+func tellFaults(ctx context.Context, f Forge, repo forge.Repo, kind refresh.Kind, own []forge.Issue, faults []error) (string, error) {
 	var open *forge.Issue
 	for i := range own {
-		if own[i].State != forge.Open || !faultsPattern.MatchString(own[i].Body) {
+		if own[i].State != forge.Open || !tellsFaults(own[i], kind) {
 			continue
 		}
 		if open != nil { // two runs at once
@@ -45,7 +61,7 @@ func tellFaults(ctx context.Context, f Forge, repo forge.Repo, own []forge.Issue
 		_, err := f.EditIssue(ctx, repo, open.Number, forge.Edit{State: forge.Closed})
 		return "", err
 	}
-	body := faultsBody(repo, faults)
+	body := faultsBody(repo, kind, faults)
 	if open == nil {
 		made, err := f.CreateIssue(ctx, repo, forge.NewIssue{Title: faultsTitle, Body: body})
 		if errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrConflict) {
@@ -60,10 +76,14 @@ func tellFaults(ctx context.Context, f Forge, repo forge.Repo, own []forge.Issue
 	return open.URL, err
 }
 
-func faultsBody(repo forge.Repo, faults []error) string {
-	return "I do nothing in this repository until this is mended on `" + repo.DefaultBranch + "`:\n\n- " +
+func faultsBody(repo forge.Repo, kind refresh.Kind, faults []error) string {
+	nothing := "I do nothing"
+	if kind != refresh.Merges {
+		nothing = "I make no `" + string(kind) + "` refreshes"
+	}
+	return nothing + " in this repository until this is mended on `" + repo.DefaultBranch + "`:\n\n- " +
 		strings.Join(describeFaults(faults), "\n- ") +
-		"\n\n<sub>I look again at the next push and at the next run, and close this issue when all is well.</sub>\n\n" + faultsMark + "\n"
+		"\n\n<sub>I look again at the next push and at the next run, and close this issue when all is well.</sub>\n\n" + faultsOfKind(kind) + "\n"
 }
 
 // describeFaults writes faults as Markdown, in which what is quoted of a file

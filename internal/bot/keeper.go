@@ -1,12 +1,9 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
@@ -27,7 +24,7 @@ type keeper struct {
 	demanded          bool // somebody asks for it: what was closed or taken back counts for nothing
 	anew              bool // what stands is made again, too
 
-	open     map[string]forge.PullRequest // the bot's, by branch
+	open     map[string]forge.PullRequest // the bot's, by branch; those that count together for the limit
 	outcomes []Outcome
 }
 
@@ -92,20 +89,6 @@ func (k *keeper) look(ctx context.Context) ([]forge.PullRequest, error) {
 // others from its branch, with whatever mark: they count for nothing.
 func (k *keeper) ours(pr forge.PullRequest) bool {
 	return !pr.FromFork && k.mine(pr.Head) && pr.Author == k.repo.Account
-}
-
-// pulls lists the bot's pull requests that are open, the oldest first, or nil
-// when nobody asked for them.
-func (k *keeper) pulls() []Pull {
-	if k.open == nil {
-		return nil
-	}
-	all := slices.SortedFunc(maps.Values(k.open), func(a, b forge.PullRequest) int { return cmp.Compare(a.Number, b.Number) })
-	pulls := make([]Pull, 0, len(all))
-	for _, pr := range all {
-		pulls = append(pulls, Pull{URL: pr.URL, Title: pr.Title})
-	}
-	return pulls
 }
 
 func (k *keeper) propose(ctx context.Context, p *proposal) error {

@@ -111,13 +111,17 @@ func (s *session) do(ctx context.Context, t *talk, c command.Command) (answer, e
 func (s *session) refresh(ctx context.Context, t *talk, c command.Command) (answer, error) {
 	var d Demand
 	switch {
+	case c.Kind != "" && c.Kind != command.All && !slices.Contains(s.Bot.Kinds(), refresh.Kind(c.Kind)):
+		return answer{"this bot makes no `" + c.Kind + "` refreshes.", true}, nil
 	case c.Kind != "" && c.Kind != command.All:
-		return answer{"this version does not refresh `" + c.Kind + "` yet, only merges: `/refresh all`.", true}, nil
+		d.Kinds, d.All = []refresh.Kind{refresh.Kind(c.Kind)}, true
 	case c.Remote != "" || c.To != "":
 		d.Choices = []refresh.Choice{{Dest: c.Dest, Remote: c.Remote, Ref: c.Ref, To: c.To, By: t.Author, URL: t.URL}}
 	case c.Dest != "":
 		d.Destinations = []string{c.Dest}
-	case c.Kind == "" && s.ownPull(t) && strings.HasPrefix(t.pull.Head, refresh.BranchPrefix+"merge/"):
+	case c.Kind == "" && s.ownPull(t) && t.pull.Head == refresh.SyncBranch: // is about all of them
+		d.Kinds, d.All = []refresh.Kind{refresh.Merges}, true
+	case c.Kind == "" && s.ownPull(t) && refresh.KindOf(t.pull.Head) != "":
 		d.Branch = t.pull.Head
 	default:
 		d.All = true
@@ -140,17 +144,20 @@ func (s *session) rebase(ctx context.Context, t *talk) (answer, error) {
 // demand runs, and says what came of it.
 func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error) {
 	done, err := s.run(ctx, s.at, d)
-	s.ran, s.outcomes = s.ran || done.state != nil, append(s.outcomes, done.outcomes...)
+	s.ran, s.outcomes = s.ran || done.policy != nil, append(s.outcomes, done.outcomes...)
 	if done.state != nil {
 		s.last = done
+	} else if done.open != nil {
+		s.last.open = done.open
 	}
-	switch classify(err) {
-	case fine:
+	switch class := classify(err); {
+	case !d.aboutMerges(): // what is shown beside the commit is about the merges
+	case class == fine:
 		s.judged, s.fault, s.broken, s.judge = s.judged || done.state != nil, "", nil, done
-	case userFault:
+	case class == userFault:
 		s.judged, s.fault, s.broken, s.judge = true, publicly(err), err, done
 	}
-	url, told := s.tell(ctx, s.at, &done, err)
+	url, told := s.tell(ctx, s.at, &done)
 	if told != nil {
 		return answer{}, told
 	}

@@ -13,29 +13,31 @@ import (
 // reconciler brings one repository to one plan.
 type reconciler struct {
 	keeper
+	visit  *visit
 	state  *refresh.State
 	plan   *refresh.Plan
 	wanted wanted
-	issues []forge.Issue // the bot's; nil unless they matter
 	ahead  map[merge]int
+
+	decisions []refresh.Decision
 }
 
 // run reads what people have said, plans with it, and reconciles.
-func (r *reconciler) run(ctx context.Context, d Demand) error {
-	d, err := r.resolve(ctx, d)
+func (r *reconciler) run(ctx context.Context) error {
+	d, err := r.resolve(ctx, r.visit.demand)
 	if err != nil {
 		return err
 	}
 	if r.state.Behind > 0 || !d.none() {
-		if r.issues, err = ownIssues(ctx, r.forge, r.repo); err != nil {
+		if err := r.visit.own(ctx); err != nil {
 			return err
 		}
 	}
-	all, err := r.look(ctx)
-	if err != nil {
+	if err := r.visit.look(ctx); err != nil {
 		return err
 	}
-	held := readHolds(r.issues)
+	r.open = r.visit.open
+	held := readHolds(r.visit.issues)
 	r.wanted = want(d, r.state)
 	r.demanded, r.anew = r.wanted.demanded(), r.wanted.anew
 	choices := r.choices(d)
@@ -46,9 +48,9 @@ func (r *reconciler) run(ctx context.Context, d Demand) error {
 	if err != nil {
 		return err
 	}
-	policy := r.plan.Policy
-	r.limit, r.labels, r.reviewers = policy.PullRequests.Limit, policy.Merges.Labels, policy.Merges.Reviewers
-	return r.reconcile(ctx, all, held)
+	err = r.reconcile(ctx, r.visit.all, held)
+	r.decisions = r.decide(held)
+	return err
 }
 
 func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, held holds) error {
@@ -105,6 +107,15 @@ func (r *reconciler) proposal(p *refresh.Proposal) *proposal {
 
 // describe writes a proposal's text, and notes how far each merge moves.
 func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh.Text, error) {
+	var urls []string
+	for _, c := range p.Changes {
+		urls = append(urls, c.URL)
+	}
+	discretion, err := r.discretion(ctx, r.forge, r.repo, urls)
+	if err != nil {
+		return refresh.Text{}, err
+	}
+	p.Discretion = discretion
 	text, err := p.Describe(ctx, r.Git)
 	for i, n := range text.Ahead {
 		if c := p.Changes[i]; n >= 0 {

@@ -46,6 +46,9 @@ func (r *reconciler) outdated(pr forge.PullRequest) string {
 	return "`" + r.repo.DefaultBranch + "` has what this proposed, or its upstream went back to what is locked"
 }
 
+// groupOf is what a branch is about, for people, when nothing else tells.
+func groupOf(branch string) string { return strings.TrimPrefix(branch, refresh.BranchPrefix) }
+
 // retire closes a pull request that has nothing left to propose, with a word,
 // and deletes its branch. One with somebody else's commits stays open.
 func (k *keeper) retire(ctx context.Context, pr forge.PullRequest, reason string) error {
@@ -54,7 +57,7 @@ func (k *keeper) retire(ctx context.Context, pr forge.PullRequest, reason string
 	if err != nil && exists {
 		return err
 	}
-	group := strings.TrimPrefix(pr.Head, refresh.BranchPrefix)
+	group := groupOf(pr.Head)
 	if exists && !k.own(branch) {
 		k.report(group, Held, pr, "nothing is left to propose, but somebody pushed to its branch; close it when it is not needed")
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -78,20 +79,23 @@ func retryLost(err error, _ time.Duration) (time.Duration, bool) {
 
 // result is what one attempt did and saw.
 type result struct {
-	outcomes []Outcome
-	repo     forge.Repo     // zero when the forge did not tell
-	head     string         // commit that was read; "" when none was
-	state    *refresh.State // nil when it could not be read
-	issues   []forge.Issue  // the bot's; nil when nobody asked for them
-	ahead    map[merge]int  // commits that merges move by, as far as the attempt asked
-	open     []Pull         // the bot's pull requests after the attempt; nil when it did not ask for them
-	idle     string         // why there was nothing to do
+	outcomes  []Outcome
+	repo      forge.Repo             // zero when the forge did not tell
+	head      string                 // commit that was read; "" when none was
+	policy    *config.Repo           // nil when it could not be read
+	state     *refresh.State         // of the merges; nil when it could not be read, or nobody asked for it
+	judged    map[refresh.Kind]error // by kind of those that were looked at, what they failed for, or nil
+	issues    []forge.Issue          // the bot's; nil when nobody asked for them
+	ahead     map[merge]int          // commits that merges move by, as far as the attempt asked
+	decisions []refresh.Decision     // of each source, in the order of repos.yaml; nil when it could not be read
+	open      []Pull                 // the bot's pull requests after the attempt; nil when it did not ask for them
+	idle      string                 // why there was nothing to do
 }
 
 // merge is a merge's place and the commits that it moves between.
 type merge struct{ dest, remote, ref, locked, newest string }
 
-// once is one attempt: snapshot, plan, reconcile.
+// once is one attempt: snapshot, policy, and one kind after the other.
 func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (done result, err error) {
 	idle := func(reason string) (result, error) {
 		done.idle = reason
@@ -107,23 +111,22 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 	if done.repo.Empty {
 		return idle("the repository is empty")
 	}
+	done.judged = map[refresh.Kind]error{}
 	snapshot, err := f.Snapshot(ctx, done.repo, refresh.Files())
+	var policy config.Repo
+	if err == nil {
+		done.head = snapshot.Commit
+		policy, err = config.ParseRepo(refresh.ConfigFile, snapshot.Files[refresh.ConfigFile])
+	}
 	if err != nil {
+		if d.aboutMerges() { // which tells people
+			done.judged[refresh.Merges] = err
+		}
 		return done, err
 	}
-	done.head = snapshot.Commit
-	done.state, err = refresh.Read(ctx, refresh.Input{Files: snapshot.Files, URLs: b.URLs, Jobs: b.Jobs, Lookup: b.Git})
-	if err != nil {
-		return done, err
-	}
-	if done.state.Idle != "" {
-		return idle(done.state.Idle)
-	}
-	r := &reconciler{keeper: keeper{Bot: b, forge: f, repo: done.repo, mine: refresh.IsBranch, head: snapshot.Commit}, state: done.state, ahead: map[merge]int{}}
-	err = r.run(ctx, d)
-	done.outcomes, done.issues, done.ahead, done.open = r.outcomes, r.issues, r.ahead, r.pulls()
-	if err == nil && len(r.outcomes) == 0 {
-		return idle("every merge is at its newest commit")
-	}
+	done.policy = &policy
+	v := &visit{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, policy: policy, demand: d}
+	err = v.run(ctx, &done)
+	done.issues, done.open = v.issues, v.pulls()
 	return done, err
 }

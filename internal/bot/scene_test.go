@@ -84,6 +84,9 @@ type scene struct {
 
 var identity = forge.Identity{Name: "odyssey-bot", Email: "odyssey-bot@example.org"}
 
+// unconfigured is the policy of a repository without one.
+const unconfigured = "-"
+
 // newScene makes a repository whose lock has the newest commits.
 func newScene(t testing.TB, config string) *scene {
 	t.Helper()
@@ -106,7 +109,11 @@ func newScene(t testing.TB, config string) *scene {
 			return ctx.Err()
 		},
 	}
-	s.push("main", map[string]string{refresh.ReposFile: repos, refresh.LockFile: s.newest(), refresh.ConfigFile: config})
+	files := map[string]string{refresh.ReposFile: repos, refresh.LockFile: s.newest(), refresh.ConfigFile: config}
+	if config == unconfigured {
+		delete(files, refresh.ConfigFile)
+	}
+	s.push("main", files)
 	return s
 }
 

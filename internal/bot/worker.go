@@ -1,21 +1,25 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
-// The kinds of jobs that a Worker does.
+// The kinds of jobs that a Worker does beside those of refresh.Kinds.
 const (
-	kindMerges   = "merges"
+	kindMerges   = string(refresh.Merges)
 	kindCommands = "commands"
 )
 
@@ -64,10 +68,12 @@ func (w *Worker) Work(ctx context.Context, job queue.Job) error {
 	if err != nil {
 		return err
 	}
-	switch job.Kind {
-	case kindMerges:
+	switch {
+	case job.Kind == kindMerges:
 		err = w.merges(ctx, at)
-	case kindCommands:
+	case refresh.IsKind(job.Kind):
+		err = w.refresh(ctx, at, refresh.Kind(job.Kind))
+	case job.Kind == kindCommands:
 		err = w.commands(ctx, at, job)
 	default:
 		return queue.Park(fmt.Errorf("job %d: there is no kind of job %q", job.ID, job.Kind))
@@ -89,14 +95,14 @@ func logFailure(log *slog.Logger, kind string, err error) {
 	}
 }
 
-// merges does what is due in a repository.
+// merges does what is due of a repository's merges.
 func (w *Worker) merges(ctx context.Context, at place) error {
 	started := w.Bot.Now()
-	done, err := w.run(ctx, at, Demand{})
-	if _, told := w.tell(ctx, at, &done, err); told != nil {
+	done, err := w.run(ctx, at, Demand{Kinds: []refresh.Kind{refresh.Merges}})
+	if _, told := w.tell(ctx, at, &done); told != nil {
 		err = errors.Join(err, told)
 	}
-	check(ctx, at, done, err, "")
+	check(ctx, at, checkName, done, err, "")
 	report := w.report(at, kindMerges, started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
 	before, _ := w.last(ctx, at.subject)
@@ -106,11 +112,31 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	return err
 }
 
+// refresh does what is due of another kind in a repository.
+func (w *Worker) refresh(ctx context.Context, at place, kind refresh.Kind) error {
+	started := w.Bot.Now()
+	done, err := w.run(ctx, at, Demand{Kinds: []refresh.Kind{kind}})
+	if _, told := w.tell(ctx, at, &done); told != nil {
+		err = errors.Join(err, told)
+	}
+	if done.idle == "" {
+		check(ctx, at, checkName+" "+string(kind), done, err, "")
+	}
+	report := w.report(at, string(kind), started, done.repo)
+	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
+	w.put(ctx, report)
+	if of, known := w.last(ctx, at.subject); known && done.open != nil {
+		of.Pulls = done.open
+		w.put(ctx, of)
+	}
+	return err
+}
+
 // run is one run for a job: what may pass is left to the queue.
 func (w *Worker) run(ctx context.Context, at place, d Demand) (result, error) {
 	done, err := w.Bot.attempt(ctx, at.forge, at.name, d, retryLost)
-	if done.state != nil && w.Learned != nil {
-		w.Learned(ctx, at.subject, done.state.Policy)
+	if done.policy != nil && w.Learned != nil {
+		w.Learned(ctx, at.subject, *done.policy)
 	}
 	if done.repo.Name == (forge.Name{}) && errors.Is(err, forge.ErrNotFound) {
 		err = fmt.Errorf("%w: %w", errGone, err)
@@ -133,19 +159,27 @@ func logRun(ctx context.Context, log *slog.Logger, outcomes []Outcome, err error
 	}
 }
 
-// tell keeps the issue about the repository's faults. A run that failed for
-// another reason says nothing about the files.
-func (w *Worker) tell(ctx context.Context, at place, done *result, failure error) (url string, err error) {
-	faults, others := faultsOf(failure)
-	if others || done.repo.Name == (forge.Name{}) || done.repo.Archived || done.repo.Empty {
-		return "", nil
-	}
-	if done.issues == nil {
-		if done.issues, err = ownIssues(ctx, at.forge, done.repo); err != nil {
+// tell keeps the issues about the repository's faults, one for each kind of
+// refresh that was looked at. A kind that failed for another reason says nothing
+// about the files. It returns the address of one that is open, if there is one.
+func (w *Worker) tell(ctx context.Context, at place, done *result) (url string, err error) {
+	for _, kind := range slices.Sorted(maps.Keys(done.judged)) {
+		faults, others := faultsOf(done.judged[kind])
+		if others {
+			continue
+		}
+		if done.issues == nil {
+			if done.issues, err = ownIssues(ctx, at.forge, done.repo); err != nil {
+				return "", err
+			}
+		}
+		open, err := tellFaults(ctx, at.forge, done.repo, kind, done.issues, faults)
+		if err != nil {
 			return "", err
 		}
+		url = cmp.Or(url, open)
 	}
-	return tellFaults(ctx, at.forge, done.repo, done.issues, faults)
+	return url, nil
 }
 
 func (w *Worker) report(at place, kind string, started time.Time, repo forge.Repo) Report {

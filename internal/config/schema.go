@@ -24,7 +24,16 @@ func RepoSchema() ([]byte, error) { return render(repoSchema()) }
 func ServerSchema() ([]byte, error) { return render(serverSchema()) }
 
 func repoSchema() *jsonschema.Schema {
-	return schemaOf(Repo{}, repoSchemaID, ".odyssey.yaml", "What the Odyssey bot may do in this repository.")
+	s := schemaOf(Repo{}, repoSchemaID, ".odyssey.yaml", "What the Odyssey bot may do in this repository.")
+	byDefault := DefaultRepo()
+	for _, kind := range byDefault.Kinds() {
+		node, _ := s.Properties.Get(kind.Name)
+		for key, value := range map[string]any{"enabled": kind.Enabled, "schedule": kind.Schedule.String(), "jitter": short(kind.Jitter)} {
+			property, _ := node.Properties.Get(key)
+			property.Default = value
+		}
+	}
+	return s
 }
 
 func serverSchema() *jsonschema.Schema {

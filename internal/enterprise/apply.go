@@ -147,7 +147,7 @@ func (m *mirror) move(ctx context.Context, after string) error {
 	}
 	// From here on it is done, or undone.
 	ctx = context.WithoutCancel(ctx)
-	err := m.repo.Run(ctx, git.Command{Args: []string{"read-tree", "-m", "-u", old, after}, Stdout: io.Discard})
+	err := m.repo.Run(ctx, git.Command{Args: []string{"read-tree", "-m", "-u", old, after}, Stdout: io.Discard, Config: map[string]string{"checkout.workers": "0"}})
 	if err == nil {
 		return nil
 	}

@@ -146,7 +146,10 @@ func (m move) distance() string {
 	}
 	var parts []string
 	if h.Ahead > 0 {
-		parts = append(parts, m.web.compare(ahead(h), m.Old, m.New), count(h.Authors, "author"))
+		parts = append(parts, m.web.compare(ahead(h), m.Old, m.New))
+	}
+	if h.Ahead > 0 && h.Authors > 0 {
+		parts = append(parts, count(h.Authors, "author"))
 	}
 	if len(h.Commits) > 0 {
 		parts = append(parts, "newest of "+h.Commits[0].When.Format("2006-01-02"))

@@ -14,8 +14,36 @@ const BranchPrefix = "odyssey/"
 // deployments begins the names of the branches that are about deployments.
 const deployments = BranchPrefix + "deploy/"
 
-// IsBranch reports whether a branch may be one of a plan's proposals.
+// Branches of kinds of refresh, or the beginning of their names.
+const (
+	SyncBranch       = BranchPrefix + string(Sync)
+	merges           = BranchPrefix + "merge/"
+	retirements      = BranchPrefix + "retire/"
+	enterpriseMirror = BranchPrefix + string(Enterprise)
+)
+
+// IsBranch reports whether a branch may be one of a refresh.
 func IsBranch(name string) bool { return strings.HasPrefix(name, BranchPrefix) && !IsDeployment(name) }
+
+// IsMerges reports whether a branch may be one of a Plan's proposals.
+func IsMerges(name string) bool {
+	return name == SyncBranch || strings.HasPrefix(name, merges)
+}
+
+// KindOf returns the kind of refresh that a branch belongs to, "" when none.
+func KindOf(name string) Kind {
+	switch {
+	case IsMerges(name), strings.HasPrefix(name, retirements):
+		return Merges
+	case name == BranchPrefix+string(Base):
+		return Base
+	case name == BranchPrefix+string(Python):
+		return Python
+	case name == enterpriseMirror, strings.HasPrefix(name, enterpriseMirror+"/"):
+		return Enterprise
+	}
+	return ""
+}
 
 // IsDeployment reports whether a branch may be about a deployment.
 func IsDeployment(name string) bool { return strings.HasPrefix(name, deployments) }
@@ -44,9 +72,9 @@ var (
 // not allow.
 func branch(kind Kind, group string) string {
 	if kind == Sync {
-		return BranchPrefix + string(Sync)
+		return SyncBranch
 	}
-	return BranchPrefix + "merge/" + branchName(path.Clean(group))
+	return merges + branchName(path.Clean(group))
 }
 
 // branchName makes the last part of a branch's name of a group's.

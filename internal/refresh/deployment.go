@@ -29,6 +29,9 @@ type Deployment struct {
 	// Parts the names of the layers that differ.
 	Merges []lock.Change
 	Parts  []string
+
+	// Discretion says whether the text may tell what is in the source.
+	Discretion Discretion
 }
 
 // Place is where a file names the image, and what it named before.
@@ -95,7 +98,8 @@ func (d *Deployment) history(ctx context.Context, historian Historian) *git.Hist
 	if err != nil || len(found) != 1 {
 		return nil
 	}
-	return &found[0]
+	told := d.Discretion.discreet(d.Source, found[0])
+	return &told
 }
 
 // body lists at most so many rows of each table and list.

@@ -73,7 +73,8 @@ func (p *Proposal) histories(ctx context.Context, historian Historian) ([]move, 
 			return nil, fmt.Errorf("read the history of %s: %w", url, err)
 		}
 		for n, i := range byURL[url] {
-			moves[i].history = &found[n]
+			told := p.Discretion.discreet(url, found[n])
+			moves[i].history = &told
 		}
 	}
 	return moves, nil

@@ -87,6 +87,8 @@ type Proposal struct {
 
 	// Commands has the text name the commands that may be given in comments.
 	Commands bool
+	// Discretion says of which remotes the text may tell what is in them.
+	Discretion Discretion
 
 	locked, newest *lock.File
 	aim            *lock.File // newest, but for what stays or goes elsewhere

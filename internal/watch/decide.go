@@ -31,6 +31,7 @@ type situation struct {
 	account  string   // the bot's login; "" when it is not known yet
 	watched  *Watched // nil: the repository is not
 	discover bool     // it might be: repositories are discovered, and this one was not asked about lately
+	timings  timings  // of the watched one's policy
 	several  bool     // the event names none, for it is about several
 }
 
@@ -47,17 +48,17 @@ func decide(e forge.Event, s situation) []queue.Request {
 		}
 		return nil
 	}
-	merges := []queue.Request{{Subject: s.watched.Subject, Kind: Merges, Delay: pushDelay}}
 	switch e.Kind {
 	case forge.EventPush:
 		// Who pushed does not matter: when the bot is told to merge its own pull
 		// requests, the others have to follow.
 		if onDefault(e.Branch, s.watched.DefaultBranch) {
-			return merges
+			return s.timings.wanted(s.watched.Subject, pushDelay)
 		}
 	case forge.EventPullRequest:
 		if !own && strings.HasPrefix(e.Branch, refresh.BranchPrefix) {
-			return merges
+			kind := cmp.Or(refresh.KindOf(e.Branch), refresh.Merges)
+			return []queue.Request{{Subject: s.watched.Subject, Kind: string(kind), Delay: pushDelay}}
 		}
 	case forge.EventComment:
 		if !own {
@@ -69,11 +70,10 @@ func decide(e forge.Event, s situation) []queue.Request {
 		// A person who closes what the bot has opened, a hold for example, waits for
 		// what comes of it.
 		if !own && s.account != "" && strings.EqualFold(e.Author, s.account) {
-			return merges
+			return s.timings.wanted(s.watched.Subject, pushDelay)
 		}
 	case forge.EventRerun:
-		merges[0].Delay = 0
-		return merges
+		return s.timings.wanted(s.watched.Subject, 0)
 	case forge.EventIgnored, forge.EventPing, forge.EventWorkflow:
 	}
 	return nil
@@ -140,7 +140,7 @@ func (w *Watcher) situation(forgeName string, e forge.Event) (s situation, ok bo
 	s = situation{forge: forgeName, account: site.account}
 	if known := w.repos[key(forgeName, e.Repo)]; known != nil {
 		watched := known.Watched
-		s.watched = &watched
+		s.watched, s.timings = &watched, known.timings
 		return s, true
 	}
 	if e.Repo == (forge.Name{}) {

@@ -4,18 +4,26 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 const policyBucket = "policy" // by subject: timings by kind, as JSON
 
-// timing is what a policy says of one kind of job.
+// timing is what a policy says of one kind of refresh.
 type timing struct {
 	Schedule config.Schedule `json:"schedule"`
 	Jitter   duration        `json:"jitter"`
+	Off      bool            `json:"off,omitempty"` // the policy wants none of it
 }
+
+// timings are those of a policy, by kind. They are never changed, but replaced.
+type timings map[string]timing
 
 // duration is written as Go does: "15m0s".
 type duration struct{ time.Duration }
@@ -29,34 +37,75 @@ func (d *duration) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// timingOf returns when merges are looked at. The bot that is to leave them
-// alone has no need to look.
-func timingOf(policy config.Repo) timing {
-	if !policy.Merges.Enabled {
-		return timing{}
+// timingsOf returns when those of the kinds of refresh are looked at that the
+// Watcher asks for. The bot that is to leave one alone has no need to look.
+func (w *Watcher) timingsOf(policy config.Repo) timings {
+	all := timings{}
+	for _, kind := range policy.Kinds() {
+		if !slices.Contains(w.Kinds, refresh.Kind(kind.Name)) {
+			continue
+		}
+		if all[kind.Name] = (timing{Off: true}); kind.Enabled {
+			all[kind.Name] = timing{Schedule: kind.Schedule, Jitter: duration{kind.Jitter}}
+		}
 	}
-	return timing{policy.Merges.Schedule, duration{policy.Merges.Jitter}}
+	return all
+}
+
+// equal reports whether two timings are the same.
+func (t timing) equal(other timing) bool {
+	return t.Schedule.Equal(other.Schedule) && t.Jitter == other.Jitter && t.Off == other.Off
+}
+
+// changed lists the kinds that other has otherwise.
+func (t timings) changed(other timings) (kinds []string) {
+	for _, kind := range refresh.Kinds() {
+		if !t[string(kind)].equal(other[string(kind)]) {
+			kinds = append(kinds, string(kind))
+		}
+	}
+	return kinds
+}
+
+// wanted asks for a look at every kind that the policy wants, each after the
+// delay, and at the merges in any case: that is how a policy is read.
+func (t timings) wanted(subject string, delay time.Duration) (rs []queue.Request) {
+	for _, kind := range refresh.Kinds() {
+		if at, known := t[string(kind)]; kind == refresh.Merges || known && !at.Off {
+			rs = append(rs, queue.Request{Subject: subject, Kind: string(kind), Delay: delay})
+		}
+	}
+	return rs
 }
 
 // Learn takes in the policy of a repository. Who reads one hands it on, as
-// often as it is read. A new schedule begins now.
+// often as it is read. A new schedule begins now, and what is wanted from now
+// on is looked at once.
 func (w *Watcher) Learn(ctx context.Context, subject string, policy config.Repo) error {
-	learned := timingOf(policy)
-	if !w.differs(subject, learned) {
+	learned := w.timingsOf(policy)
+	known, watched := w.known(subject)
+	changed := known.changed(learned)
+	if !watched || len(changed) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(map[string]timing{Merges: learned})
+	data, err := json.Marshal(learned)
 	if err != nil {
 		return fmt.Errorf("keep the schedule of %s: %w", subject, err)
 	}
 	now := w.Now()
-	if _, err := w.Queue.Tick(ctx, tickKey(subject, Merges), now); err != nil {
-		return fmt.Errorf("keep the schedule of %s: %w", subject, err)
+	for _, kind := range changed {
+		var look []queue.Request
+		if known[kind].Off && kind != Merges {
+			look = append(look, queue.Request{Subject: subject, Kind: kind, Delay: pushDelay})
+		}
+		if _, err := w.Queue.Tick(ctx, tickKey(subject, kind), now, look...); err != nil {
+			return fmt.Errorf("keep the schedule of %s: %w", subject, err)
+		}
 	}
 	if err := w.Queue.Put(ctx, policyBucket, subject, data); err != nil {
 		return fmt.Errorf("keep the schedule of %s: %w", subject, err)
 	}
-	w.learn(subject, learned, now)
+	w.learn(subject, learned, changed, now)
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -64,25 +113,30 @@ func (w *Watcher) Learn(ctx context.Context, subject string, policy config.Repo)
 	return nil
 }
 
-func (w *Watcher) differs(subject string, learned timing) bool {
+// known returns what is known of a repository's policy.
+func (w *Watcher) known(subject string) (known timings, watched bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.timers[tickKey(subject, Merges)]
-	if t == nil {
-		return false // unwatched meanwhile
+	e := w.repos[strings.ToLower(subject)]
+	if e == nil {
+		return nil, false
 	}
-	known, ok := t.times.(config.Schedule)
-	return !ok || !known.Equal(learned.Schedule) || t.offset != offset(t.key, learned.Jitter.Duration)
+	return e.timings, true
 }
 
-// learn changes a timer; now is zero when the change is not new.
-func (w *Watcher) learn(subject string, learned timing, now time.Time) {
+// learn changes the timers of kinds; now is zero when the change is not new.
+func (w *Watcher) learn(subject string, learned timings, changed []string, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t := w.timers[tickKey(subject, Merges)]; t != nil {
-		t.times, t.offset = learned.Schedule, offset(t.key, learned.Jitter.Duration)
-		if now.After(t.last) {
-			t.last = now
+	if e := w.repos[strings.ToLower(subject)]; e != nil {
+		e.timings = learned
+	}
+	for _, kind := range changed {
+		if t := w.timers[tickKey(subject, kind)]; t != nil {
+			t.times, t.offset = learned[kind].Schedule, offset(t.key, learned[kind].Jitter.Duration)
+			if now.After(t.last) {
+				t.last = now
+			}
 		}
 	}
 }
@@ -94,13 +148,24 @@ func (w *Watcher) restorePolicies(ctx context.Context) error {
 		return fmt.Errorf("read the schedules: %w", err)
 	}
 	for subject, data := range all {
-		var known map[string]timing
-		if err := json.Unmarshal(data, &known); err != nil {
+		var stored timings
+		if err := json.Unmarshal(data, &stored); err != nil {
 			w.Log.Warn("forgetting a schedule that cannot be read", "repo", subject, "err", err)
 			continue
 		}
-		if learned, ok := known[Merges]; ok && w.differs(subject, learned) {
-			w.learn(subject, learned, time.Time{})
+		known, watched := w.known(subject)
+		if !watched {
+			continue
+		}
+		learned := timings{} // an older version knew fewer kinds
+		for kind, usual := range w.usual {
+			learned[kind] = usual
+			if t, ok := stored[kind]; ok {
+				learned[kind] = t
+			}
+		}
+		if changed := known.changed(learned); len(changed) > 0 {
+			w.learn(subject, learned, changed, time.Time{})
 		}
 	}
 	return nil

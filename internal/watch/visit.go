@@ -131,7 +131,7 @@ func (s *sweep) look(ctx context.Context, e *entry, before memory) (after memory
 	return s.lookAtComments(ctx, e, repo, after)
 }
 
-// lookAtBranch requests merges when the default branch moved, or is another.
+// lookAtBranch requests refreshes when the default branch moved, or is another.
 func (s *sweep) lookAtBranch(ctx context.Context, e *entry, repo forge.Repo, before memory) (after memory, err error) {
 	after = before
 	after.Account, after.WebURL, after.DefaultBranch = repo.Account, repo.WebURL, repo.DefaultBranch
@@ -152,11 +152,12 @@ func (s *sweep) lookAtBranch(ctx context.Context, e *entry, repo forge.Repo, bef
 	if same && (branch.Head == before.Head || branch.Head == s.pushed(e)) {
 		return after, nil // another branch was pushed, or an event told of this one
 	}
-	request := queue.Request{Subject: e.Subject, Kind: Merges}
+	delay := time.Duration(0)
 	if !before.known() {
-		request.Delay = offset(tickKey(e.Subject, Merges), s.spread())
+		delay = offset(tickKey(e.Subject, Merges), s.spread())
 	}
-	if err := s.want(ctx, request); err != nil {
+	known, _ := s.known(e.Subject)
+	if err := s.want(ctx, known.wanted(e.Subject, delay)...); err != nil {
 		return before, err
 	}
 	return after, nil

@@ -18,11 +18,12 @@ import (
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
-// Kinds of jobs that a Watcher asks for.
+// Kinds of jobs that a Watcher asks for, beside those of refresh.Kinds.
 const (
-	Merges   = "merges"   // look for newer commits
+	Merges   = string(refresh.Merges)
 	Commands = "commands" // obey comments; each item is a bot.CommentItem
 	Sweep    = "sweep"    // look at all repositories of a forge; Watcher.Work does it
 )
@@ -97,10 +98,11 @@ type Source struct {
 type Options struct {
 	Queue   Queue
 	Sources []Source
-	Sweep   time.Duration // between two sweeps of a forge; 15 minutes
-	Keep    time.Duration // for which the queue remembers items; 30 days
-	Jobs    int           // repositories that a sweep looks at together; 8
-	Timeout time.Duration // of a sweep's look at one repository; 1 minute
+	Sweep   time.Duration  // between two sweeps of a forge; 15 minutes
+	Keep    time.Duration  // for which the queue remembers items; 30 days
+	Kinds   []refresh.Kind // of refresh that are asked for; Merges alone
+	Jobs    int            // repositories that a sweep looks at together; 8
+	Timeout time.Duration  // of a sweep's look at one repository; 1 minute
 
 	Log *slog.Logger                           // nil: none
 	Now func() time.Time                       // nil: time.Now
@@ -141,7 +143,7 @@ type Watcher struct {
 	repos  map[string]*entry // by key
 	timers map[string]*timer // by key of the tick
 	wake   chan struct{}     // a policy was learned, or a repository found
-	usual  timing            // of a repository whose policy is not known
+	usual  timings           // of a repository whose policy is not known
 }
 
 // site is a forge. The Watcher's mu guards it.
@@ -157,8 +159,9 @@ type site struct {
 // entry is a watched repository. The Watcher's mu guards it.
 type entry struct {
 	Watched
-	tried  time.Time // last look of a sweep in this process
-	pushed string    // newest head of the default branch that an event told of
+	timings timings   // of its policy
+	tried   time.Time // last look of a sweep in this process
+	pushed  string    // newest head of the default branch that an event told of
 }
 
 // New returns a Watcher of the repositories that the sources list.
@@ -167,6 +170,9 @@ func New(o Options) (*Watcher, error) {
 	o.Keep = cmp.Or(o.Keep, 30*24*time.Hour)
 	o.Jobs = cmp.Or(o.Jobs, 8)
 	o.Timeout = cmp.Or(o.Timeout, time.Minute)
+	if len(o.Kinds) == 0 {
+		o.Kinds = []refresh.Kind{refresh.Merges}
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -181,8 +187,9 @@ func New(o Options) (*Watcher, error) {
 	}
 	w := &Watcher{
 		Options: o, sites: map[string]*site{}, repos: map[string]*entry{}, timers: map[string]*timer{},
-		wake: make(chan struct{}, 1), usual: timingOf(config.DefaultRepo()),
+		wake: make(chan struct{}, 1),
 	}
+	w.usual = w.timingsOf(config.DefaultRepo())
 	for _, source := range o.Sources {
 		name := source.Config.Name
 		if w.sites[name] != nil || strings.ContainsAny(name, ": ") {
@@ -213,15 +220,19 @@ func (w *Watcher) add(forgeName string, repo forge.Name, listed bool) {
 		known.Listed = known.Listed || listed
 		return
 	}
-	e := &entry{Watched: Watched{Subject: Subject(forgeName, repo), Forge: forgeName, Repo: repo, Listed: listed}}
+	e := &entry{Watched: Watched{Subject: Subject(forgeName, repo), Forge: forgeName, Repo: repo, Listed: listed}, timings: w.usual}
 	w.repos[k] = e
-	w.addTimer(e.Subject, Merges, w.usual.Schedule, offset(tickKey(e.Subject, Merges), w.usual.Jitter.Duration))
+	for kind, t := range w.usual {
+		w.addTimer(e.Subject, kind, t.Schedule, offset(tickKey(e.Subject, kind), t.Jitter.Duration))
+	}
 }
 
 // remove makes a repository unwatched. The caller holds mu.
 func (w *Watcher) remove(e *entry) {
 	delete(w.repos, key(e.Forge, e.Repo))
-	delete(w.timers, tickKey(e.Subject, Merges))
+	for _, kind := range refresh.Kinds() {
+		delete(w.timers, tickKey(e.Subject, string(kind)))
+	}
 }
 
 // Repositories lists what is watched, by subject.

@@ -16,16 +16,18 @@ import (
 
 // What is asked for, and of what.
 const (
-	importRatio  = 5.0 // of adding and committing module by module
+	importRatio  = 5.0 // times faster than adding and committing module by module
 	againRatio   = 2.0 // of reading the archive
 	importMemory = 200 << 20
 	importRounds = 3
 
 	enterpriseModules = 800
 	enterpriseFiles   = 25_000
-	freshBytes        = 4 << 10  // of each file, that do not compress
+	freshBytes        = 5600     // of each file, that hardly compress
 	smallText         = 8 << 10  // of each file, that do
-	largeText         = 56 << 10 // the same, for 1.5 GB in all
+	largeText         = 56 << 10 // the same, for the large bundle
+	bundleBytes       = 100e6    // of a bundle, at least
+	largeBytes        = 1.5e9    // of the large one unpacked, at least
 )
 
 const benchSeries = "version_info = (17, 0, 0, FINAL, 0, '')\n"
@@ -38,10 +40,9 @@ mkdir "$work"
 tar -xzf "$bundle" -C "$work"
 for dir in "$work"/*/odoo/addons/ent_*; do
     name=${dir##*/}
-    rm -rf "$mirror/$name"
     cp -r "$dir" "$mirror/$name"
     git -C "$mirror" add "$name"
-    git -C "$mirror" diff --cached --quiet || git -C "$mirror" commit --quiet -m "[ADD] $name: import"
+    git -C "$mirror" commit --quiet -m "[ADD] $name: import"
 done
 `
 
@@ -62,8 +63,10 @@ func (s *suite) enterprise(ctx context.Context) error {
 	if err := e.community(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(e.bundle("first.20261120.tar.gz", smallText, 0), e.bundle("second.20261121.tar.gz", smallText, 7)); err != nil {
-		return err
+	for changed, name := range []string{"first.20261120.tar.gz", "second.20261121.tar.gz"} {
+		if _, err := e.bundle(name, smallText, changed); err != nil {
+			return err
+		}
 	}
 	return errors.Join(e.first(ctx), e.again(ctx), e.large(ctx))
 }
@@ -87,18 +90,20 @@ printf './odoo:\n  remotes:\n    o: https://example.org/odoo.git\n  merges:\n  -
 
 // bundle writes a bundle. The files of the modules are the same each time, but for
 // those of one module when changed is not 0.
-func (e *enterpriseScene) bundle(name string, text, changed int) (err error) {
+// It returns how many bytes the files have.
+func (e *enterpriseScene) bundle(name string, text, changed int) (size int64, err error) {
 	f, err := os.Create(e.path(name))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	z, err := gzip.NewWriterLevel(f, gzip.BestSpeed)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	w := tar.NewWriter(z)
 	put := func(name string, content []byte) error {
+		size += int64(len(content))
 		header := &tar.Header{Name: "odoo-17.0/odoo/" + name, Mode: 0o644, Size: int64(len(content))}
 		if err := w.WriteHeader(header); err != nil {
 			return err
@@ -107,7 +112,7 @@ func (e *enterpriseScene) bundle(name string, text, changed int) (err error) {
 		return err
 	}
 	if err := errors.Join(put("release.py", []byte(benchSeries)), put("addons/base/__manifest__.py", []byte("{}\n"))); err != nil {
-		return err
+		return size, err
 	}
 	random := rand.NewChaCha8([32]byte{1})
 	fresh := make([]byte, freshBytes*3/4)
@@ -115,7 +120,7 @@ func (e *enterpriseScene) bundle(name string, text, changed int) (err error) {
 	for m := range enterpriseModules {
 		dir := fmt.Sprintf("addons/ent_%03d/", m)
 		if err := put(dir+"__manifest__.py", []byte("{'version': '1.0', 'license': 'OEEL-1'}\n")); err != nil {
-			return err
+			return size, err
 		}
 		for n := range enterpriseFiles/enterpriseModules - 1 {
 			_, _ = random.Read(fresh) // it has no errors
@@ -124,11 +129,11 @@ func (e *enterpriseScene) bundle(name string, text, changed int) (err error) {
 				content += fmt.Sprint(changed)
 			}
 			if err := put(fmt.Sprintf("%sviews/view_%02d.xml", dir, n), []byte(content)); err != nil {
-				return err
+				return size, err
 			}
 		}
 	}
-	return errors.Join(w.Close(), z.Close())
+	return size, errors.Join(w.Close(), z.Close())
 }
 
 // mirror makes an empty one.
@@ -147,6 +152,9 @@ func (e *enterpriseScene) first(ctx context.Context) error {
 	info, err := os.Stat(e.path("first.20261120.tar.gz"))
 	if err != nil {
 		return err
+	}
+	if info.Size() < bundleBytes {
+		return fmt.Errorf("the bundle has %d bytes, asked are %.0f", info.Size(), bundleBytes)
 	}
 	fmt.Printf("  %d modules, %d files, %.0f MB, into an empty mirror:\n", enterpriseModules, enterpriseFiles, megabytes(info.Size()))
 	var ours []usage
@@ -209,10 +217,14 @@ func (e *enterpriseScene) again(ctx context.Context) error {
 
 // large imports 1.5 GB.
 func (e *enterpriseScene) large(ctx context.Context) error {
-	fmt.Println("  a bundle of 1.5 GB unpacked:")
-	if err := errors.Join(e.bundle("large.20261120.tar.gz", largeText, 0), e.mirror(ctx, "large")); err != nil {
+	size, err := e.bundle("large.20261120.tar.gz", largeText, 0)
+	if err := errors.Join(err, e.mirror(ctx, "large")); err != nil {
 		return err
 	}
+	if size < largeBytes {
+		return fmt.Errorf("the large bundle unpacks to %d bytes, asked are %.0f", size, largeBytes)
+	}
+	fmt.Printf("  a bundle of %.1f GB unpacked:\n", float64(size)/1e9)
 	one, err := e.apply(ctx, "large.20261120.tar.gz", "large")
 	if err != nil {
 		return err

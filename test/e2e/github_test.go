@@ -130,6 +130,7 @@ forges:
     repositories: [%s]
 git:
   allow: [%s]
+onboarding: false
 store: %s
 %s`, h.URL, h.app.ID, h.image, h.git.URL, filepath.Join(h.dir, "odyssey.db"), more),
 	} {

@@ -139,10 +139,11 @@ forges:
     repositories: [%s]
 git:
   allow: [%s]
+onboarding: %t
 %s
 listen: %s
 statusListen: %s
-%s`, w.ForgeURL, w.Image, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "), setting, public, status, o.More)
+%s`, w.ForgeURL, w.Image, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "), w.Onboarding, setting, public, status, o.More)
 	path := filepath.Join(dir, "odyssey.yaml")
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }

@@ -35,6 +35,8 @@ type World struct {
 	// AllowURL is a further address, such as a proxy's, where the bot may ask
 	// upstreams; or "".
 	AllowURL string
+	// Onboarding has repositories without an .odyssey.yaml be asked for one.
+	Onboarding bool
 	// Credentials names a credential-store file for private upstreams, or "".
 	Credentials string
 }
@@ -166,9 +168,10 @@ forges:
     url: %s
     tokenFile: token
     repositories: [%s]
+onboarding: %t
 git:
   allow: [%s]
-`, w.ForgeURL, w.Image, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "))
+`, w.ForgeURL, w.Image, w.Onboarding, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "))
 	if w.Credentials != "" {
 		text += "  credentialsFile: " + w.Credentials + "\n"
 	}

@@ -65,6 +65,7 @@ func Grammar() [][2]string {
 		{"/refresh ./DEST", "move every merge of a destination"},
 		{"/refresh ./DEST REMOTE REF", "move this merge alone"},
 		{"/refresh ./DEST --to COMMIT", "move the destination's first merge to that commit; another one with `REMOTE REF` before `--to`"},
+		{"/refresh base", "move the images that Dockerfiles build on; `python`, the Python lock; `enterprise`, the mirror of Odoo Enterprise"},
 		{"/refresh all", "move everything"},
 		{"/hold ./DEST", "propose nothing for a destination any more"},
 		{"/unhold ./DEST", "propose again"},

@@ -64,6 +64,13 @@ func (f *Fake) SetRobot(login string) {
 	f.robots[login] = true
 }
 
+// SetPrivate hides a repository from who was not let in, or shows it to all.
+func (f *Fake) SetPrivate(name forge.Name, private bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.repos[name].private = private
+}
+
 // As returns somebody at work on a repository that AddRepo made.
 func (f *Fake) As(login string, name forge.Name) Human { return fakeHuman{f, name, login} }
 

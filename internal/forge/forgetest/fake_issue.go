@@ -93,7 +93,7 @@ func (f *Fake) Repositories(ctx context.Context, q forge.RepositoryQuery) (found
 func (r *repository) describe() forge.Repo {
 	return forge.Repo{
 		Name: r.name, Account: FakeBot, DefaultBranch: "main", WebURL: r.url(),
-		Empty: len(r.branches) == 0, Changed: r.changed,
+		Empty: len(r.branches) == 0, Private: r.private, Changed: r.changed,
 	}
 }
 

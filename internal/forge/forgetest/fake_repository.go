@@ -34,6 +34,7 @@ type repository struct {
 	comments []*comment // the oldest first
 	ids      int64      // of comments so far
 	topics   []string
+	private  bool
 	may      map[string]forge.Permission // by login, of all accounts
 	changed  time.Time
 	now      func() time.Time // in whole seconds

@@ -53,6 +53,7 @@ func describe(got *sdk.Repository, account string) forge.Repo {
 		DefaultBranch: got.DefaultBranch,
 		WebURL:        got.HTMLURL,
 		Archived:      got.Archived,
+		Private:       got.Private,
 		Empty:         got.Empty,
 		Changed:       got.Updated.UTC(),
 	}

@@ -59,6 +59,7 @@ func describe(got *sdk.Repository, account string) forge.Repo {
 		DefaultBranch: got.GetDefaultBranch(),
 		WebURL:        got.GetHTMLURL(),
 		Archived:      got.GetArchived(),
+		Private:       got.GetPrivate() && got.GetVisibility() != "internal",
 		Changed:       got.GetPushedAt().UTC(),
 	}
 }

@@ -51,6 +51,33 @@ func (c *Checkout) Snapshot(ctx context.Context, paths []string) (forge.Snapshot
 	return snapshot, nil
 }
 
+// Paths lists the plain files of the directory, what git keeps for itself left
+// out. Links are not followed.
+func (c *Checkout) Paths(ctx context.Context) (paths []string, err error) {
+	err = fs.WalkDir(c.root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return refusal(path, err)
+		case d.IsDir() && d.Name() == ".git":
+			return fs.SkipDir
+		case len(paths) == forge.MaxPaths:
+			return &forge.FileError{Path: path, Reason: fmt.Sprintf("is one file more than the %d that a repository may have", forge.MaxPaths)}
+		case d.Type().IsRegular():
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	return paths, err
+}
+
+// Files is Snapshot, without the commit.
+func (c *Checkout) Files(ctx context.Context, paths []string) (map[string][]byte, error) {
+	snapshot, err := c.Snapshot(ctx, paths)
+	return snapshot.Files, err
+}
+
 // read looks before it opens: opening a named pipe would wait for a writer.
 func (c *Checkout) read(path string) ([]byte, error) {
 	if !fs.ValidPath(path) || path == "." {

@@ -1,0 +1,69 @@
+package bot
+
+import (
+	"slices"
+
+	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// decide says of each source why it was, or was not, refreshed.
+func (r *reconciler) decide(held holds) []refresh.Decision {
+	var all []refresh.Decision
+	for _, s := range r.state.Standings() {
+		d := refresh.Decision{Standing: s, Behind: -1}
+		if s.Locked == s.Newest {
+			d.Behind = 0
+		} else if n, known := r.ahead[merge{s.Dest, s.Remote, s.Ref, s.Locked, s.Newest}]; known {
+			d.Behind = n
+		}
+		r.judge(&d, held)
+		all = append(all, d)
+	}
+	return all
+}
+
+// judge fills in the verdict of a decision. The first that applies says most.
+func (r *reconciler) judge(d *refresh.Decision, held holds) {
+	hold, isHeld := held.find(d.Dest)
+	branch := r.state.Branch(d.Dest, d.Remote, d.Ref)
+	pr, isOpen := r.open[branch]
+	outcome, told := r.outcomeOf(d.Dest, d.Remote, d.Ref)
+	switch {
+	case d.Locked == "":
+		d.Verdict, d.Why = refresh.Unlocked, "the lock lacks it"
+		pr, isOpen = r.open[refresh.SyncBranch]
+	case gitname.IsObjectID(d.Ref):
+		d.Verdict, d.Why = refresh.Pinned, "a commit in "+refresh.ReposFile+"; it moves by an edit of that file"
+		return
+	case d.Locked == d.Newest:
+		d.Verdict, d.Why = refresh.Current, "nothing is newer"
+		return
+	case isHeld:
+		d.Verdict, d.Why = refresh.OnHold, hold.String()
+	case slices.Contains(r.plan.Held, d.Dest):
+		d.Verdict, d.Why = refresh.Waiting, refresh.ReposFile+" and the lock disagree; it moves once they agree"
+		pr, isOpen = r.open[refresh.SyncBranch]
+	case told && outcome.Action == Held:
+		d.Verdict, d.Why = refresh.Waiting, outcome.Reason
+		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
+	case isOpen || told && outcome.Action.Changed():
+		d.Verdict = refresh.Proposed
+		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
+	default:
+		d.Verdict, d.Why = refresh.Waiting, "nobody asked for it this time"
+	}
+	if isOpen {
+		d.Pull = refresh.Pull{URL: pr.URL, Title: pr.Title}
+	}
+}
+
+// outcomeOf finds what became of a merge's group.
+func (r *reconciler) outcomeOf(dest, remote, ref string) (Outcome, bool) {
+	group := r.state.Policy.Merges.Group.Name(dest, remote, ref)
+	i := slices.IndexFunc(r.outcomes, func(o Outcome) bool { return o.Group == group })
+	if i < 0 {
+		return Outcome{}, false
+	}
+	return r.outcomes[i], true
+}

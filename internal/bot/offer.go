@@ -1,0 +1,75 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// meet brings the keeper's pull requests to an offer, or that one alone which a
+// demand is about.
+func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error {
+	wanted := func(branch string) bool { return v.demand.Branch == "" || v.demand.Branch == branch }
+	var failures []error
+	for _, pr := range v.all {
+		drafted := slices.ContainsFunc(offer.Drafts, func(d refresh.Draft) bool { return d.Branch == pr.Head })
+		if _, isOpen := k.open[pr.Head]; !isOpen || !k.ours(pr) || !wanted(pr.Head) || drafted && pr.Base == k.repo.DefaultBranch {
+			continue
+		}
+		if reason, waits := offer.Waiting[pr.Head]; waits && pr.Base == k.repo.DefaultBranch {
+			k.report(groupOf(pr.Head), Held, pr, reason)
+			continue
+		}
+		if err := k.retire(ctx, pr, k.gone(pr, offer)); err != nil {
+			failures = append(failures, fmt.Errorf("close #%d: %w", pr.Number, err))
+		}
+		if stops(errors.Join(failures...)) {
+			return errors.Join(failures...)
+		}
+	}
+	for i := range offer.Drafts {
+		if stops(errors.Join(failures...)) {
+			break
+		}
+		d := &offer.Drafts[i]
+		if !wanted(d.Branch) {
+			continue
+		}
+		if err := k.propose(ctx, drafted(d)); err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", d.Group, err))
+		}
+	}
+	for _, held := range offer.Held {
+		k.report(held.Group, Held, forge.PullRequest{}, held.Reason)
+	}
+	return errors.Join(failures...)
+}
+
+// gone says why nothing stands for a pull request, as Markdown.
+func (k *keeper) gone(pr forge.PullRequest, offer refresh.Offer) string {
+	if pr.Base != k.repo.DefaultBranch {
+		return "this is onto `" + pr.Base + "`, but the default branch is `" + k.repo.DefaultBranch + "`"
+	}
+	if reason := offer.Gone[pr.Head]; reason != "" {
+		return reason
+	}
+	return "`" + k.repo.DefaultBranch + "` has what this proposed, or nothing is newer any more"
+}
+
+// drafted is the proposal of a draft.
+func drafted(d *refresh.Draft) *proposal {
+	p := &proposal{
+		group: d.Group, branch: d.Branch, target: d.Target, newer: d.Newer,
+		stands:   func(string) bool { return true },
+		describe: d.Describe,
+		list:     func() []string { return d.List },
+	}
+	for _, f := range d.Files {
+		p.files = append(p.files, file{f.Path, f.Old, f.New})
+	}
+	return p
+}

@@ -1,0 +1,34 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Merges is the policy for refreshing the merges of repos.lock.yaml.
+type Merges struct {
+	Refresh `yaml:",inline"`
+	Group   Grouping `yaml:"group" jsonschema_description:"Which merges share a pull request: those of a destination, each one alone, all, or those whose destination matches a glob of the same name. Other destinations then have one each."`
+}
+
+// defaultMerges: often enough to follow upstreams through a day, and no more
+// builds of a pull request than six a day.
+func defaultMerges() Merges {
+	return Merges{Refresh: refreshed(true, "0 */4 * * *", 15*time.Minute), Group: Grouping{mode: perDestination}}
+}
+
+// checkGlobs checks what the schema cannot: that each glob of the named
+// groups is a valid one.
+func (c *checker) checkGlobs(group *yaml.Node) {
+	for name, globs := range entries(group) {
+		for i, glob := range items(globs) {
+			text, ok := textOf(glob)
+			if _, err := path.Match(text, ""); ok && err != nil {
+				c.fault(glob, fmt.Sprintf("merges.group.%s[%d]", name, i), "%q is no valid glob", text).Hint = `* and ? match within a part of the path, [ab] one of these, \ takes the next one literally`
+			}
+		}
+	}
+}
