@@ -171,6 +171,13 @@ func (l *locked) String() string {
 	return l.buffer.String()
 }
 
+// Environ has another program's buildah use this storage; file is written for
+// that.
+func (s *Store) Environ(file string) ([]string, error) {
+	text := fmt.Sprintf("[storage]\ndriver = \"overlay\"\ngraphroot = %q\nrunroot = %q\n", filepath.Join(s.dir, "root"), filepath.Join(s.dir, "run"))
+	return []string{"CONTAINERS_STORAGE_CONF=" + file, "TMPDIR=" + filepath.Join(s.dir, "tmp")}, os.WriteFile(file, []byte(text), 0o644)
+}
+
 // Build is one call of buildah bud.
 type Build struct {
 	Context string // directory

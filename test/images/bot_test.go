@@ -95,7 +95,7 @@ exec %[1]s unshare --mount sh -euc '
 mount --bind %[2]s %[2]s
 mount -o remount,ro,bind %[2]s
 mount -t tmpfs -o mode=1777 tmpfs %[2]s/tmp
-mount -t proc proc %[2]s/proc
+mount -t proc none %[2]s/proc
 mount --bind %[3]s/state %[2]s/var/lib/odyssey
 mount --bind -o ro %[3]s/config %[2]s/etc/odyssey
 mount -o remount,ro,bind %[2]s/etc/odyssey
