@@ -174,7 +174,7 @@ func TestPacked_compiled(t *testing.T) {
 	}
 	for _, script := range []string{
 		"echo 'x = 1' >>/opt/odoo/venv/lib/python3.13/site-packages/six.py",
-		"rm /opt/odoo/venv/lib/python3.13/site-packages/__pycache__/six.*",
+		"rm /opt/odoo/venv/lib/python3.13/site-packages/__pycache__/polib.*",
 		"/opt/odoo/venv/bin/python -m compileall -q -f --invalidation-mode timestamp /opt/odoo/venv/lib/python3.13/site-packages/idna/core.py",
 		"mv /opt/odoo/venv/lib/python3.13/site-packages/passlib/pwd.py /tmp",
 	} {
