@@ -41,6 +41,7 @@ type Store struct {
 	asRoot []string // what runs a command as root
 	dir    string
 	tree   string   // root of the work tree that uses it
+	spare  time.Duration
 	used   *os.File // locked, shared, while the store is in use
 }
 
@@ -57,7 +58,11 @@ func Open(ctx context.Context) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: filepath.Join(cache, "odyssey", "buildah"), tree: tree}
+	return open(ctx, &Store{dir: filepath.Join(cache, "odyssey", "buildah"), tree: tree, spare: spare})
+}
+
+// open opens a storage by its directories.
+func open(ctx context.Context, s *Store) (_ *Store, err error) {
 	if os.Geteuid() != 0 {
 		s.asRoot = []string{"sudo", "-n"}
 	}
