@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
@@ -15,11 +16,11 @@ const maxBody = 50_000
 
 // body writes the pull request: a table that answers "may I merge this?",
 // what is unusual, and the commits, folded. Lists get shorter until it fits.
-func (p *Proposal) body(moves []move) string {
+func (p *Proposal) body(moves []move, means *impact) string {
 	// A commit takes 64 bytes or more, so many of them need not be tried.
 	rows, listed := 1000, min(50, 1+maxBody/64/max(1, len(moves)))
 	for {
-		text := p.bodyListing(moves, rows, listed)
+		text := p.bodyListing(moves, means, rows, listed)
 		switch {
 		case len(text) <= maxBody || rows == 0:
 			return text
@@ -33,7 +34,7 @@ func (p *Proposal) body(moves []move) string {
 
 // bodyListing writes at most so many rows of the table, and of warnings, and
 // so many commits of each merge.
-func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
+func (p *Proposal) bodyListing(moves []move, means *impact, rows, listed int) string {
 	var b strings.Builder
 	if all := p.table(moves); len(all) > 0 {
 		shown, more := head(all, rows)
@@ -43,20 +44,24 @@ func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
 		}
 		b.WriteByte('\n')
 	}
-	shown, more := head(p.warnings(moves), rows)
+	shown, more := head(append(p.conflicts(), p.warnings(moves)...), rows)
 	b.WriteString(strings.Join(shown, ""))
 	if more > 0 {
 		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))
 	}
 	fmt.Fprintln(&b, p.promise(moves))
+	means.first(&b, rows)
+	means.details(&b, rows, listed)
 	for _, m := range moves {
-		commits(&b, m, p.name(m, htmlText), listed)
+		if !m.told {
+			commits(&b, m, p.name(m, htmlText), listed)
+		}
 	}
 	b.WriteString(p.footer())
 	return b.String()
 }
 
-func head(all []string, n int) (shown []string, more int) {
+func head[T any](all []T, n int) (shown []T, more int) {
 	n = min(n, len(all))
 	return all[:n], len(all) - n
 }
@@ -66,7 +71,7 @@ func (p *Proposal) promise(moves []move) string {
 	const locked, declared = "`" + LockFile + "`", "`" + ReposFile + "`"
 	switch added, _ := p.tally(); {
 	case p.Kind != Sync:
-		return "Nothing but " + count(len(moves), "commit id") + " in " + locked + " changes. Whether the merges still apply to each other is for this pull request's build to say."
+		return strings.TrimSpace("Nothing but " + p.contents(len(moves)) + " in " + locked + " changes. " + p.applies())
 	case added > 0:
 		return declared + " declares what " + locked + " does not have. Nothing that is locked moves."
 	}
@@ -93,14 +98,16 @@ func (p *Proposal) table(moves []move) (rows []string) {
 			continue
 		}
 		web := newUpstream(newest.Remote(m.Remote).URL)
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), staying(now, m)))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), p.staying(dests[0], now, m)))
 	}
 	return rows
 }
 
 // staying says why a merge that is locked at now does not move here.
-func staying(now string, newest lock.Merge) string {
+func (p *Proposal) staying(dest, now string, newest lock.Merge) string {
 	switch {
+	case slices.ContainsFunc(p.Reasons, func(r Reason) bool { return r.Dest == dest && r.Remote == newest.Remote && r.Ref == newest.Ref }):
+		return "the newest commit does not apply"
 	case gitname.IsObjectID(newest.Ref):
 		return "a commit in `" + ReposFile + "`"
 	case newest.Commit == now:

@@ -30,8 +30,13 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 	if err != nil {
 		return Text{}, err
 	}
+	survey, _ := historian.(*Survey)
+	means, err := p.impact(ctx, survey, moves)
+	if err != nil {
+		return Text{}, err
+	}
 	title := p.title(moves)
-	text := Text{Title: title, Body: p.body(moves), Message: p.message(title)}
+	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title)}
 	for _, m := range moves {
 		ahead := -1
 		if m.history != nil && !m.history.OldGone {
@@ -46,6 +51,7 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 type move struct {
 	lock.Change
 	history *git.History // nil unless the merge moved
+	told    bool         // its commits are told addon by addon
 	web     upstream
 }
 
