@@ -28,24 +28,38 @@ type planOptions struct {
 	only     []string
 	json     bool
 	detailed bool
+	at       string
 	cache    string
 }
 
 func (a *app) plan() *cobra.Command {
 	var o planOptions
 	cmd := &cobra.Command{
-		Use:   "plan [DIR]",
+		Use:   "plan [DIR] [--at COMMIT DEST]",
 		Short: "Print the pull requests that run would open for a checkout",
 		Long: `Print the pull requests that run would open for a checkout: each one's title,
 branch, diff and text. It needs no forge and changes nothing.
 
+Where several commits are merged into one destination, the merges are tried in
+memory; what does not apply is not proposed. With --at the merges of one
+destination are tried with COMMIT in the place of the newest of its ref, and
+what comes of it is printed: the tree, or what conflicts and how to see it.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
---detailed-exitcode also 5 when there is something to do.`,
+--detailed-exitcode also 5 when there is something to do; with --at 1 when the
+merges conflict.`,
 		Example: `  odyssey-bot plan
   odyssey-bot plan ~/src/odoo-image --json
+  odyssey-bot plan --only merges --at f33c2de ./oca/server-tools
   odyssey-bot plan --detailed-exitcode >/dev/null || echo "exit code $?"`,
-		Args: cli.Args(cobra.MaximumNArgs(1)),
+		Args: cli.Args(cobra.MaximumNArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case o.at != "":
+				return a.runPlanAt(cmd.Context(), args, &o)
+			case len(args) > 1:
+				return cli.Usagef("plan takes one directory; a destination goes with --at COMMIT\n  see: odyssey-bot plan --help")
+			}
 			return a.runPlan(cmd.Context(), append(args, ".")[0], &o)
 		},
 	}
@@ -54,6 +68,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input; with
 	flags.BoolVar(&o.json, "json", false, "print the proposals as JSON")
 	flags.StringVar(&o.cache, "cache", "", "`directory` that keeps commits and lists of files of remotes (default odyssey/remotes in the user's cache)")
 	flags.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 5 when there is something to do")
+	flags.StringVar(&o.at, "at", "", "try the merges of a destination with `COMMIT`, or the beginning of its id, in the place of the newest")
 	o.git.Register(cmd, 16, "remotes asked at once")
 	return cmd
 }
@@ -123,14 +138,14 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 		if err != nil {
 			return err
 		}
-		err = p.merges(ctx, in, upstreams, checkout)
+		err = p.merges(ctx, in, upstreams, client, checkout)
 		progress.Finish()
 		if err != nil {
 			return err
 		}
 	}
 	at := refresh.Repository{Policy: policy, Tree: checkout, Demanded: true}
-	for _, source := range a.planSources() {
+	for _, source := range a.planSources(client, o.git.Policy()) {
 		if len(kinds) > 0 && !slices.Contains(kinds, source.Kind()) {
 			continue
 		}
@@ -154,33 +169,51 @@ type planned struct {
 	notes     []string // what is not proposed, and why
 }
 
-// merges plans the merges, and writes their texts, several at once.
-func (p *planned) merges(ctx context.Context, in refresh.Input, upstreams refresh.Surveyor, tree refresh.Tree) error {
+// merges plans, tries and describes the merges, several at once.
+func (p *planned) merges(ctx context.Context, in refresh.Input, upstreams refresh.Surveyor, rehearser refresh.Rehearser, tree refresh.Tree) error {
 	plan, err := refresh.Make(ctx, in)
 	if err != nil {
 		return err
 	}
+	each := func(do func(ctx context.Context, i int) error) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(in.Jobs)
+		for i := range plan.Proposals {
+			group.Go(func() error {
+				if err := do(ctx, i); err != nil {
+					return fmt.Errorf("%s: %w", plan.Proposals[i].Group, err)
+				}
+				return nil
+			})
+		}
+		return group.Wait()
+	}
+	if err := each(func(ctx context.Context, i int) error { return plan.Proposals[i].Settle(ctx, rehearser) }); err != nil {
+		return err
+	}
+	for i := range plan.Proposals {
+		plan.Reasons = append(plan.Reasons, plan.Proposals[i].Reasons...)
+	}
+	plan.Proposals = slices.DeleteFunc(plan.Proposals, func(made refresh.Proposal) bool {
+		return len(made.Changes) == 0 && made.Kind == refresh.Merges
+	})
 	survey := refresh.NewSurvey(upstreams, plan)
 	texts := make([]refresh.Text, len(plan.Proposals))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(in.Jobs)
-	for i := range plan.Proposals {
-		group.Go(func() (err error) {
-			made := &plan.Proposals[i]
-			made.Around.Tree = tree
-			if texts[i], err = made.Describe(ctx, survey); err != nil {
-				err = fmt.Errorf("%s: %w", made.Group, err)
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	err = each(func(ctx context.Context, i int) (err error) {
+		plan.Proposals[i].Around.Tree = tree
+		texts[i], err = plan.Proposals[i].Describe(ctx, survey)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	for i := range plan.Proposals {
 		made := &plan.Proposals[i]
 		change := []refresh.File{{Path: refresh.LockFile, Old: made.Old, New: made.New}}
 		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, texts[i].Title, texts[i].Body, unified(change), made.Changes})
+	}
+	for _, r := range plan.Reasons {
+		p.notes = append(p.notes, fmt.Sprintf("%s %s %s: %s", r.Dest, r.Remote, r.Ref, r.Why))
 	}
 	p.idle = cmp.Or(plan.Idle, "every merge is at its newest commit")
 	if held := slices.Compact(slices.Clone(plan.Held)); len(held) > 0 {

@@ -18,6 +18,7 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 type runOptions struct {
@@ -81,7 +82,12 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	repos, err := selectRepos(ctx, &server, o, log)
+	forges, err := openForges(&server, log, nil)
+	if err != nil {
+		return err
+	}
+	askUpstreams(b, forges, nil)
+	repos, err := selectRepos(ctx, forges, o)
 	if err != nil {
 		return err
 	}
@@ -149,12 +155,13 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	upstreams, err := a.openRemotes(git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received}), server.Git.Cache)
+	client := git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received})
+	upstreams, err := a.openRemotes(client, server.Git.Cache)
 	if err != nil {
 		return nil, fmt.Errorf("%s: git.cache: %w", file, err)
 	}
 	return &bot.Bot{
-		Git:      upstreams,
+		Git: upstreams, Rehearser: client,
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,
@@ -162,6 +169,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}},
 	}, nil
 }
 
@@ -176,11 +184,7 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // selectRepos lists the repositories of the configuration, or those of --repo.
-func selectRepos(ctx context.Context, server *config.Server, o *runOptions, log *slog.Logger) ([]watched, error) {
-	forges, err := openForges(server, log, nil)
-	if err != nil {
-		return nil, err
-	}
+func selectRepos(ctx context.Context, forges []openForge, o *runOptions) ([]watched, error) {
 	var repos []watched
 	var all []string
 	for _, f := range forges {

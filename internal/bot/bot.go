@@ -115,6 +115,8 @@ type Bot struct {
 	Now     func() time.Time
 	// Wait sleeps between attempts, or returns the context's error.
 	Wait func(ctx context.Context, d time.Duration) error
+	// Rehearser tries merges before they are proposed; nil: nobody does.
+	Rehearser refresh.Rehearser
 }
 
 // Action is what was done about a pull request.

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type keeper struct {
 type proposal struct {
 	group, branch string
 	target        string // digest of what it leads to
+	wanted        string // digest of what it should lead to, when settle may find that it cannot; "": target
 	files         []file
 	remember      string // hidden text of its own
 	newer         string // what brings it back once it was closed: "newer commits"
@@ -41,6 +43,21 @@ type proposal struct {
 	stands   func(body string) bool
 	describe func(ctx context.Context) (refresh.Text, error)
 	list     func() []string // what it leads to, a line each, as Markdown
+
+	// settle brings target and files to what can be proposed, before anything
+	// is written. It returns why nothing can be, "" when something can. Nil: all can.
+	settle func(ctx context.Context) (nothing string, err error)
+}
+
+// wants is the digest of what the proposal should lead to.
+func (p *proposal) wants() string { return cmp.Or(p.wanted, p.target) }
+
+// settled settles a proposal.
+func (p *proposal) settled(ctx context.Context) (nothing string, err error) {
+	if p.settle == nil {
+		return "", nil
+	}
+	return p.settle(ctx)
 }
 
 // file is a file of the repository, as it is and as proposed.
@@ -112,8 +129,8 @@ func (k *keeper) start(ctx context.Context, p *proposal) error {
 		return err
 	}
 	known := err == nil && k.ours(last)
-	if known && readMark(last.Body).target == p.target && !k.demanded {
-		k.report(p.group, Held, last, p.settled(last))
+	if known && p.refused(last) && !k.demanded {
+		k.report(p.group, Held, last, p.refusal(last))
 		return nil
 	}
 	if len(k.open) >= k.limit {
@@ -129,6 +146,18 @@ func (k *keeper) start(ctx context.Context, p *proposal) error {
 		k.report(p.group, Held, forge.PullRequest{}, "the branch "+p.branch+" has commits that are not the bot's; delete it to hand it back")
 		return nil
 	}
+	nothing, err := p.settled(ctx)
+	if err != nil {
+		return err
+	}
+	if nothing != "" {
+		k.report(p.group, Held, forge.PullRequest{}, nothing)
+		return nil
+	}
+	if known && p.refused(last) && !k.demanded {
+		k.report(p.group, Held, last, p.refusal(last))
+		return nil
+	}
 	if known && exists && last.State == forge.Closed && last.Base == k.repo.DefaultBranch {
 		reopened, err := k.reopen(ctx, p, last, branch)
 		if reopened || err != nil {
@@ -138,8 +167,15 @@ func (k *keeper) start(ctx context.Context, p *proposal) error {
 	return k.create(ctx, p, branch)
 }
 
-// settled says why what was proposed before is not proposed again.
-func (p *proposal) settled(last forge.PullRequest) string {
+// refused reports whether the proposal was closed before, or merged and taken
+// back. What is merged may be less than what was wanted, which is no refusal.
+func (p *proposal) refused(last forge.PullRequest) bool {
+	was := readMark(last.Body)
+	return was.target == p.target || last.State == forge.Closed && was.wants() == p.wants()
+}
+
+// refusal says why what was proposed before is not proposed again.
+func (p *proposal) refusal(last forge.PullRequest) string {
 	reason := "this was closed before"
 	if last.State == forge.Merged {
 		reason = "this was merged before and taken back since, which counts as a hold"
@@ -219,5 +255,5 @@ func (k *keeper) holds(branch forge.Branch, p *proposal) bool {
 }
 
 func (k *keeper) mark(p *proposal) mark {
-	return mark{target: p.target, parent: k.head, lock: p.before()}
+	return mark{target: p.target, parent: k.head, lock: p.before(), wanted: p.wanted}
 }

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
@@ -15,13 +16,21 @@ type mark struct {
 	target string // digest of what the pull request leads to
 	parent string // commit that its branch stands on
 	lock   string // digest of the lock on the default branch when last looked at
+	wanted string // digest of what was wanted, when that is more; "" otherwise
 }
 
-var markPattern = regexp.MustCompile(`<!-- odyssey target=([0-9a-f]{64}) parent=([0-9a-f]{40,64}) lock=([0-9a-f]{64}) -->`)
+var markPattern = regexp.MustCompile(`<!-- odyssey target=([0-9a-f]{64}) parent=([0-9a-f]{40,64}) lock=([0-9a-f]{64})(?: wanted=([0-9a-f]{64}))? -->`)
 
 func (m mark) String() string {
-	return "<!-- odyssey target=" + m.target + " parent=" + m.parent + " lock=" + m.lock + " -->"
+	text := "<!-- odyssey target=" + m.target + " parent=" + m.parent + " lock=" + m.lock
+	if m.wanted != "" && m.wanted != m.target {
+		text += " wanted=" + m.wanted
+	}
+	return text + " -->"
 }
+
+// wants is the digest of what was wanted when the mark was made.
+func (m mark) wants() string { return cmp.Or(m.wanted, m.target) }
 
 // readMark returns the zero mark when body has none.
 func readMark(body string) mark {
@@ -29,7 +38,7 @@ func readMark(body string) mark {
 	if parts == nil {
 		return mark{}
 	}
-	return mark{target: parts[1], parent: parts[2], lock: parts[3]}
+	return mark{target: parts[1], parent: parts[2], lock: parts[3], wanted: parts[4]}
 }
 
 // marked returns body with its mark replaced by m.

@@ -15,9 +15,16 @@ import (
 func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error {
 	wanted := func(branch string) bool { return v.demand.Branch == "" || v.demand.Branch == branch }
 	var failures []error
+	held, err := k.onHold(ctx, &offer, v)
+	if err != nil {
+		return err
+	}
 	for _, pr := range v.all {
 		drafted := slices.ContainsFunc(offer.Drafts, func(d refresh.Draft) bool { return d.Branch == pr.Head })
 		if _, isOpen := k.open[pr.Head]; !isOpen || !k.ours(pr) || !wanted(pr.Head) || drafted && pr.Base == k.repo.DefaultBranch {
+			continue
+		}
+		if held[pr.Head] && pr.Base == k.repo.DefaultBranch {
 			continue
 		}
 		if reason, waits := offer.Waiting[pr.Head]; waits && pr.Base == k.repo.DefaultBranch {
@@ -47,6 +54,29 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 		k.report(held.Group, Held, forge.PullRequest{}, held.Reason)
 	}
 	return errors.Join(failures...)
+}
+
+// onHold takes the drafts out of an offer that are about a destination that is
+// held, reports them, and returns their branches.
+func (k *keeper) onHold(ctx context.Context, offer *refresh.Offer, v *visit) (branches map[string]bool, err error) {
+	about := func(d refresh.Draft) bool { return d.Dest != "" }
+	if !slices.ContainsFunc(offer.Drafts, about) {
+		return nil, nil //nolint:nilnil // none, and no fault
+	}
+	if err := v.own(ctx); err != nil {
+		return nil, err
+	}
+	holds := readHolds(v.issues)
+	branches = map[string]bool{}
+	offer.Drafts = slices.DeleteFunc(slices.Clone(offer.Drafts), func(d refresh.Draft) bool {
+		hold, is := holds.find(d.Dest)
+		if is = is && about(d); is {
+			branches[d.Branch] = true
+			k.report(d.Group, Held, k.open[d.Branch], hold.String())
+		}
+		return is
+	})
+	return branches, nil
 }
 
 // gone says why nothing stands for a pull request, as Markdown.

@@ -68,6 +68,7 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 		if err := r.propose(ctx, r.proposal(p)); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", p.Group, err))
 		}
+		r.stuck(p, r.open[p.Branch].Body)
 	}
 	for _, dest := range r.plan.Held {
 		if r.wanted.destination(dest) {
@@ -97,26 +98,22 @@ func (r *reconciler) proposal(p *refresh.Proposal) *proposal {
 	if r.Commands {
 		newer += ", or by /refresh"
 	}
-	return &proposal{
-		group: p.Group, branch: p.Branch, target: p.Target,
+	made := &proposal{
+		group: p.Group, branch: p.Branch, target: p.Target, wanted: p.Wanted,
 		files:    []file{{refresh.LockFile, p.Old, p.New}},
 		remember: markChoices(p.Choices), newer: newer, list: p.List,
 		stands:   func(body string) bool { return slices.Equal(r.readChoices(body), p.Choices) },
 		describe: func(ctx context.Context) (refresh.Text, error) { return r.describe(ctx, p) },
 	}
+	made.settle = func(ctx context.Context) (string, error) { return r.settle(ctx, p, made) }
+	return made
 }
 
 // describe writes a proposal's text, and notes how far each merge moves.
 func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh.Text, error) {
-	var urls []string
-	for _, s := range r.state.Standings() { // what the text says of addons may be of any
-		urls = append(urls, s.URL)
-	}
-	discretion, err := r.discretion(ctx, r.forge, r.repo, urls)
-	if err != nil {
+	if err := r.discreet(ctx, p); err != nil {
 		return refresh.Text{}, err
 	}
-	p.Discretion = discretion
 	p.Around.Tree = r.visit
 	text, err := p.Describe(ctx, r.historian())
 	for i, n := range text.Ahead {

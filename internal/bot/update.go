@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 // keepUp brings an open pull request to its proposal, if it is not there.
 func (k *keeper) keepUp(ctx context.Context, p *proposal, pr forge.PullRequest) error {
 	now := readMark(pr.Body)
-	stands := now.target == p.target && p.stands(pr.Body)
+	stands := now.wants() == p.wants() && p.stands(pr.Body)
 	if stands && now.lock == p.before() && !k.anew {
 		k.report(p.group, Unchanged, pr, "")
 		return nil
@@ -40,6 +41,13 @@ func (k *keeper) keepUp(ctx context.Context, p *proposal, pr forge.PullRequest) 
 			k.report(p.group, Unchanged, pr, "")
 			return err
 		}
+	}
+	nothing, err := p.settled(ctx)
+	switch {
+	case err != nil:
+		return err
+	case nothing != "":
+		return k.retire(ctx, pr, "nothing of what it proposed applies any more: "+refresh.Inline(nothing))
 	}
 	return k.update(ctx, p, pr, branch, Updated)
 }

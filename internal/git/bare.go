@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -14,6 +15,8 @@ type bare struct {
 	c   *Client
 	dir string
 	env []string // beside the client's: where else objects are, for one
+	// most is how long a file that git writes may get, in bytes; 0: any length.
+	most int64
 }
 
 // bare makes a repository in a directory. It writes the four files that make
@@ -34,9 +37,18 @@ func (c *Client) bare(dir string) (*bare, error) {
 }
 
 func (b *bare) command(ctx context.Context, t target, args ...string) *command {
-	cmd := b.c.git(ctx, t, args...)
+	cmd := b.program(ctx, t, args)
 	cmd.Env = append(append(cmd.Env, "GIT_DIR="+b.dir), b.env...)
 	return cmd
+}
+
+// program is git, or git below a shell that bounds what it writes.
+func (b *bare) program(ctx context.Context, t target, args []string) *command {
+	if b.most == 0 {
+		return b.c.git(ctx, t, args...)
+	}
+	script := "ulimit -f " + strconv.FormatInt(b.most/512, 10) + ` && exec git "$@"` // blocks of 512 bytes
+	return b.c.command(ctx, t, "sh", append([]string{"-c", script, "git"}, args...)...)
 }
 
 func (b *bare) git(ctx context.Context, t target, args ...string) ([]byte, error) {

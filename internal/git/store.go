@@ -43,6 +43,7 @@ type Store struct {
 	memory    *packfile.Memory
 	kept      kept    // packs of this process
 	direct    *direct // nil: git has to ask
+	most      int64   // bytes of a file that git may write into a scratch repository; 0: any
 }
 
 // OpenStore opens the store in a directory, which it makes if need be, and

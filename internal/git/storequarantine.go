@@ -34,7 +34,7 @@ func (s *Store) scratchRepo(name string) (*quarantine, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	b.env = []string{allocLimit}
+	b.env, b.most = []string{allocLimit}, s.most
 	return &quarantine{bare: b}, nil
 }
 

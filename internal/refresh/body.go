@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
@@ -43,7 +44,7 @@ func (p *Proposal) bodyListing(moves []move, means *impact, rows, listed int) st
 		}
 		b.WriteByte('\n')
 	}
-	shown, more := head(p.warnings(moves), rows)
+	shown, more := head(append(p.conflicts(), p.warnings(moves)...), rows)
 	b.WriteString(strings.Join(shown, ""))
 	if more > 0 {
 		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))
@@ -60,7 +61,7 @@ func (p *Proposal) bodyListing(moves []move, means *impact, rows, listed int) st
 	return b.String()
 }
 
-func head(all []string, n int) (shown []string, more int) {
+func head[T any](all []T, n int) (shown []T, more int) {
 	n = min(n, len(all))
 	return all[:n], len(all) - n
 }
@@ -70,7 +71,7 @@ func (p *Proposal) promise(moves []move) string {
 	const locked, declared = "`" + LockFile + "`", "`" + ReposFile + "`"
 	switch added, _ := p.tally(); {
 	case p.Kind != Sync:
-		return "Nothing but " + count(len(moves), "commit id") + " in " + locked + " changes. Whether the merges still apply to each other is for this pull request's build to say."
+		return strings.TrimSpace("Nothing but " + p.contents(len(moves)) + " in " + locked + " changes. " + p.applies())
 	case added > 0:
 		return declared + " declares what " + locked + " does not have. Nothing that is locked moves."
 	}
@@ -97,14 +98,16 @@ func (p *Proposal) table(moves []move) (rows []string) {
 			continue
 		}
 		web := newUpstream(newest.Remote(m.Remote).URL)
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), staying(now, m)))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", inline(m.Remote+" "+m.Ref), web.commit(now), web.commit(now), p.staying(dests[0], now, m)))
 	}
 	return rows
 }
 
 // staying says why a merge that is locked at now does not move here.
-func staying(now string, newest lock.Merge) string {
+func (p *Proposal) staying(dest, now string, newest lock.Merge) string {
 	switch {
+	case slices.ContainsFunc(p.Reasons, func(r Reason) bool { return r.Dest == dest && r.Remote == newest.Remote && r.Ref == newest.Ref }):
+		return "the newest commit does not apply"
 	case gitname.IsObjectID(newest.Ref):
 		return "a commit in `" + ReposFile + "`"
 	case newest.Commit == now:

@@ -64,6 +64,8 @@ type Plan struct {
 	// Held names destinations whose merges wait until the lock is in sync;
 	// OnHold those with something newer that people hold.
 	Held, OnHold []string
+	// Reasons say why merges stay behind their refs otherwise. Settle finds more.
+	Reasons []Reason
 	// Idle says why there is nothing to plan; empty when there was something.
 	Idle string
 	// Behind counts the merges whose ref has newer commits than the lock.
@@ -85,6 +87,16 @@ type Proposal struct {
 	New     []byte   // the lock as proposed
 	Target  string   // digest of the state that is proposed
 
+	// Wanted is the digest of the state that the policy asks for. Target is that of
+	// what is proposed, which after Settle may be less.
+	Wanted string
+	// Settled says that Settle has tried the merges; Predictions has what it
+	// found, one for each destination that has several, and Reasons what stays
+	// behind for it.
+	Settled     bool
+	Predictions []Prediction
+	Reasons     []Reason
+
 	// Commands has the text name the commands that may be given in comments.
 	Commands bool
 	// Discretion says of which remotes the text may tell what is in them.
@@ -94,6 +106,8 @@ type Proposal struct {
 
 	locked, newest *lock.File
 	aim            *lock.File // newest, but for what stays or goes elsewhere
+	urls           gitname.Policy
+	whole          map[string]bool // destinations all of whose merges are in the proposal's group
 }
 
 // Make computes the plan that nobody has wishes for: Read and State.Plan.
@@ -145,7 +159,7 @@ func (s *State) Plan(w Wishes) (*Plan, error) {
 	if s.Idle != "" {
 		return plan, nil
 	}
-	p := planner{State: s, plan: plan, wishes: w, aim: s.aim(w)}
+	p := planner{State: s, plan: plan, wishes: w, aim: s.aim(w), whole: s.whole()}
 	return plan, p.propose()
 }
 
@@ -155,6 +169,7 @@ type planner struct {
 	plan   *Plan
 	wishes Wishes
 	aim    *lock.File
+	whole  map[string]bool // destinations whose merges share one pull request
 }
 
 func (p *planner) propose() error {
@@ -169,6 +184,7 @@ func (p *planner) propose() error {
 		if last.Target, err = syncTarget(p.locked, declared, last.Changes); err != nil {
 			return err
 		}
+		last.Wanted = last.Target
 		p.plan.Held = outOfSync(p.locked, declared)
 	}
 	p.plan.Branches[branch(Sync, string(Sync))] = true
@@ -242,8 +258,19 @@ func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byt
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
 		Old: p.before, New: data, Target: target(kind, group, changes), Choices: p.chosen(kind, changes),
-		locked: p.locked, newest: p.newest, aim: p.aim,
+		locked: p.locked, newest: p.newest, aim: p.aim, urls: p.urls, whole: p.whole,
 	})
+	last := &p.plan.Proposals[len(p.plan.Proposals)-1]
+	last.Wanted = last.Target
+}
+
+// whole lists the destinations whose merges share one pull request.
+func (s *State) whole() map[string]bool {
+	all := map[string]bool{}
+	for _, dest := range s.newest.Paths() {
+		all[dest] = len(s.BranchesOf(dest)) == 1
+	}
+	return all
 }
 
 // syncTarget is a digest of the destinations that a sync is about.

@@ -77,6 +77,7 @@ type Held struct{ Group, Reason string }
 type Draft struct {
 	Group  string // what it is about, for people: "base"
 	Branch string
+	Dest   string // the destination that it is about, which may be held; "" when it is about none
 	Target string // digest of what it leads to, hexadecimal SHA-256: a pull request that was closed is not proposed again while it is the same
 	Files  []File
 	Newer  string   // what brings it back once it was closed: "a newer image"

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +31,15 @@ func TestMainJob(t *testing.T) {
 	if pr.Title != "Refresh `./odoo`: acme 17.0-hotfix-stock +3 commits" {
 		t.Errorf("title: %s", pr.Title)
 	}
-	want := []string{"-  - acme " + old, "+  - acme " + moved}
-	if d := cmp.Diff(want, changed(s.diff(pr.Number))); d != "" {
+	want := []string{"+  # merge-base: ID", "-  - acme " + old, "+  - acme " + moved, "+  # tree: ID"}
+	recorded := regexp.MustCompile(`^(.  # (?:merge-base|tree): )[0-9a-f]{40}$`)
+	lines := changed(s.diff(pr.Number))
+	for i := range lines {
+		lines[i] = recorded.ReplaceAllString(lines[i], "${1}ID")
+	}
+	slices.Sort(lines)
+	slices.Sort(want)
+	if d := cmp.Diff(want, lines); d != "" {
 		t.Errorf("changed lines (-want +got):\n%s", d)
 	}
 	if pr.Head.Ref != "odyssey/merge/odoo" {

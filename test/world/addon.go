@@ -13,10 +13,10 @@ import (
 var about = regexp.MustCompile(`^\[([A-Z]+)\] ([a-z_]+): (.*)`)
 
 // files are what the nth commit of a push to an upstream repository changes.
-func (s Subject) files(repository string, n int) map[string]giteatest.File {
+func (s Subject) files(repository, branch string, n int) map[string]giteatest.File {
 	m := about.FindStringSubmatch(s.Text)
 	if m == nil {
-		return map[string]giteatest.File{fmt.Sprintf("module/file%d.py", n): {Content: s.Text + "\n"}}
+		return map[string]giteatest.File{fmt.Sprintf("module/%s/file%d.py", branch, n): {Content: s.Text + "\n"}}
 	}
 	addon, files := m[2], map[string]giteatest.File{}
 	dir := addon
@@ -39,7 +39,7 @@ func (s Subject) files(repository string, n int) map[string]giteatest.File {
 		manifest("1.1")
 		files[dir+"/migrations/17.0.1.1/post-migrate.py"] = giteatest.File{Content: "def migrate(cr, version):\n    pass\n"}
 	default:
-		files[fmt.Sprintf("%s/views/view%d.xml", dir, n)] = giteatest.File{Content: "<!-- " + m[3] + " -->\n"}
+		files[fmt.Sprintf("%s/views/%s/view%d.xml", dir, branch, n)] = giteatest.File{Content: "<!-- " + m[3] + " -->\n"}
 	}
 	return files
 }

@@ -92,8 +92,8 @@ func (w *World) URL(name string) string {
 type Subject struct{ Author, Text string }
 
 // Grow puts commits on a branch of an upstream repository and returns its new
-// head. Each commit changes a file of its own, in the addon that its subject
-// names.
+// head. Each commit changes a file of its own, which no other branch changes, in
+// the addon that its subject names.
 func (w *World) Grow(ctx context.Context, name, branch string, subjects ...Subject) (string, error) {
 	return w.Fork(ctx, name, "", branch, subjects...)
 }
@@ -104,7 +104,7 @@ func (w *World) Fork(ctx context.Context, name, from, branch string, subjects ..
 	for _, s := range subjects {
 		commits = append(commits, giteatest.Commit{
 			Branch: branch, From: from, Message: s.Text, Author: s.Author,
-			Files: s.files(name, len(commits)),
+			Files: s.files(name, branch, len(commits)),
 		})
 	}
 	heads, err := w.Server.Push(ctx, w.Upstream, w.Upstream.Login+"/"+name, commits...)
