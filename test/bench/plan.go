@@ -105,7 +105,7 @@ func (p *planBench) move() {
 			if c == 0 && d%2 == 0 {
 				files[addon+"/__manifest__.py"] = fmt.Sprintf("{'name': '%s', 'version': '17.0.1.%d.0', 'license': 'AGPL-3', 'depends': []}\n", addon, p.moves)
 			}
-			commits = append(commits, gitserver.Commit{Branch: "17.0", Message: fmt.Sprintf("[FIX] %s: %d", addon, c), Files: files})
+			commits = append(commits, gitserver.Commit{Branch: "17.0", Message: fmt.Sprintf("[FIX] %s: %d", addon, c), Files: files, When: time.Unix(1_700_000_000+int64(100*p.moves+c), 0)})
 		}
 		p.repos[name(d)].Add(fatal{}, commits...)
 	}
