@@ -33,12 +33,15 @@ func (r *reconciler) discreet(ctx context.Context, p *refresh.Proposal) (err err
 	if p.Discretion.Public || p.Discretion.Private != nil {
 		return nil
 	}
-	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, p.URLs())
-	for _, c := range p.Changes { // of Enterprise nothing is told, wherever it is from
-		if path.Clean(c.Dest) == path.Clean(r.state.Policy.Enterprise.Destination) {
-			p.Discretion.Private = append(p.Discretion.Private, c.URL)
+	var urls, private []string
+	for _, s := range r.state.Standings() { // what the text says of addons may be of any
+		urls = append(urls, s.URL)
+		if path.Clean(s.Dest) == path.Clean(r.state.Policy.Enterprise.Destination) {
+			private = append(private, s.URL) // wherever it is from
 		}
 	}
+	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls)
+	p.Discretion.Private = append(p.Discretion.Private, private...)
 	return err
 }
 
