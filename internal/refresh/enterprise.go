@@ -182,13 +182,6 @@ func (e *Import) row(m EnterpriseModule) string {
 // maxMigrations is how many versions a row names.
 const maxMigrations = 5
 
-func orDash(text string) string {
-	if text == "" {
-		return "–"
-	}
-	return text
-}
-
 // source says which bundle it is, and for which Community.
 func (e *Import) source() string {
 	text := fmt.Sprintf("The bundle is %s, of %s", Code(e.Bundle), plain(e.Date))
