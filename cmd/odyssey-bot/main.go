@@ -32,7 +32,7 @@ func run() int {
 func arguments(argv []string) []string {
 	args := argv[1:]
 	switch name := filepath.Base(argv[0]); name {
-	case "lock-repos":
+	case "lock-repos", "update-base-image-digest":
 		args = append([]string{name}, args...)
 	case "odoo-enterprise-import", "odoo-enterprise-download":
 		args = append([]string{strings.TrimPrefix(name, "odoo-")}, args...)

@@ -18,6 +18,8 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/outward"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -87,6 +89,9 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		return err
 	}
 	askUpstreams(b, forges, nil)
+	if err := a.addMirrors(b, &server, forges); err != nil {
+		return err
+	}
 	repos, err := selectRepos(ctx, forges, o)
 	if err != nil {
 		return err
@@ -160,6 +165,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("%s: git.cache: %w", file, err)
 	}
+	registries := oci.New(oci.Options{UserAgent: userAgent, Transport: outward.Transport(policy, nil), Insecure: true, Attempts: 3})
 	return &bot.Bot{
 		Git: upstreams, Rehearser: client,
 		URLs:     policy,
@@ -169,7 +175,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}, baseImages(registries)},
 	}, nil
 }
 
