@@ -51,7 +51,7 @@ func (c *Client) Rehearse(ctx context.Context, tips []Tip) (*Rehearsal, error) {
 	}
 	r := &Rehearsal{dir: dir}
 	if err := r.open(ctx, c, tips); err != nil {
-		return nil, errors.Join(err, r.Close())
+		return nil, errors.Join(err, r.Close()) //nolint:contextcheck // it clears away also what a run that was ended has left
 	}
 	return r, nil
 }

@@ -47,7 +47,7 @@ func (r *Rehearsal) Cherry(ctx context.Context, ours, theirs Tip) (own, applied 
 	if err = w.bring(ctx, []Tip{ours, theirs}); err == nil {
 		applied, err = w.cherry(ctx, ours, theirs)
 	}
-	return own, applied, errors.Join(err, s.Close())
+	return own, applied, errors.Join(err, s.Close()) //nolint:contextcheck // it clears away also what a run that was ended has left
 }
 
 func (r *Rehearsal) count(ctx context.Context, args ...string) (int, error) {

@@ -35,13 +35,15 @@ func (w *treeRepo) bringFiles(ctx context.Context, m merging) error {
 	}
 	wanted, count := map[string][]string{}, 0
 	for path, there := range theirs {
-		if here, both := ours[path]; both && here != there {
-			url := m.theirs.URL
-			wanted[url] = append(wanted[url], there.old, there.new)
-			url = w.from(here.new, m)
-			wanted[url] = append(wanted[url], here.new)
-			count++
+		here, both := ours[path]
+		if !both || here == there {
+			continue
 		}
+		url := m.theirs.URL
+		wanted[url] = append(wanted[url], there.old, there.new)
+		url = w.from(here.new, m)
+		wanted[url] = append(wanted[url], here.new)
+		count++
 	}
 	for _, there := range theirs {
 		w.origin[there.new] = m.theirs.URL

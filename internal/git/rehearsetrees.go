@@ -21,7 +21,7 @@ type treeRepo struct {
 func newTreeRepo(s *Store, options ...string) *treeRepo {
 	// The pool's objects lie where the repository has them: what is fetched goes
 	// there as it comes.
-	s.bare.env, s.bare.most = []string{allocLimit}, s.most
+	s.env, s.bare.most = []string{allocLimit}, s.most
 	return &treeRepo{s: s, q: &quarantine{bare: s.bare}, options: options, had: map[string]bool{}, origin: map[string]string{}}
 }
 

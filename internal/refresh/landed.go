@@ -126,7 +126,7 @@ func retirementGroup(dest string) string { return "retire " + dest }
 // draft proposes what may go of a destination; nil: nothing.
 func (l *Landed) draft(ctx context.Context, d, locked *lock.Destination, data map[string][]byte) (*Draft, error) {
 	c := &landing{Landed: l, declared: d, locked: locked}
-	defer c.close()
+	defer c.close() //nolint:contextcheck // it clears away also what a run that was ended has left
 	gone, err := c.find(ctx)
 	if err != nil || len(gone) == 0 {
 		return nil, err
