@@ -42,6 +42,7 @@ type packFlags struct {
 	imageVenv   string
 	join        []string
 	packJobs    int
+	documents   documentFlags
 	json        bool
 }
 
@@ -59,6 +60,9 @@ Where the previous image has a repository with the same tree, its layer is taken
 nothing is fetched, packed or sent. Other repositories are brought to what the
 lock says first, as materialize does. The previous image is the newest of the
 series of --next-tag, unless --previous names one.
+
+In a registry, a bill of materials (CycloneDX) and the provenance (SLSA) hang on the
+image as referrers, which does not change its digest; see odoo-build-image sbom.
 
 Registries are asked with the credentials of docker login. The image's name with
 its digest is printed.
@@ -99,6 +103,7 @@ already, and stands for another image.`,
 	flags.StringArrayVar(&o.join, "join", nil, "publish these images, `IMAGE@DIGEST` of one architecture each, under one index; packs nothing (repeatable)")
 	flags.IntVar(&o.packJobs, "layers-at-once", 3, "layers that are made and sent at once")
 	flags.BoolVar(&o.json, "json", false, "print a report as JSON")
+	o.documents.register(cmd)
 	o.source.register(cmd)
 	o.registry.register(cmd)
 	return cmd
@@ -167,6 +172,11 @@ func (a *app) runPack(ctx context.Context, o *packFlags, args []string) error {
 	}
 	status.Done("%-8s %-24s %s, %d taken over, %s written  %s", "pack", t.Name("", ""), plural(len(report.Layers), "layer", "layers"), reused,
 		source.Size(report.Written), duration(time.Since(start).Seconds()))
+	if o.documents.sbom != "" {
+		if err := writeText(o.documents.sbom, string(report.SBOM)); err != nil {
+			return err
+		}
+	}
 	return a.published(o, t, report.Result, report)
 }
 
@@ -189,8 +199,8 @@ func (a *app) published(o *packFlags, t oci.Target, result *oci.Result, report a
 }
 
 func (a *app) runJoin(ctx context.Context, o *packFlags, args []string, client *oci.Client, t oci.Target, tags oci.Tags) error {
-	if len(args) > 0 || o.base != "" {
-		return cli.Usagef("--join publishes images that are packed already: leave out REPOS_LOCK and --base")
+	if len(args) > 0 || o.base != "" || o.documents.sbom != "" {
+		return cli.Usagef("--join publishes images that are packed already: leave out REPOS_LOCK, --base and --sbom")
 	}
 	var refs []oci.Reference
 	for _, text := range o.join {
@@ -200,7 +210,11 @@ func (a *app) runJoin(ctx context.Context, o *packFlags, args []string, client *
 		}
 		refs = append(refs, ref)
 	}
-	result, err := client.Join(ctx, refs, t, tags)
+	docs, err := o.documents.options(t, "")
+	if err != nil {
+		return err
+	}
+	result, err := release.Join(ctx, client, refs, docs, t, tags)
 	if err != nil {
 		return err
 	}
@@ -249,6 +263,9 @@ func (a *app) packOptions(ctx context.Context, o *packFlags, args []string, clie
 				status.Done("%-8s %-24s %s", "layer", m.Name, source.Size(m.Size))
 			}
 		},
+	}
+	if options.Documents, err = o.documents.options(t, args[0]); err != nil {
+		return nil, err
 	}
 	if options.Platform, err = oci.ParsePlatform(o.platform); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func (a *app) root() *cobra.Command {
 		return err
 	}
 	a.log.Register(root)
-	root.AddCommand(a.materialize(), a.addonsPath(), a.pythonEnv(), a.normalize(), a.pack(), a.verify(), a.systemBaseCommand())
+	root.AddCommand(a.materialize(), a.addonsPath(), a.pythonEnv(), a.normalize(), a.pack(), a.verify(), a.sbomCommand(), a.provenanceCommand(), a.systemBaseCommand())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		cli.Parent(completion).Example = `  source <(odoo-build-image completion bash)`

@@ -144,7 +144,7 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 	if err != nil {
 		return nil, err
 	}
-	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash()}
+	s.worker = &bot.Worker{Bot: b, Forges: drivers, Reports: q, Learned: s.learned(b.Log), Crash: crash(), Dashboards: true}
 	if file, err = filepath.Abs(file); err != nil {
 		return nil, err
 	}

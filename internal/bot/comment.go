@@ -17,7 +17,8 @@ import (
 )
 
 // CommentItem is what an item of a job of the kind "commands" holds: a comment
-// as an event told of it.
+// as an event told of it, or without the comment that Author edited the bot's
+// issue of this number.
 type CommentItem struct {
 	Comment int64     `json:"comment"` // its id
 	Number  int64     `json:"number"`  // of the pull request or issue
@@ -25,6 +26,7 @@ type CommentItem struct {
 	Body    string    `json:"body"`
 	Head    string    `json:"head,omitempty"` // of the pull request when the comment was written; "" when the event did not say
 	Created time.Time `json:"created"`
+	Bot     bool      `json:"bot,omitempty"` // Author is known to be no person
 }
 
 // commands obeys the comments of a job, one after the other. After a fault
@@ -36,17 +38,20 @@ func (w *Worker) commands(ctx context.Context, at place, job queue.Job) error {
 	if err == nil && s.obeys() {
 		for _, item := range job.Items {
 			var told CommentItem
-			if json.Unmarshal(item.Data, &told) != nil || told.Comment <= 0 {
+			switch {
+			case json.Unmarshal(item.Data, &told) != nil || told.Comment < 0 || told.Comment == 0 && told.Number <= 0:
 				at.log.Error("item is no comment")
-				continue
+			case told.Comment == 0:
+				err = s.tick(ctx, told)
+			default:
+				err = s.treat(ctx, told)
 			}
-			if err = s.treat(ctx, told); err != nil {
+			if err != nil {
 				break
 			}
 		}
 	}
-	s.close(ctx, err)
-	return err
+	return s.close(ctx, err)
 }
 
 // session is the work on one job's comments.
@@ -69,6 +74,7 @@ type session struct {
 	outcomes []Outcome
 	trigger  []string // logins whose commands were taken
 	taken    []string // these commands, as they were written
+	ticked   ticked
 }
 
 // open reads the repository and its policy.
@@ -99,8 +105,9 @@ func (s *session) obeys() bool {
 	return !s.repo.Archived && !s.repo.Empty && s.policy.Commands.Enabled
 }
 
-// close reports on the session.
-func (s *session) close(ctx context.Context, err error) {
+// close reports on the session. It returns its error, or why the dashboard could
+// not be kept.
+func (s *session) close(ctx context.Context, err error) error {
 	report := s.report(s.at, kindCommands, s.started, s.repo)
 	report.Outcomes, report.Commands, report.Error = s.outcomes, s.taken, publicly(err)
 	if len(s.trigger) > 0 {
@@ -123,6 +130,10 @@ func (s *session) close(ctx context.Context, err error) {
 		before.Destinations, before.Pulls = report.Destinations, report.Pulls
 		s.put(ctx, before)
 	}
+	if looked := s.ran || s.now != nil || len(s.ticked.commands) > 0; err != nil || s.fault != "" || !looked {
+		return err
+	}
+	return s.keepDashboard(ctx, s.at, s.repo, s.policy, s.ticked)
 }
 
 // talk is one comment that is being treated.

@@ -23,6 +23,9 @@ func (r *reconciler) decide(held holds) []refresh.Decision {
 	return all
 }
 
+// notAsked is why nothing came of a source that a command was not about.
+const notAsked = "nobody asked for it this time"
+
 // judge fills in the verdict of a decision. The first that applies says most.
 func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	hold, isHeld := held.find(d.Dest)
@@ -51,7 +54,7 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 		d.Verdict = refresh.Proposed
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
 	default:
-		d.Verdict, d.Why = refresh.Waiting, "nobody asked for it this time"
+		d.Verdict, d.Why = refresh.Waiting, notAsked
 	}
 	if isOpen {
 		d.Pull = refresh.Pull{URL: pr.URL, Title: pr.Title}

@@ -22,13 +22,21 @@ const (
 
 // obey does a comment's commands in their order, and says what came of each.
 func (s *session) obey(ctx context.Context, t *talk, all []command.Command) error {
-	var answers []answer
+	answers, err := s.answers(ctx, t, all)
+	if err != nil {
+		return err
+	}
+	return s.reply(ctx, t, answers)
+}
+
+// answers does commands in their order, and returns what came of each.
+func (s *session) answers(ctx context.Context, t *talk, all []command.Command) (answers []answer, err error) {
 	for _, c := range all {
 		s.taken = append(s.taken, c.Line)
 		a, err := s.do(ctx, t, c)
 		if err != nil {
 			if a, err = s.failure(err); err != nil {
-				return err
+				return answers, err
 			}
 		}
 		s.at.log.Info("command obeyed", "by", t.Author, "command", c.Line, "refused", a.refused)
@@ -40,7 +48,7 @@ func (s *session) obey(ctx context.Context, t *talk, all []command.Command) erro
 		}
 		answers = append(answers, a)
 	}
-	return s.reply(ctx, t, answers)
+	return answers, nil
 }
 
 // quote shows a command as it was written, at the start of a line: where three

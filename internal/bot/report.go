@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -10,7 +11,7 @@ import (
 
 // mostReport is how many bytes of JSON a report has that tells where every merge
 // stands: some 1,300 of them.
-const mostReport = 256 << 10
+const mostReport = 512 << 10
 
 // Reports keeps what may be forgotten. Get returns nil when there is nothing.
 type Reports interface {
@@ -71,6 +72,12 @@ type MergeReport struct {
 	Newest string    `json:"newest"`
 	Behind int       `json:"behind"`         // commits, at least; -1: not known
 	Since  time.Time `json:"since,omitzero"` // when it was first seen behind; zero: it is current
+	URL    string    `json:"url,omitempty"`  // of the remote
+
+	// What was decided about it, and the pull request that this is about.
+	Verdict refresh.Verdict `json:"verdict,omitempty"`
+	Why     string          `json:"why,omitempty"`
+	Pull    refresh.Pull    `json:"pullRequest,omitzero"`
 }
 
 // put keeps a report. That it cannot be kept is logged, and no reason to do the
@@ -147,7 +154,8 @@ func noteHolds(all []DestinationReport, held holds) {
 }
 
 func (done result) merge(s refresh.Standing, old MergeReport, now time.Time) MergeReport {
-	m := MergeReport{Remote: s.Remote, Ref: s.Ref, Locked: s.Locked, Newest: s.Newest}
+	m := MergeReport{Remote: s.Remote, Ref: s.Ref, Locked: s.Locked, Newest: s.Newest, URL: s.URL}
+	m.Verdict, m.Why, m.Pull = done.decided(s, old)
 	if s.Locked == s.Newest || s.Locked == "" {
 		return m
 	}
@@ -162,4 +170,15 @@ func (done result) merge(s refresh.Standing, old MergeReport, now time.Time) Mer
 		m.Behind = old.Behind
 	}
 	return m
+}
+
+// decided is what was decided about a merge: by this attempt, or if nobody asked
+// it to look there, before.
+func (done result) decided(s refresh.Standing, old MergeReport) (refresh.Verdict, string, refresh.Pull) {
+	i := slices.IndexFunc(done.decisions, func(d refresh.Decision) bool { return d.Standing == s })
+	if i < 0 || done.decisions[i].Why == notAsked && old.Locked == s.Locked && old.Newest == s.Newest && old.Verdict != "" {
+		return old.Verdict, old.Why, old.Pull
+	}
+	d := done.decisions[i]
+	return d.Verdict, d.Why, d.Pull
 }

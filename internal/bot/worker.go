@@ -33,6 +33,8 @@ type Worker struct {
 	Reports Reports
 	// Learned is told of every valid policy that a job has read; may be nil.
 	Learned func(ctx context.Context, subject string, policy config.Repo)
+	// Dashboards has an issue in each repository say where its sources stand.
+	Dashboards bool
 	// Crash is called after each write to a forge with its method's name, for
 	// tests that end the process there; may be nil.
 	Crash func(point string)
@@ -109,7 +111,19 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	report.Destinations = done.destinations(before.Destinations, report.Finished)
 	report.Pulls = done.pulls(before.Pulls)
 	w.put(ctx, report)
+	w.board(ctx, at, done)
 	return err
+}
+
+// board keeps the dashboard after a run that could read the policy. That it
+// cannot is logged: the next run tries again.
+func (w *Worker) board(ctx context.Context, at place, done result) {
+	if done.policy == nil || done.idle == unasked {
+		return
+	}
+	if err := w.keepDashboard(ctx, at, done.repo, *done.policy, ticked{}); err != nil && ctx.Err() == nil {
+		at.log.Warn("dashboard not kept", "err", err)
+	}
 }
 
 // refresh does what is due of another kind in a repository.
@@ -129,6 +143,7 @@ func (w *Worker) refresh(ctx context.Context, at place, kind refresh.Kind) error
 		of.Pulls = done.open
 		w.put(ctx, of)
 	}
+	w.board(ctx, at, done)
 	return err
 }
 

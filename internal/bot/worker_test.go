@@ -34,10 +34,13 @@ func TestWorker_merges(t *testing.T) {
 		Outcomes: []bot.Outcome{{Repo: d.name.String(), Group: "./odoo", Action: bot.Opened, Title: pr.Title, URL: pr.URL}},
 		Destinations: []bot.DestinationReport{
 			{Path: "./odoo", Merges: []bot.MergeReport{
-				{Remote: "odoo", Ref: "17.0", Locked: id(1), Newest: id(1)},
-				{Remote: "acme", Ref: "17.0-fix", Locked: id(2), Newest: id(11), Behind: 1, Since: r.Finished},
+				current("odoo", "17.0", "https://git.example.org/odoo.git", 1),
+				{
+					Remote: "acme", Ref: "17.0-fix", Locked: id(2), Newest: id(11), Behind: 1, Since: r.Finished, URL: "https://git.example.org/acme.git",
+					Verdict: refresh.Proposed, Pull: refresh.Pull{URL: pr.URL, Title: pr.Title},
+				},
 			}},
-			{Path: "./web", Merges: []bot.MergeReport{{Remote: "oca", Ref: "17.0", Locked: id(3), Newest: id(3)}}},
+			{Path: "./web", Merges: []bot.MergeReport{current("oca", "17.0", "https://git.example.org/web.git", 3)}},
 		},
 		Pulls: []bot.Pull{{URL: pr.URL, Title: pr.Title}},
 	}
@@ -55,7 +58,7 @@ func TestWorker_merges(t *testing.T) {
 		t.Errorf("newer, not counted: %+v", got)
 	}
 	d.git.commits[acme] = id(2)
-	if r := d.merges(); r.Destinations[0].Merges[1] != (bot.MergeReport{Remote: "acme", Ref: "17.0-fix", Locked: id(2), Newest: id(2)}) || len(r.Outcomes) != 1 {
+	if r := d.merges(); r.Destinations[0].Merges[1] != current("acme", "17.0-fix", "https://git.example.org/acme.git", 2) || len(r.Outcomes) != 1 {
 		t.Errorf("current: %+v", r)
 	}
 	if diff := cmp.Diff([]string{want.Subject + " 10", want.Subject + " 10", want.Subject + " 10", want.Subject + " 10"}, learned); diff != "" {
@@ -250,4 +253,9 @@ func TestWorker_badItem(t *testing.T) {
 	if got := d.reactions(comment); got != done {
 		t.Errorf("reactions %q", got)
 	}
+}
+
+// current is what is said of a merge that has nothing newer than commit n.
+func current(remote, ref, url string, n int) bot.MergeReport {
+	return bot.MergeReport{Remote: remote, Ref: ref, Locked: id(n), Newest: id(n), URL: url, Verdict: refresh.Current, Why: "nothing is newer"}
 }

@@ -23,6 +23,7 @@ type Repo struct {
 	Python       Python       `yaml:"python" jsonschema_description:"How the bot keeps the Python packages of requirements.lock.txt current."`
 	Enterprise   Enterprise   `yaml:"enterprise" jsonschema_description:"How the bot keeps the private mirror of Odoo Enterprise current."`
 	Commands     Commands     `yaml:"commands" jsonschema_description:"What the bot does at the word of a comment."`
+	Dashboard    Dashboard    `yaml:"dashboard" jsonschema_description:"The issue in which the bot says where every source stands."`
 	PullRequests PullRequests `yaml:"pullRequests" jsonschema_description:"What holds for all pull requests of the bot."`
 }
 
@@ -30,6 +31,11 @@ type Repo struct {
 type Commands struct {
 	Enabled bool `yaml:"enabled" jsonschema:"default=true" jsonschema_description:"Whether the bot obeys commands."`
 	Allow   Who  `yaml:"allow" jsonschema_description:"Whose commands are obeyed: write, everybody with write permission; admin, those who administer the repository; or a list of users, who need write permission too."`
+}
+
+// Dashboard is the policy for the issue about the repository.
+type Dashboard struct {
+	Enabled bool `yaml:"enabled" jsonschema:"default=true" jsonschema_description:"Whether there is one. It is edited in place when something changes; who closes it has it stay closed."`
 }
 
 // PullRequests is the policy for all pull requests of the bot.
@@ -46,6 +52,7 @@ func DefaultRepo() Repo {
 		Python:       defaultPython(),
 		Enterprise:   defaultEnterprise(),
 		Commands:     Commands{Enabled: true},
+		Dashboard:    Dashboard{Enabled: true},
 		PullRequests: PullRequests{Limit: 10},
 	}
 }

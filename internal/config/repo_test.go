@@ -27,13 +27,13 @@ func TestParseRepo(t *testing.T) {
 	python := config.Python{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 1 * *"), Jitter: 24 * time.Hour}}
 	enterprise := config.Enterprise{Refresh: config.Refresh{Schedule: schedule("0 3 * * 6"), Jitter: 4 * time.Hour}}
 	byDefault := config.Repo{
-		Version:      1,
-		Merges:       config.Merges{Refresh: config.Refresh{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute}},
-		Base:         base,
-		Python:       python,
-		Enterprise:   enterprise,
-		Commands:     config.Commands{Enabled: true},
-		PullRequests: config.PullRequests{Limit: 10},
+		Version:    1,
+		Merges:     config.Merges{Refresh: config.Refresh{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute}},
+		Base:       base,
+		Python:     python,
+		Enterprise: enterprise,
+		Commands:   config.Commands{Enabled: true},
+		Dashboard:  config.Dashboard{Enabled: true}, PullRequests: config.PullRequests{Limit: 10},
 	}
 	for _, test := range []struct {
 		name, in string
@@ -42,21 +42,21 @@ func TestParseRepo(t *testing.T) {
 		{"empty", "", byDefault},
 		{"comments alone", "# version: 1\n", byDefault},
 		{"some", "merges:\n  labels: [a]\n", config.Repo{
-			Version:      1,
-			Merges:       config.Merges{Refresh: config.Refresh{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute, Labels: []string{"a"}}},
-			Base:         base,
-			Python:       python,
-			Enterprise:   enterprise,
-			Commands:     config.Commands{Enabled: true},
-			PullRequests: config.PullRequests{Limit: 10},
+			Version:    1,
+			Merges:     config.Merges{Refresh: config.Refresh{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute, Labels: []string{"a"}}},
+			Base:       base,
+			Python:     python,
+			Enterprise: enterprise,
+			Commands:   config.Commands{Enabled: true},
+			Dashboard:  config.Dashboard{Enabled: true}, PullRequests: config.PullRequests{Limit: 10},
 		}},
 		{"all", "version: 1\nmerges:\n  enabled: false\n  schedule: never\n  jitter: 0s\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\nbase:\n  enabled: false\n  schedule: never\n  jitter: 1h\npython:\n  labels: [py]\nenterprise:\n  enabled: true\n  reviewers: [e]\ncommands: {enabled: false, allow: admin}\npullRequests:\n  limit: 1\n", config.Repo{
-			Version:      1,
-			Merges:       config.Merges{Refresh: config.Refresh{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}}},
-			Base:         config.Base{Refresh: config.Refresh{Jitter: time.Hour}},
-			Python:       config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}},
-			Enterprise:   config.Enterprise{Refresh: config.Refresh{Enabled: true, Schedule: enterprise.Schedule, Jitter: enterprise.Jitter, Reviewers: []string{"e"}}},
-			PullRequests: config.PullRequests{Limit: 1},
+			Version:    1,
+			Merges:     config.Merges{Refresh: config.Refresh{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}}},
+			Base:       config.Base{Refresh: config.Refresh{Jitter: time.Hour}},
+			Python:     config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}},
+			Enterprise: config.Enterprise{Refresh: config.Refresh{Enabled: true, Schedule: enterprise.Schedule, Jitter: enterprise.Jitter, Reviewers: []string{"e"}}},
+			Dashboard:  config.Dashboard{Enabled: true}, PullRequests: config.PullRequests{Limit: 1},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestParseRepo_errors(t *testing.T) {
 				":9: merges.reviewers[2]: must not be empty\n  for example: alice",
 				":9: merges.reviewers[4]: \"a.b\" stands here again, first at line 9",
 				":10: merges: unknown key \"schedul\"\n  did you mean schedule?",
-				":11: unknown key \"automerge\"\n  the keys here are: version, merges, base, python, enterprise, commands, pullRequests",
+				":11: unknown key \"automerge\"\n  the keys here are: version, merges, base, python, enterprise, commands, dashboard, pullRequests",
 			},
 		},
 		{

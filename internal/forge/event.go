@@ -30,6 +30,7 @@ type Event struct {
 	Type     string // the forge's own word: "issue_comment"
 	Repo     Name
 	Sender   string // login of who caused it
+	Bot      bool   // of EventIssue: Sender is known to be no person
 	Branch   string // of EventPush: its name without refs/heads/; of a pull request, check or workflow: its head branch, "" of one from a fork
 	Head     string // of EventPush: the new head; of a pull request, a comment on one, a check or a workflow: its head then. "" when the delivery does not say
 	Number   int64  // of the pull request or issue

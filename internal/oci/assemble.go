@@ -35,6 +35,8 @@ type Assembly struct {
 	Compression Compression
 	// Jobs is how many layers are made at once. Default 3.
 	Jobs int
+	// Attach makes the documents that hang on the image, from its digest. Nil: none.
+	Attach func(*Result) ([]Attachment, error)
 	// Done is told of each layer when it is there. It may be called concurrently,
 	// and be nil.
 	Done func(Made)
@@ -57,6 +59,8 @@ type Result struct {
 	Layers   []Made   `json:"layers"` // above the base's
 	Written  int64    `json:"bytesWritten"`
 	Tags     []string `json:"tags"`
+	// Attached is what hangs on the image.
+	Attached []Referrer `json:"attached,omitempty"`
 	index    document
 }
 
@@ -69,9 +73,9 @@ type assembler struct {
 	written atomic.Int64
 }
 
-// maxLayers is how many layers an image may have: what overlayfs stacks, less one for
+// MaxLayers is how many layers an image may have: what overlayfs stacks, less one for
 // the container.
-const maxLayers = 125
+const MaxLayers = 125
 
 // Assemble makes an image and writes it to a target, and gives it the tags. A tag that
 // another image has is a *TagError; nothing is tagged then.
@@ -91,15 +95,31 @@ func (c *Client) Assemble(ctx context.Context, a Assembly, t Target, tags Tags) 
 	}
 	result, err := assemble(ctx, a, out)
 	if err == nil {
-		result.Tags, err = tagAll(ctx, out, t, result.index, tags.Names)
-	}
-	if err == nil && tags.Next != "" {
-		err = c.tagNext(ctx, out, t, result, tags.Next)
+		err = c.finish(ctx, out, t, result, a.Attach, tags)
 	}
 	if err := errors.Join(err, out.close(err == nil)); err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// finish hangs documents on an index that is there, and gives it its tags: who finds it by a tag finds
+// all of it.
+func (c *Client) finish(ctx context.Context, out output, t Target, result *Result, attach func(*Result) ([]Attachment, error), tags Tags) error {
+	if attach != nil {
+		documents, err := attach(result)
+		if err != nil {
+			return err
+		}
+		if result.Attached, err = attachAll(ctx, out, result.index, documents); err != nil {
+			return err
+		}
+	}
+	var err error
+	if result.Tags, err = tagAll(ctx, out, t, result.index, tags.Names); err != nil || tags.Next == "" {
+		return err
+	}
+	return c.tagNext(ctx, out, t, result, tags.Next)
 }
 
 // Digest makes an image and throws it away, to find out its digest.
@@ -108,8 +128,8 @@ func (c *Client) Digest(ctx context.Context, a Assembly) (*Result, error) {
 }
 
 func assemble(ctx context.Context, a Assembly, out output) (*Result, error) {
-	if n := len(a.Base.Layers) + len(a.Sources); n > maxLayers {
-		return nil, invalid("the image would have %d layers, and container engines stack at most %d", n, maxLayers)
+	if n := len(a.Base.Layers) + len(a.Sources); n > MaxLayers {
+		return nil, invalid("the image would have %d layers, and container engines stack at most %d", n, MaxLayers)
 	}
 	r := &assembler{Assembly: &a, out: out, layers: make([]Layer, len(a.Base.Layers)+len(a.Sources)), made: make([]Made, len(a.Sources))}
 	if r.Jobs <= 0 {

@@ -48,6 +48,7 @@ type Client struct {
 	keychain authn.Keychain
 	mu       sync.Mutex
 	opened   map[string]*repository
+	listing  sync.Mutex // of referrers: a list is read, and written again
 }
 
 // New returns a client.

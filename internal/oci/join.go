@@ -12,8 +12,9 @@ import (
 )
 
 // Join publishes images of several architectures under one index. Each reference has a digest, of an
-// image or of an index; what comes from other repositories is copied.
-func (c *Client) Join(ctx context.Context, refs []Reference, t Target, tags Tags) (*Result, error) {
+// image or of an index; what comes from other repositories is copied. attach makes the documents that
+// hang on the index, from its digest; nil: none.
+func (c *Client) Join(ctx context.Context, refs []Reference, t Target, attach func(*Result) ([]Attachment, error), tags Tags) (*Result, error) {
 	var sources []string
 	for _, ref := range refs {
 		sources = append(sources, ref.Repository)
@@ -24,10 +25,7 @@ func (c *Client) Join(ctx context.Context, refs []Reference, t Target, tags Tags
 	}
 	result, err := c.join(ctx, refs, t, out)
 	if err == nil {
-		result.Tags, err = tagAll(ctx, out, t, result.index, tags.Names)
-	}
-	if err == nil && tags.Next != "" {
-		err = c.tagNext(ctx, out, t, result, tags.Next)
+		err = c.finish(ctx, out, t, result, attach, tags)
 	}
 	if err := errors.Join(err, out.close(err == nil)); err != nil {
 		return nil, err

@@ -37,11 +37,11 @@ func TestJoin(t *testing.T) {
 		refs = append(refs, Reference{Repository: r.Host + "/acme/odoo", Digest: result.Digest})
 	}
 	to := target(t, reg.Host+"/acme/odoo")
-	joined, err := c.Join(t.Context(), refs, to, Tags{Next: "17.0-r"})
+	joined, err := c.Join(t.Context(), refs, to, nil, Tags{Next: "17.0-r"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := c.Join(t.Context(), []Reference{refs[1], refs[0], refs[1]}, to, Tags{Next: "17.0-r"})
+	again, err := c.Join(t.Context(), []Reference{refs[1], refs[0], refs[1]}, to, nil, Tags{Next: "17.0-r"})
 	if err != nil || again.Digest != joined.Digest || strings.Join(again.Tags, " ") != "17.0-r0001" {
 		t.Errorf("in another order: %+v, %v", again, err)
 	}
@@ -79,7 +79,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Join(t.Context(), []Reference{refs[0], to.Reference.WithDigest(result.Digest)}, to, Tags{}); !errors.As(err, &input) {
+	if _, err := c.Join(t.Context(), []Reference{refs[0], to.Reference.WithDigest(result.Digest)}, to, nil, Tags{}); !errors.As(err, &input) {
 		t.Errorf("two for one platform: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,6 +28,8 @@ type layout struct {
 	made bool // the directory was made by this run
 	mu   sync.Mutex
 	new  []string // blobs of this run
+	// entries of the list of images that this run makes
+	entries []v1.Descriptor
 }
 
 const layoutMark = `{"imageLayoutVersion":"1.0.0"}`
@@ -152,22 +155,27 @@ func (o *layout) holder(_ context.Context, tag string) (string, error) {
 }
 
 func (o *layout) tag(_ context.Context, d document, tag string) error {
+	entry, err := named(d, tag)
+	if err == nil {
+		o.list(entry)
+	}
+	return err
+}
+
+func (o *layout) list(entry v1.Descriptor) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	index, err := o.index()
+	o.entries = append(o.entries, entry)
+}
+
+// small reads a manifest.
+func (o *layout) small(digest string) ([]byte, error) {
+	f, err := os.Open(o.path(digest))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	entry, err := named(d, tag)
-	if err != nil {
-		return err
-	}
-	index.Manifests = append(index.Manifests, entry)
-	data, err := json.Marshal(index)
-	if err != nil {
-		return err
-	}
-	return renameio.WriteFile(filepath.Join(o.dir, "index.json"), data, 0o644)
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxDocument))
 }
 
 // named is the entry of an index in a layout's list of images.
@@ -181,7 +189,7 @@ func named(d document, tag string) (v1.Descriptor, error) {
 
 func (o *layout) close(keep bool) error {
 	if keep {
-		return nil
+		return o.finish()
 	}
 	if o.made {
 		return os.RemoveAll(o.dir)
@@ -191,4 +199,24 @@ func (o *layout) close(keep bool) error {
 		errs = append(errs, os.Remove(o.path(digest)))
 	}
 	return errors.Join(errs...)
+}
+
+// finish writes the list of images.
+func (o *layout) finish() error {
+	index, err := o.index()
+	if err != nil {
+		return err
+	}
+	for _, entry := range o.entries {
+		if !slices.ContainsFunc(index.Manifests, func(d v1.Descriptor) bool {
+			return d.Digest == entry.Digest && d.Annotations[annotationRefName] == entry.Annotations[annotationRefName]
+		}) {
+			index.Manifests = append(index.Manifests, entry)
+		}
+	}
+	data, err := json.Marshal(index)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(o.dir, "index.json"), data, 0o644)
 }

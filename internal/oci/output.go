@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Target says where an image is to be written.
@@ -72,10 +74,15 @@ type output interface {
 	reuse(ctx context.Context, from *Image, l Layer) error
 	// write brings a layer that is being made.
 	write(ctx context.Context, name string, layer producer) (produced, error)
-	// put brings a configuration.
+	// put brings a configuration, or a document that hangs on an image.
 	put(ctx context.Context, d document) error
 	// manifest brings a manifest or an index, whose parts are there.
 	manifest(ctx context.Context, d document) error
+	// referrers lists what hangs on an index of a digest.
+	referrers(ctx context.Context, digest string) ([]v1.Descriptor, error)
+	// refer brings the manifest of what is to hang on it, whose parts are there, and
+	// its entry in the list of them.
+	refer(ctx context.Context, digest string, d document, entry v1.Descriptor) error
 	// tag names an index that is there.
 	tag(ctx context.Context, d document, tag string) error
 	// holder returns the digest that a tag stands for, "" when it is free.
@@ -116,9 +123,9 @@ func (o *registryOutput) put(ctx context.Context, d document) error {
 	if err != nil || has == int64(len(d.data)) {
 		return err
 	}
-	got, err := o.r.upload(ctx, "the image's configuration", d.writeTo)
+	got, err := o.r.upload(ctx, d.mediaType, d.writeTo)
 	if err == nil && got.digest != d.digest {
-		err = errors.New("a configuration changed while it was sent")
+		err = errors.New(d.mediaType + " changed while it was sent")
 	}
 	return err
 }

@@ -48,15 +48,23 @@ func (r *repository) tagPage(ctx context.Context, what string, address *url.URL)
 	if err := json.NewDecoder(io.LimitReader(res.Body, maxDocument)).Decode(&page); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if m := nextLink.FindStringSubmatch(res.Header.Get("Link")); m != nil {
-		link, err := url.Parse(m[1])
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", what, err)
-		}
-		next = address.ResolveReference(link)
-		if next.Host != address.Host {
-			return nil, nil, &RegistryError{What: what, Detail: "the list goes on at another host"}
-		}
+	next, err = following(what, address, res)
+	return page.Tags, next, err
+}
+
+// following is where a list goes on; nil where it ends.
+func following(what string, address *url.URL, res *http.Response) (*url.URL, error) {
+	m := nextLink.FindStringSubmatch(res.Header.Get("Link"))
+	if m == nil {
+		return nil, nil //nolint:nilnil // it ends
 	}
-	return page.Tags, next, nil
+	link, err := url.Parse(m[1])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	next := address.ResolveReference(link)
+	if next.Host != address.Host || next.Scheme != address.Scheme {
+		return nil, &RegistryError{What: what, Detail: "the list goes on at another host"}
+	}
+	return next, nil
 }

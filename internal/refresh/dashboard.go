@@ -31,7 +31,10 @@ type Decision struct {
 }
 
 // Pull is a pull request to point at.
-type Pull struct{ URL, Title string }
+type Pull struct {
+	URL   string `json:"url,omitempty"`
+	Title string `json:"title,omitempty"`
+}
 
 // Item is one of the pull requests that are about no source, or why there is
 // none: the base image, the Python lock.
@@ -49,6 +52,8 @@ type Dashboard struct {
 	// Commands alone: they are named, for there is nobody who sees a tick.
 	Boxes    []Box
 	Commands bool
+	Failed   bool     // the last run, so that this is from one before
+	Notes    []string // Markdown: what there is to say once
 }
 
 // Box is a command that a tick in the dashboard asks for.
@@ -68,6 +73,12 @@ func (d *Dashboard) Body() string {
 
 func (d *Dashboard) body(rows int) string {
 	var b strings.Builder
+	for _, note := range d.Notes {
+		b.WriteString("> " + strings.ReplaceAll(strings.TrimSpace(note), "\n", "\n> ") + "\n\n")
+	}
+	if d.Failed {
+		b.WriteString("⚠️ **The last run failed**; what follows is what was known before.\n\n")
+	}
 	b.WriteString(d.summary() + "\n\n")
 	if shown, more := head(d.rows(), rows); len(shown) > 0 {
 		b.WriteString("| source | locked | newest | |\n|---|---|---|---|\n" + strings.Join(shown, ""))
@@ -196,4 +207,9 @@ func Ticked(body string, offered []Box) (commands []string) {
 		}
 	}
 	return commands
+}
+
+// Tick ticks the box of a command in a dashboard's text.
+func Tick(body, command string) string {
+	return strings.ReplaceAll(body, "- [ ]"+tick+command+" -->", "- [x]"+tick+command+" -->")
 }

@@ -1,11 +1,12 @@
 package release
 
 import (
-	"encoding/json"
+	"context"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nuobit/odyssey/internal/odoo"
 )
@@ -15,22 +16,49 @@ type root struct {
 	// Dir is relative to the source directory. It may be that of several
 	// destinations, when each is one module.
 	Dir     string   `json:"dir"`
-	Modules []string `json:"modules,omitempty"` // sorted
+	Modules []module `json:"modules,omitempty"` // sorted by name
 }
 
-// maxAddons is how long the annotation with a destination's addons may be, in bytes: a manifest
-// has room for 4 MiB in all.
-const maxAddons = 256 << 10
+// module is an addon, and what its manifest says of it.
+type module struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"` // "" when the manifest cannot be read
+	License string `json:"license,omitempty"` // as the manifest has it
+}
+
+func (r *root) has(name string) bool {
+	return slices.ContainsFunc(r.Modules, func(m module) bool { return m.Name == name })
+}
+
+// shown is a word of a manifest, which anybody may have written, as an annotation holds it.
+func shown(s string) string {
+	if len(s) > maxShown || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return s
+}
+
+// maxShown is the length of a version or of a licence's name, in bytes.
+const maxShown = 64
 
 // findRoots finds the addon roots of a destination that is in the source directory, and its own
 // modules in them.
-func (p *packer) findRoots(d *destination) ([]root, error) {
+func (p *packer) findRoots(ctx context.Context, d *destination) ([]root, error) {
 	found, err := odoo.AddonsPath(p.Source, []string{d.Path})
 	if err != nil {
 		return nil, err
 	}
 	if _, err := found.Line(p.ImageSource); err != nil {
 		return nil, err
+	}
+	// Faults are for who wants the module; Odoo refuses it only then.
+	read, _, err := odoo.CheckModules(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	manifests := map[string]*odoo.Manifest{}
+	for _, m := range read {
+		manifests[filepath.Dir(m.Path)] = m
 	}
 	var roots []root
 	for _, r := range found.Roots {
@@ -47,39 +75,27 @@ func (p *packer) findRoots(d *destination) ([]root, error) {
 				return nil, err
 			}
 			if rel, err := filepath.Rel(filepath.Join(found.Src, d.Clean()), place); err == nil && (rel == "." || filepath.IsLocal(rel)) {
-				one.Modules = append(one.Modules, m.Name)
+				known := module{Name: m.Name}
+				if said := manifests[m.Dir]; said != nil {
+					known.Version, known.License = shown(said.Version), shown(said.License)
+				}
+				one.Modules = append(one.Modules, known)
 			}
 		}
-		slices.Sort(one.Modules)
+		slices.SortFunc(one.Modules, func(a, b module) int { return strings.Compare(a.Name, b.Name) })
 		roots = append(roots, one)
 	}
 	return roots, nil
 }
 
-func formatRoots(roots []root) (string, error) {
-	data, err := json.Marshal(roots)
-	if err == nil && len(data) > maxAddons {
-		err = invalid("a repository has addons whose names alone take %d bytes, which no manifest can hold", len(data))
-	}
-	return string(data), err
-}
-
-// parseRoots reads what formatRoots wrote, in an image that anybody may have
-// made.
-func parseRoots(text string) ([]root, error) {
-	if len(text) > maxAddons {
-		return nil, invalid("too long")
-	}
-	var roots []root
-	if err := json.Unmarshal([]byte(text), &roots); err != nil {
-		return nil, err
-	}
+// checkRoots refuses what no directory of addons is, in an image that anybody may have made.
+func checkRoots(roots []root) error {
 	for _, r := range roots {
 		if !filepath.IsLocal(r.Dir) || path.Clean(r.Dir) != r.Dir || strings.ContainsAny(r.Dir, ",$\n\x00") {
-			return nil, invalid("%q is no addon root", r.Dir)
+			return invalid("%q is no addon root", r.Dir)
 		}
 	}
-	return roots, nil
+	return nil
 }
 
 // addonsPath is Odoo's addons_path in the image: the roots in the order of the
@@ -93,7 +109,7 @@ func (p *packer) addonsPath() (string, error) {
 				dirs = append(dirs, dir)
 			}
 			for _, m := range r.Modules {
-				places[m] = append(places[m], path.Join(r.Dir, m))
+				places[m.Name] = append(places[m.Name], path.Join(r.Dir, m.Name))
 			}
 		}
 	}
@@ -116,7 +132,7 @@ func (p *packer) addonsPath() (string, error) {
 func (p *packer) owners(module string) int {
 	n := 0
 	for i := range p.destinations {
-		if slices.ContainsFunc(p.destinations[i].roots, func(r root) bool { return slices.Contains(r.Modules, module) }) {
+		if slices.ContainsFunc(p.destinations[i].roots, func(r root) bool { return r.has(module) }) {
 			n++
 		}
 	}

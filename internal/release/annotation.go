@@ -11,7 +11,7 @@ import (
 )
 
 // format is counted up when the same inputs give other layers than before.
-const format = "1"
+const format = "2"
 
 // The annotations that make a release known again. Those of images are labels, too.
 const (
@@ -26,11 +26,10 @@ const (
 	annotationSystem      = prefix + "system-base"
 
 	// Of layers.
-	annotationLayer   = prefix + "layer"   // a destination, "venv" or "etc"
-	annotationKey     = prefix + "key"     // digest of all that its content comes from
-	annotationCommits = prefix + "commits" // that were merged, with spaces between
-	annotationTree    = prefix + "tree"    // that they gave
-	annotationAddons  = prefix + "addons"  // roots and modules, as JSON
+	annotationLayer    = prefix + "layer"        // a destination, "shared:" and a number, "venv" or "etc"
+	annotationKey      = prefix + "key"          // digest of all that its content comes from
+	annotationSources  = prefix + "repositories" // what is known of them, as JSON: []held
+	annotationPackages = prefix + "packages"     // of an environment, as JSON: []pythonPackage
 
 	// AnnotationPython is a label of base images: the minor version of their Python.
 	AnnotationPython = prefix + "python"

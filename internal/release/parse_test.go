@@ -1,12 +1,14 @@
 package release
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nuobit/odyssey/internal/oci"
 )
@@ -73,31 +75,36 @@ func TestSystemTag(t *testing.T) {
 	}
 }
 
-// FuzzParseRoots: what an image that anybody may have made says of its addons never leads out of the source
+// FuzzHeldIn: what an image that anybody may have made says of its addons never leads out of the source
 // directory, and what is accepted is written again as it was meant.
-func FuzzParseRoots(f *testing.F) {
-	for _, seed := range []string{`[]`, `null`, `[{"dir":"oca/web","modules":["a","b"]}]`, `[{"dir":"../x"}]`, `[{"dir":"/etc"}]`, `[{"dir":"a,b"}]`, `{`, `[{"dir":"a/../../b"}]`, `[{"dir":""}]`} {
+func FuzzHeldIn(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, `null`, `[{"path":"./x","addons":[{"dir":"oca/web","modules":[{"name":"a","version":"1","license":"AGPL-3"}]}]}]`,
+		`[{"addons":[{"dir":"../x"}]}]`, `[{"addons":[{"dir":"/etc"}]}]`, `[{"addons":[{"dir":"a,b"}]}]`, `{`, `[{"addons":[{"dir":"a/../../b"}]}]`, `[{"addons":[{"dir":""}]}]`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		roots, err := parseRoots(text)
+		all, err := heldIn(oci.Layer{Annotations: map[string]string{annotationSources: text}})
 		if err != nil {
 			return
 		}
-		for _, r := range roots {
-			if !filepath.IsLocal(r.Dir) || strings.ContainsAny(r.Dir, ",\n") {
-				t.Errorf("accepted %q", r.Dir)
+		for _, h := range all {
+			for _, r := range h.Roots {
+				if !filepath.IsLocal(r.Dir) || strings.ContainsAny(r.Dir, ",\n") {
+					t.Errorf("accepted %q", r.Dir)
+				}
 			}
 		}
-		again, err := formatRoots(roots)
-		if err != nil {
+		again, err := json.Marshal(all)
+		if err != nil || len(again) > maxHeld {
 			return
 		}
-		twice, err := parseRoots(again)
+		twice, err := heldIn(oci.Layer{Annotations: map[string]string{annotationSources: string(again)}})
 		if err != nil {
 			t.Errorf("%q is written as %q: %v", text, again, err)
 		}
-		if diff := cmp.Diff(roots, twice); diff != "" && len(roots) > 0 {
+		if diff := cmp.Diff(all, twice, cmpopts.EquateEmpty()); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -3,6 +3,7 @@ package release
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -14,14 +15,12 @@ import (
 	"github.com/nuobit/odyssey/internal/source"
 )
 
-// destination is a repository of the lock, and what is known of its layer.
+// destination is a repository of the lock, and what is known of it.
 type destination struct {
 	*lock.Destination
 	commits  string   // with spaces between
 	commands []string // that change the tree
 	tree     string   // "" until it is known
-	previous *oci.Layer
-	same     bool // previous has the same content
 	roots    []root
 }
 
@@ -38,9 +37,16 @@ func (p *packer) plan() error {
 		if d.commands, err = source.ShellCommands(d.Destination); err != nil {
 			return err
 		}
-		d.previous = p.had(d.Path)
-		p.recall(&d)
 		p.destinations = append(p.destinations, d)
+	}
+	held := p.held()
+	for i := range p.destinations {
+		p.recall(&p.destinations[i], held)
+	}
+	p.shares = arrange(p.destinations, p.room)
+	for _, s := range p.shares {
+		s.previous = p.had(s.name)
+		s.same = !slices.ContainsFunc(s.members, func(d *destination) bool { return d.tree == "" }) && p.isThere(s)
 	}
 	return nil
 }
@@ -48,7 +54,7 @@ func (p *packer) plan() error {
 // had is the previous image's layer of a name; nil when it has none that was written in the same
 // way.
 func (p *packer) had(name string) *oci.Layer {
-	if p.Previous == nil || p.Previous.Annotations[annotationFormat] != format || p.Previous.Annotations[annotationCompression] != string(p.Compression) {
+	if !p.isComparable() {
 		return nil
 	}
 	for i := range p.Previous.Layers {
@@ -59,26 +65,78 @@ func (p *packer) had(name string) *oci.Layer {
 	return nil
 }
 
-// recall takes from the previous layer what it proves: a commit has one tree for ever, and so have
-// several when the lock says which. Where it does not, the tree depends on how they are merged, and
-// is computed.
-func (p *packer) recall(d *destination) {
-	l := d.previous
-	if l == nil || len(d.commands) > 0 || l.Annotations[annotationCommits] != d.commits || !gitname.IsObjectID(l.Annotations[annotationTree]) {
-		return
-	}
-	tree := l.Annotations[annotationTree]
-	if len(d.Merges) > 1 && d.Tree == "" || d.Tree != "" && d.Tree != tree {
-		return
-	}
-	roots, err := parseRoots(l.Annotations[annotationAddons])
-	if err != nil || l.Annotations[annotationKey] != p.key(d, tree) {
-		return
-	}
-	d.tree, d.roots, d.same = tree, roots, true
+// isComparable reports whether there is a previous image whose layers are written in the same way.
+func (p *packer) isComparable() bool {
+	return p.Previous != nil && p.Previous.Annotations[annotationFormat] == format && p.Previous.Annotations[annotationCompression] == string(p.Compression)
 }
 
-// key is the digest of all that a layer's content comes from.
+// held is what a layer says of a repository that is in it.
+type held struct {
+	Path    string `json:"path"`    // as the lock spells it
+	Key     string `json:"key"`     // digest of all that its content comes from
+	Commits string `json:"commits"` // that were merged, with spaces between
+	Tree    string `json:"tree"`    // that they gave
+	Roots   []root `json:"addons,omitempty"`
+}
+
+// maxHeld is how long what is known of a layer's repositories may be, in bytes: a manifest has room for
+// 4 MiB in all.
+const maxHeld = 1 << 20
+
+// heldIn reads what a layer says of its repositories, in an image that anybody may have made.
+func heldIn(l oci.Layer) ([]held, error) {
+	text := l.Annotations[annotationSources]
+	if text == "" {
+		return nil, nil
+	}
+	if len(text) > maxHeld {
+		return nil, invalid("too long")
+	}
+	var all []held
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil, err
+	}
+	for _, h := range all {
+		if err := checkRoots(h.Roots); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// held is what the previous image says of repositories, by their paths.
+func (p *packer) held() map[string]held {
+	all := map[string]held{}
+	if !p.isComparable() {
+		return all
+	}
+	for _, l := range p.Previous.Layers {
+		sources, err := heldIn(l)
+		if err != nil {
+			continue // what is made anew needs nothing of it
+		}
+		for _, h := range sources {
+			all[h.Path] = h
+		}
+	}
+	return all
+}
+
+// recall takes from the previous image what it proves: a commit has one tree for ever, and so have
+// several when the lock says which. Where it does not, the tree depends on how they are merged, and
+// is computed.
+func (p *packer) recall(d *destination, all map[string]held) {
+	h, found := all[d.Path]
+	if !found || len(d.commands) > 0 || h.Commits != d.commits || !gitname.IsObjectID(h.Tree) {
+		return
+	}
+	if len(d.Merges) > 1 && d.Tree == "" || d.Tree != "" && d.Tree != h.Tree || h.Key != p.key(d, h.Tree) {
+		return
+	}
+	d.tree, d.roots = h.Tree, h.Roots
+}
+
+// key is the digest of all that the content of a destination comes from.
 func (p *packer) key(d *destination, tree string) string {
 	return digest(append([]string{"source", format, p.Compression.Version(), p.imageDir(d), tree, strings.Join(p.Languages, ",")}, d.commands...)...)
 }
@@ -94,33 +152,4 @@ func digest(parts ...string) string {
 // imageDir is where a destination is in the image, without a slash in front.
 func (p *packer) imageDir(d *destination) string {
 	return strings.TrimPrefix(path.Join(p.ImageSource, d.Clean()), "/")
-}
-
-// order sorts the destinations from rarely to often changing, as far as the lock alone tells:
-// Odoo, then what is locked by a commit or a tag, which nothing but a human moves, then the
-// others in the order of the lock, in which people put what is their own last. It
-// must not depend on anything else, such as dates or the previous image: the order
-// is part of the digest.
-func order(all []destination) []*destination {
-	var sorted []*destination
-	for i := range all {
-		sorted = append(sorted, &all[i])
-	}
-	slices.SortStableFunc(sorted, func(a, b *destination) int { return rank(a) - rank(b) })
-	return sorted
-}
-
-func rank(d *destination) int {
-	switch {
-	case d.Clean() == "odoo":
-		return 0
-	case !slices.ContainsFunc(d.Merges, moves):
-		return 1
-	}
-	return 2
-}
-
-// moves reports whether a ref can come to stand for another commit.
-func moves(m lock.Merge) bool {
-	return !gitname.IsObjectID(m.Ref) && !strings.HasPrefix(m.Ref, "refs/tags/")
 }

@@ -43,6 +43,8 @@ type Options struct {
 	Compression oci.Compression
 	Created     time.Time
 	Annotations map[string]string
+	// Documents are to be written of the image; nil: none.
+	Documents *Documents
 	// Jobs is how many layers are made at once.
 	Jobs int
 	// Done is told of each layer. It may be called concurrently, and be nil.
@@ -54,14 +56,22 @@ type Report struct {
 	*oci.Result
 	Previous string         `json:"previous,omitempty"` // digest of the previous image's manifest
 	Sources  *source.Report `json:"sources"`            // what had to be materialised
+	// SBOM and Provenance are the documents, when they were wanted.
+	SBOM       []byte `json:"-"`
+	Provenance []byte `json:"-"`
 }
 
 // Pack makes the image, writes it to a target and gives it tags.
 func Pack(ctx context.Context, o Options, t oci.Target, tags oci.Tags) (*Report, error) {
-	return run(ctx, o, func(a oci.Assembly) (*oci.Result, error) { return o.Client.Assemble(ctx, a, t, tags) })
+	return run(ctx, o, func(p *packer, report *Report, a oci.Assembly) (*oci.Result, error) {
+		if o.Documents != nil {
+			a.Attach = func(r *oci.Result) ([]oci.Attachment, error) { return p.documents(report, a.Sources, t, r) }
+		}
+		return o.Client.Assemble(ctx, a, t, tags)
+	})
 }
 
-func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Result, error)) (*Report, error) {
+func run(ctx context.Context, o Options, assemble func(*packer, *Report, oci.Assembly) (*oci.Result, error)) (*Report, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -74,6 +84,7 @@ func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Resul
 	if o.Previous != nil {
 		report.Previous = o.Previous.Reference.Digest
 	}
+	p.room = min(maxOwn, oci.MaxLayers-len(base.Layers)-othersLayers)
 	if report.Sources, err = p.sources(ctx); err != nil {
 		return nil, err
 	}
@@ -85,7 +96,7 @@ func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Resul
 		return nil, err
 	}
 	a.Labels = a.Annotations
-	report.Result, err = assemble(a)
+	report.Result, err = assemble(p, report, a)
 	return report, err
 }
 
@@ -93,6 +104,8 @@ func run(ctx context.Context, o Options, assemble func(oci.Assembly) (*oci.Resul
 type packer struct {
 	Options
 	destinations []destination // in the lock's order
+	shares       []*share      // layers of them, in the image's order
+	room         int           // for layers of destinations
 }
 
 // input is an error that the user can mend.
@@ -103,21 +116,24 @@ func (input) InvalidInput() {}
 
 func invalid(format string, args ...any) error { return input{fmt.Errorf(format, args...)} }
 
-// Part is a layer of a release: a destination as the lock spells it, "venv" or "etc".
+// Part is what a release is made of: a destination as the lock spells it, "venv" or "etc".
 type Part struct {
 	Name    string
 	Key     string // of what the content was made from; "" of an environment without a lock
 	Commits string // of a destination, with spaces between
-	Digest  string // of the layer
+	Digest  string // of the layer, which several destinations may share
 }
 
-// Parts are the layers of an image that a release brought; none when it was not made by
-// Pack.
+// Parts are what a release brought to an image, by its layers; none when it was not made by Pack.
 func Parts(image *oci.Image) []Part {
 	var all []Part
 	for _, l := range image.Layers {
-		if name := l.Annotations[annotationLayer]; name != "" {
-			all = append(all, Part{Name: name, Key: l.Annotations[annotationKey], Commits: l.Annotations[annotationCommits], Digest: l.Digest})
+		sources, err := heldIn(l)
+		for _, h := range sources {
+			all = append(all, Part{Name: h.Path, Key: h.Key, Commits: h.Commits, Digest: l.Digest})
+		}
+		if name := l.Annotations[annotationLayer]; name != "" && (err != nil || len(sources) == 0) {
+			all = append(all, Part{Name: name, Key: l.Annotations[annotationKey], Digest: l.Digest})
 		}
 	}
 	return all

@@ -21,11 +21,15 @@ func (p *packer) sources(ctx context.Context) (*source.Report, error) {
 		return nil, err
 	}
 	only := []string{}
-	for i := range p.destinations {
-		if d := &p.destinations[i]; !d.same {
-			only = append(only, d.Path)
+	for _, s := range p.shares {
+		for _, d := range s.members {
+			if !s.same {
+				only = append(only, d.Path)
+			}
 		}
 	}
+	// In the order of the lock, in which people look for them.
+	slices.SortFunc(only, func(a, b string) int { return p.place(a) - p.place(b) })
 	report := &source.Report{Destinations: []source.Destination{}}
 	if len(only) > 0 {
 		var err error
@@ -34,15 +38,22 @@ func (p *packer) sources(ctx context.Context) (*source.Report, error) {
 		}
 	}
 	for _, done := range report.Destinations {
-		d := &p.destinations[slices.IndexFunc(p.destinations, func(d destination) bool { return d.Path == done.Path })]
+		d := &p.destinations[p.place(done.Path)]
 		d.tree = done.Tree
-		d.same = len(d.commands) == 0 && d.previous != nil && d.previous.Annotations[annotationKey] == p.key(d, d.tree)
 		var err error
-		if d.roots, err = p.findRoots(d); err != nil {
+		if d.roots, err = p.findRoots(ctx, d); err != nil {
 			return nil, err
 		}
 	}
+	for _, s := range p.shares {
+		s.same = s.same || p.isThere(s)
+	}
 	return report, nil
+}
+
+// place is where a destination stands in the lock.
+func (p *packer) place(path string) int {
+	return slices.IndexFunc(p.destinations, func(d destination) bool { return d.Path == path })
 }
 
 // layers are the layers of the image above its base.
@@ -56,48 +67,21 @@ func (p *packer) layers() ([]oci.Source, error) {
 		return nil, err
 	}
 	var all []oci.Source
-	sorted := order(p.destinations)
-	for i, d := range sorted {
-		l, err := p.layer(d)
+	placed := false
+	for _, s := range p.shares {
+		l, err := p.layer(s)
 		if err != nil {
 			return nil, err
 		}
-		if rank(d) > 0 && (i == 0 || rank(sorted[i-1]) == 0) {
-			all = append(all, venv)
+		if s.rank > 0 && !placed {
+			all, placed = append(all, venv), true
 		}
 		all = append(all, l)
 	}
-	if rank(sorted[len(sorted)-1]) == 0 {
+	if !placed {
 		all = append(all, venv)
 	}
 	return append(all, etc), nil
-}
-
-// layer is the layer of a destination.
-func (p *packer) layer(d *destination) (oci.Source, error) {
-	addons, err := formatRoots(d.roots)
-	if err != nil {
-		return oci.Source{}, err
-	}
-	s := oci.Source{
-		Name: d.Path, From: p.Previous,
-		Annotations: map[string]string{
-			annotationLayer: d.Path, annotationKey: p.key(d, d.tree), annotationCommits: d.commits, annotationTree: d.tree, annotationAddons: addons,
-		},
-	}
-	switch {
-	case d.same:
-		s.Same = d.previous
-		return s, nil
-	case len(d.commands) > 0:
-		s.Maybe = d.previous // what the commands gave only the content tells
-	}
-	in := p.imageDir(d)
-	dir := filepath.Join(p.Source, d.Clean())
-	s.Tree = &oci.Tree{Prefix: in, Dirs: strings.Count(in, "/"), Dir: dir, Check: func(name string, e fs.DirEntry) (bool, error) {
-		return p.skipSource(dir, name, e)
-	}}
-	return s, nil
 }
 
 // skipSource leaves out of a repository what Python would make itself and translations that
@@ -161,6 +145,11 @@ func (o *Options) check() error {
 	}
 	if o.Base.Digest == "" {
 		return invalid("the base %s is not pinned: add its digest", o.Base)
+	}
+	if o.Documents != nil {
+		if err := o.Documents.By.Check(); err != nil {
+			return input{err}
+		}
 	}
 	return checkLanguages(o.Languages)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -36,11 +37,21 @@ func (p *packer) venv() (oci.Source, error) {
 			return s, invalid("there is no environment %s, and no previous image with the same one; build it: odoo-build-image python-env requirements.lock.txt", p.Venv)
 		}
 		s.Same = previous
+		s.Annotations[annotationPackages] = previous.Annotations[annotationPackages]
 		return s, nil
 	}
 	if err := p.checkVenvPlace(); err != nil {
 		return s, err
 	}
+	packages, err := installed(p.Venv)
+	if err != nil {
+		return s, err
+	}
+	said, err := json.Marshal(packages)
+	if err != nil {
+		return s, err
+	}
+	s.Annotations[annotationPackages] = string(said)
 	in := strings.TrimPrefix(p.ImageVenv, "/")
 	s.Maybe = previous
 	s.Tree = &oci.Tree{Prefix: in, Dirs: strings.Count(in, "/"), Dir: p.Venv, Check: skipVenv, Content: p.skipContent}

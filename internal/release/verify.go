@@ -84,7 +84,7 @@ func Verify(ctx context.Context, p *Published, r Rebuilt) (*Verdict, error) {
 	o := p.options
 	o.Client, o.Sources, o.Lock, o.Source, o.Venv, o.RequirementsLock, o.Jobs = r.Client, r.Sources, r.Lock, r.Source, r.Venv, r.RequirementsLock, r.Jobs
 	var packed oci.Assembly
-	report, err := run(ctx, o, func(a oci.Assembly) (*oci.Result, error) {
+	report, err := run(ctx, o, func(_ *packer, _ *Report, a oci.Assembly) (*oci.Result, error) {
 		packed = a
 		return r.Client.Digest(ctx, a)
 	})

@@ -70,7 +70,7 @@ func decide(e forge.Event, s situation) []queue.Request {
 		// A person who closes what the bot has opened, a hold for example, waits for
 		// what comes of it.
 		if !own && s.account != "" && strings.EqualFold(e.Author, s.account) {
-			return s.timings.wanted(s.watched.Subject, pushDelay)
+			return append(s.timings.wanted(s.watched.Subject, pushDelay), ticks(s.watched.Subject, e)...)
 		}
 	case forge.EventRerun:
 		return s.timings.wanted(s.watched.Subject, 0)
@@ -104,6 +104,20 @@ func commands(subject, account string, c forge.Comment, head string) []queue.Req
 		return nil // of text and numbers: cannot be
 	}
 	item := &queue.Item{ID: strconv.FormatInt(c.ID, 10), Data: data}
+	return []queue.Request{{Subject: subject, Kind: Commands, Item: item}}
+}
+
+// ticks asks for the boxes to be obeyed that may be ticked in the bot's issue that
+// somebody has edited.
+func ticks(subject string, e forge.Event) []queue.Request {
+	if e.Delivery == "" {
+		return nil
+	}
+	data, err := json.Marshal(bot.CommentItem{Number: e.Number, Author: e.Sender, Bot: e.Bot})
+	if err != nil {
+		return nil // of text and numbers: cannot be
+	}
+	item := &queue.Item{ID: fmt.Sprintf("issue %d %s", e.Number, e.Delivery), Data: data}
 	return []queue.Request{{Subject: subject, Kind: Commands, Item: item}}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,8 @@ type payload struct {
 	Sender      *payloadUser `json:"sender"`
 	PullRequest *payloadPull `json:"pull_request"`
 	Issue       *struct {
-		Number int64 `json:"number"`
+		Number int64        `json:"number"`
+		User   *payloadUser `json:"user"`
 	} `json:"issue"`
 	Comment *payloadComment `json:"comment"`
 }
@@ -67,6 +69,7 @@ type payloadComment struct {
 func fill(event *forge.Event, body []byte) error {
 	read := map[string]func(*forge.Event, payload) error{
 		"push": push, "pull_request": pulled, "issue_comment": commented, "repository": founded,
+		"issues": issued,
 	}[event.Type]
 	if read == nil {
 		return nil
@@ -152,6 +155,27 @@ func commented(event *forge.Event, p payload) error {
 		ID: c.ID, Number: p.Issue.Number, OnPull: p.IsPull || p.PullRequest != nil,
 		Author: author, Bot: c.User.ID <= 0, Body: c.Body, URL: forgehook.WebAddress(c.URL),
 		Created: c.Created.UTC(), Updated: c.Updated.UTC(),
+	}
+	return nil
+}
+
+// issued reads what became of an issue that was there before.
+func issued(event *forge.Event, p payload) error {
+	if p.Action == "" || p.Issue == nil {
+		return errors.New("action or issue is missing")
+	}
+	if err := forgehook.IsID("issue.number", p.Issue.Number); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"closed", "deleted", "edited", "reopened"}, p.Action) {
+		return nil
+	}
+	event.Kind, event.Number, event.Bot = forge.EventIssue, p.Issue.Number, p.Sender.ID <= 0
+	if p.Issue.User != nil {
+		var err error
+		if event.Author, err = p.Issue.User.name(); err != nil {
+			return fmt.Errorf("issue.user: %w", err)
+		}
 	}
 	return nil
 }

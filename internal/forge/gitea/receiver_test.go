@@ -350,3 +350,37 @@ func FuzzReceive(f *testing.F) {
 		}
 	})
 }
+
+// An edit of an issue is told with who did it: boxes are ticked that way.
+func TestReceiver_issue(t *testing.T) {
+	t.Parallel()
+	r := receiver(t, gitea.Gitea)
+	const rest = `"repository":{"full_name":"acme/image"},"issue":{"number":4,"user":{"id":7,"login":"odyssey-bot"}}`
+	for name, test := range map[string]struct {
+		body string
+		want forge.Event
+	}{
+		"edited": {
+			`{"action":"edited",` + rest + `,"sender":{"id":3,"login":"ana"}}`,
+			forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey-bot", Sender: "ana"},
+		},
+		"by Gitea itself": {
+			`{"action":"closed",` + rest + `,"sender":{"id":-2,"login":"gitea-actions"}}`,
+			forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey-bot", Sender: "gitea-actions", Bot: true},
+		},
+		"labelled": {`{"action":"label_updated",` + rest + `,"sender":{"id":3,"login":"ana"}}`, forge.Event{Sender: "ana"}},
+	} {
+		d := forged("issues", test.body)
+		got, err := r.Receive(d.Header, []byte(d.Body))
+		test.want.Delivery, test.want.Type, test.want.Repo = "d-1", "issues", forge.Name{Owner: "acme", Name: "image"}
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	for _, body := range []string{`{` + rest + `,"sender":{"login":"ana"}}`, `{"action":"edited","repository":{"full_name":"acme/image"},"sender":{"login":"ana"}}`} {
+		d := forged("issues", body)
+		if e, err := r.Receive(d.Header, []byte(d.Body)); err == nil {
+			t.Errorf("%s: %+v", body, e)
+		}
+	}
+}

@@ -222,7 +222,7 @@ func issued(event *forge.Event, p payload) error {
 	if !slices.Contains([]string{"closed", "deleted", "edited", "reopened", "transferred"}, p.Action) {
 		return nil
 	}
-	event.Kind, event.Number = forge.EventIssue, p.Issue.Number
+	event.Kind, event.Number, event.Bot = forge.EventIssue, p.Issue.Number, p.Sender.Type != "User"
 	if p.Issue.User != nil {
 		var err error
 		if event.Author, err = p.Issue.User.name(); err != nil {
