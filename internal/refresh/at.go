@@ -45,7 +45,7 @@ func (s *State) At(ctx context.Context, r Rehearser, dest, commit string) (*Atte
 	if look.r, err = r.Rehearse(ctx, look.tips(look.chosen)); err != nil {
 		return nil, err
 	}
-	defer look.r.Close() //nolint:errcheck,contextcheck // a directory for temporary files
+	defer look.r.Close() //nolint:contextcheck // a directory for temporary files
 	at, id, err := look.find(ctx, commit)
 	if err != nil {
 		return nil, err

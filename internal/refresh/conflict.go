@@ -168,7 +168,7 @@ func (s *search) run(ctx context.Context, r Rehearser) (trial git.Trial, conflic
 	if s.r, err = r.Rehearse(ctx, s.tips(s.chosen)); err != nil {
 		return trial, nil, err
 	}
-	defer s.r.Close() //nolint:errcheck,contextcheck // a directory for temporary files
+	defer s.r.Close() //nolint:contextcheck // a directory for temporary files
 	if trial, err = s.try(ctx, s.chosen); err != nil || trial.Clash == nil {
 		return trial, nil, err
 	}
