@@ -27,6 +27,7 @@ type runOptions struct {
 	only   []string
 	jobs   int
 	dryRun bool
+	state  string
 	json   bool
 }
 
@@ -37,7 +38,8 @@ func (a *app) run() *cobra.Command {
 		Short: "Open, update and close pull requests, once",
 		Long: `Look at every repository of the configuration once, and open, update and close
 the pull requests that are due: for use from cron or CI. A second run with
-nothing new changes nothing.
+nothing new changes nothing. Where a policy has a minimumAge, --state is to be
+kept from one run to the next.
 
 Exit codes: 0 done, 1 failed for at least one repository, 2 wrong usage or
 invalid configuration.`,
@@ -52,6 +54,7 @@ invalid configuration.`,
 	registerOnly(cmd, &o.only)
 	flags.IntVar(&o.jobs, "jobs", 16, "remotes asked at once")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and write nothing")
+	flags.StringVar(&o.state, "state", "", "`DIR` that keeps what runs need not find out again, and since when commits are known (default: odyssey/state in the user's cache directory)")
 	flags.BoolVar(&o.json, "json", false, "print the outcomes as JSON")
 	return cmd
 }
@@ -86,7 +89,11 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	askUpstreams(b, forges, nil)
+	memory, err := openMemory(o.state, a.environ)
+	if err != nil {
+		return err
+	}
+	askUpstreams(b, forges, memory)
 	repos, err := selectRepos(ctx, forges, o)
 	if err != nil {
 		return err

@@ -50,6 +50,8 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	case told && outcome.Action == Held:
 		d.Verdict, d.Why = refresh.Waiting, outcome.Reason
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
+	case !isOpen && r.reason(d) != "":
+		d.Verdict, d.Why = refresh.Waiting, r.reason(d)
 	case isOpen || told && outcome.Action.Changed():
 		d.Verdict = refresh.Proposed
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}

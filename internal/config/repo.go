@@ -69,6 +69,7 @@ func ParseRepo(name string, data []byte) (Repo, error) {
 	c := newChecker(doc)
 	c.check(doc.Root, "", repoSchema())
 	c.checkGlobs(child(child(doc.Root, "merges"), "group"))
+	c.checkDuration(child(child(doc.Root, "merges"), "minimumAge"), "merges.minimumAge", 0, maxAge)
 	for _, kind := range repo.Kinds() {
 		c.checkRefresh(child(doc.Root, kind.Name), kind.Name)
 	}

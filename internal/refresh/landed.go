@@ -238,22 +238,33 @@ func (c *landing) pull(ctx context.Context, side Side) (UpstreamPull, error) {
 	return pull, nil
 }
 
-// landedBucket is where verdicts are kept, by what they are about.
+// landedBucket is where is kept what was found out, by a digest of the two URLs
+// and refs.
 const landedBucket = "landed"
+
+// judged is what was found out of two commits.
+type judged struct {
+	Base, Head string
+	Presence
+}
 
 // judge says whether a merge is in the base.
 func (c *landing) judge(ctx context.Context, side Side) (v Presence, err error) {
 	base := c.base()
-	key := strings.Join([]string{base.URL, base.Commit, side.URL, side.Commit}, " ")
+	sum := sha256.Sum256([]byte(strings.Join([]string{base.URL, base.Ref, side.URL, side.Ref}, " ")))
+	key, known := hex.EncodeToString(sum[:]), judged{Base: base.Commit, Head: side.Commit}
 	if c.Memory != nil {
-		if data, err := c.Memory.Get(ctx, landedBucket, key); err == nil && data != nil && json.Unmarshal(data, &v) == nil {
-			return v, nil
+		var before judged
+		data, err := c.Memory.Get(ctx, landedBucket, key)
+		if err == nil && json.Unmarshal(data, &before) == nil && before.Base == known.Base && before.Head == known.Head {
+			return before.Presence, nil
 		}
 	}
 	if v, err = c.compare(ctx, base, side); err != nil {
 		return v, err
 	}
-	if data, err := json.Marshal(v); err == nil && c.Memory != nil {
+	known.Presence = v
+	if data, err := json.Marshal(known); err == nil && c.Memory != nil {
 		_ = c.Memory.Put(ctx, landedBucket, key, data) // it may be forgotten
 	}
 	return v, nil
