@@ -23,6 +23,7 @@ func run() int {
 	app := &app{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	root := app.root()
 	root.SetContext(ctx)
+	defer app.end()
 	return cli.Run(root, arguments(os.Args), os.Stderr)
 }
 
@@ -31,7 +32,7 @@ func run() int {
 func arguments(argv []string) []string {
 	args := argv[1:]
 	switch name := filepath.Base(argv[0]); name {
-	case "lock-repos":
+	case "lock-repos", "update-base-image-digest":
 		args = append([]string{name}, args...)
 	case "odoo-enterprise-import", "odoo-enterprise-download":
 		args = append([]string{strings.TrimPrefix(name, "odoo-")}, args...)

@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"odyssey-bot": main, "lock-repos": main, "odoo-enterprise-import": main, "odoo-enterprise-download": main})
+	testscript.Main(m, map[string]func(){"odyssey-bot": main, "lock-repos": main, "update-base-image-digest": main, "odoo-enterprise-import": main, "odoo-enterprise-download": main})
 }
 
 func TestScript(t *testing.T) {

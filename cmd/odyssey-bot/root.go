@@ -13,6 +13,15 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string
 	log            cli.LogFlags
+	atEnd          []func() error // what the command leaves to be closed
+}
+
+// end closes what a command has left. That a cache cannot be tidied is no fault
+// of what was done.
+func (a *app) end() {
+	for _, closer := range a.atEnd {
+		_ = closer()
+	}
 }
 
 func (a *app) root() *cobra.Command {
@@ -37,7 +46,7 @@ repos.yaml, as git-aggregator reads it, and pins them in repos.lock.yaml.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	a.log.Register(root)
-	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.serve(), a.jobs(), a.bumpDeployment(), a.config(), a.schema(), a.githubManifest(), a.scaffold(), a.enterpriseImport(), a.enterpriseDownload())
+	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.serve(), a.jobs(), a.bumpDeployment(), a.updateBase(), a.config(), a.schema(), a.githubManifest(), a.scaffold(), a.enterpriseImport(), a.enterpriseDownload())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		cli.Parent(completion).Example = `  source <(odyssey-bot completion bash)`

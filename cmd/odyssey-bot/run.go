@@ -18,6 +18,8 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/outward"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -163,8 +165,13 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		return nil, err
 	}
 	client := git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received})
+	upstreams, err := a.openRemotes(client, server.Git.Cache)
+	if err != nil {
+		return nil, fmt.Errorf("%s: git.cache: %w", file, err)
+	}
+	registries := oci.New(oci.Options{UserAgent: userAgent, Transport: outward.Transport(policy, nil), Insecure: true, Attempts: 3})
 	return &bot.Bot{
-		Git: client, Rehearser: client,
+		Git: upstreams, Rehearser: upstreams,
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,
@@ -172,7 +179,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries)},
 	}, nil
 }
 

@@ -128,14 +128,3 @@ func (r *reconciler) reportLimits(limits []refresh.Limit) {
 		}
 	}
 }
-
-// reason says why a merge stays behind, where the plan knows it.
-func (r *reconciler) reason(d *refresh.Decision) string {
-	i := slices.IndexFunc(r.plan.Reasons, func(known refresh.Reason) bool {
-		return known.Dest == d.Dest && known.Remote == d.Remote && known.Ref == d.Ref
-	})
-	if i < 0 {
-		return ""
-	}
-	return r.plan.Reasons[i].Why
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/internal/yamldoc"
 )
 
@@ -41,7 +42,7 @@ func classify(err error) class {
 		return refused
 	case errors.Is(err, errGone):
 		return gone
-	case errors.Is(err, forge.ErrTransient), errors.Is(err, forge.ErrLeaseLost), errors.Is(err, git.ErrTransient):
+	case errors.Is(err, forge.ErrTransient), errors.Is(err, forge.ErrLeaseLost), errors.Is(err, git.ErrTransient), errors.Is(err, refresh.ErrTransient):
 		return passing
 	}
 	if _, others := faultsOf(err); !others {

@@ -5,7 +5,19 @@ import "time"
 // Base is the policy for refreshing the images that Dockerfiles build on.
 type Base struct {
 	Refresh `yaml:",inline"`
+	Follow  Follow `yaml:"follow" jsonschema:"enum=line,enum=tag,default=line" jsonschema_description:"What a pinned image follows: line, the newest tag that differs in its number alone (17.0-py310-trixie-r0002, 3.12.11-slim-trixie, trixie-20261116), or the newest build of its tag when it has none; tag, the newest build of its tag."`
 }
 
+// Follow says what a pinned image follows.
+type Follow string
+
+// What there is to follow.
+const (
+	FollowLine Follow = "line" // the tags that differ in one number
+	FollowTag  Follow = "tag"  // the builds of the tag that it has
+)
+
 // defaultBase: distributions mend their images about weekly.
-func defaultBase() Base { return Base{Refresh: refreshed(true, "0 4 * * 1", 4*time.Hour)} }
+func defaultBase() Base {
+	return Base{Refresh: refreshed(true, "0 4 * * 1", 4*time.Hour), Follow: FollowLine}
+}

@@ -8,7 +8,7 @@ import (
 
 // Refresh is what the policies of all kinds of refresh have in common.
 type Refresh struct {
-	Enabled   bool          `yaml:"enabled" jsonschema:"default=true" jsonschema_description:"Whether the bot makes refreshes of this kind."`
+	Enabled   bool          `yaml:"enabled" jsonschema:"default=true"`
 	Schedule  Schedule      `yaml:"schedule" jsonschema_description:"When the bot looks for something newer of itself: five cron fields (minute, hour, day, month, weekday) or @hourly, @daily, @weekly, @monthly, in UTC unless CRON_TZ=ZONE stands before them; never leaves it to events and commands. At most every five minutes. A push to the default branch always has the bot look."`
 	Jitter    time.Duration `yaml:"jitter" jsonschema_description:"How much later than scheduled it may be, from 0s to 24h: each repository has its own delay within this, so that not all ask their upstreams at once."`
 	Labels    []string      `yaml:"labels" jsonschema:"maxItems=20,uniqueItems=true,minLength=1,maxLength=50,pattern=^[^\\x00-\\x20\\x7f-\\xa0][^\\x00-\\x1f\\x7f-\\x9f]*$,example=dependencies" jsonschema_description:"Labels of the pull requests. They are created when the repository lacks them."`
@@ -18,16 +18,17 @@ type Refresh struct {
 // Kind is a kind of refresh and its policy.
 type Kind struct {
 	Name string // as in the file: "merges"
+	what string // is refreshed, for people
 	Refresh
 }
 
 // Kinds lists the kinds of refresh, in the order of the file.
 func (r *Repo) Kinds() []Kind {
 	return []Kind{
-		{"merges", r.Merges.Refresh},
-		{"base", r.Base.Refresh},
-		{"python", r.Python.Refresh},
-		{"enterprise", r.Enterprise.Refresh},
+		{"merges", "merges", r.Merges.Refresh},
+		{"base", "base images", r.Base.Refresh},
+		{"python", "the Python lock", r.Python.Refresh},
+		{"enterprise", "the mirror of Odoo Enterprise", r.Enterprise.Refresh},
 	}
 }
 

@@ -26,12 +26,17 @@ func ServerSchema() ([]byte, error) { return render(serverSchema()) }
 func repoSchema() *jsonschema.Schema {
 	s := schemaOf(Repo{}, repoSchemaID, ".odyssey.yaml", "What the Odyssey bot may do in this repository.")
 	byDefault := DefaultRepo()
-	for _, kind := range byDefault.Kinds() {
+	for i, kind := range byDefault.Kinds() {
 		node, _ := s.Properties.Get(kind.Name)
 		for key, value := range map[string]any{"enabled": kind.Enabled, "schedule": kind.Schedule.String(), "jitter": short(kind.Jitter)} {
 			property, _ := node.Properties.Get(key)
 			property.Default = value
+			if i > 0 && key != "enabled" {
+				property.Description = "As that of " + byDefault.Kinds()[0].Name + "."
+			}
 		}
+		enabled, _ := node.Properties.Get("enabled")
+		enabled.Description = "Whether the bot refreshes " + kind.what + "."
 	}
 	return s
 }

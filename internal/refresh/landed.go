@@ -303,7 +303,11 @@ func (c *landing) rehearsal(ctx context.Context, tips []git.Tip) (err error) {
 	if c.r != nil {
 		return c.r.Add(ctx, tips)
 	}
-	c.r, err = c.Rehearser.Rehearse(ctx, tips)
+	var all []git.Tip
+	for i := range c.locked.Merges {
+		all = append(all, c.side(i, c.locked.Merges[i].Commit).tip())
+	}
+	c.r, err = c.Rehearser.Rehearse(ctx, tips, all)
 	return err
 }
 

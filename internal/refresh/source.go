@@ -38,6 +38,7 @@ type Repository struct {
 	Name     string // OWNER/NAME; "" of a checkout
 	Policy   config.Repo
 	Tree     Tree
+	Commands bool // the texts name the commands that a comment may give
 	Demanded bool // somebody waits for it: what is done now and then is done now
 }
 
