@@ -179,7 +179,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries)},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries)},
 	}, nil
 }
 

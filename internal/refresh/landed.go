@@ -39,7 +39,6 @@ type UpstreamPulls interface {
 // are in their base. It is of the kind Merges.
 type Landed struct {
 	URLs      gitname.Policy
-	Lookup    lock.Resolver
 	Rehearser Rehearser
 	Pulls     UpstreamPulls // nil: nobody is asked
 	Memory    Memory        // nil: what was found out is found out again
@@ -99,7 +98,7 @@ func (l *Landed) Offer(ctx context.Context, r Repository) (Offer, error) {
 			offer.Waiting[retirement(d.Path)] = ReposFile + " and the lock disagree; it goes on once they agree"
 			continue
 		}
-		draft, err := l.draft(ctx, d, now, data)
+		draft, err := l.draft(ctx, r.Lookup, d, now, data)
 		switch {
 		case ctx.Err() != nil:
 			return offer, ctx.Err()
@@ -124,8 +123,8 @@ func retirement(dest string) string { return retirements + branchName(cleanDest(
 func retirementGroup(dest string) string { return "retire " + dest }
 
 // draft proposes what may go of a destination; nil: nothing.
-func (l *Landed) draft(ctx context.Context, d, locked *lock.Destination, data map[string][]byte) (*Draft, error) {
-	c := &landing{Landed: l, declared: d, locked: locked}
+func (l *Landed) draft(ctx context.Context, lookup lock.Resolver, d, locked *lock.Destination, data map[string][]byte) (*Draft, error) {
+	c := &landing{Landed: l, lookup: lookup, declared: d, locked: locked}
 	defer c.close() //nolint:contextcheck // it clears away also what a run that was ended has left
 	gone, err := c.find(ctx)
 	if err != nil || len(gone) == 0 {
@@ -175,6 +174,7 @@ func commented(data []byte, d *lock.Destination, positions []int) (n int) {
 // landing looks into one destination.
 type landing struct {
 	*Landed
+	lookup           lock.Resolver
 	declared, locked *lock.Destination
 	r                *git.Rehearsal // nil until it is needed
 }
@@ -202,7 +202,7 @@ func (c *landing) find(ctx context.Context) (gone []retiring, err error) {
 		if gitname.IsObjectID(side.Ref) {
 			continue
 		}
-		found, err := c.Lookup.Resolve(ctx, side.URL, []string{side.Ref})
+		found, err := c.lookup.Resolve(ctx, side.URL, []string{side.Ref})
 		if err != nil {
 			return nil, err
 		}

@@ -50,11 +50,11 @@ func (s *stacked) relock(t *testing.T) {
 
 func (s *stacked) landed(t *testing.T, l *refresh.Landed) refresh.Offer {
 	t.Helper()
-	l.URLs, l.Lookup = gitname.Operator(false), s.client
+	l.URLs = gitname.Operator(false)
 	if l.Rehearser == nil {
 		l.Rehearser = s.client
 	}
-	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: held(files("", s.repos, s.locked))})
+	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: held(files("", s.repos, s.locked)), Lookup: s.client})
 	if err != nil {
 		t.Fatal(err)
 	}
