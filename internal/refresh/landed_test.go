@@ -14,12 +14,12 @@ import (
 	"github.com/nuobit/odyssey/test/gitserver"
 )
 
-// held is a refresh.Tree made of data.
-type held map[string][]byte
+// landedTree is a refresh.Tree made of data.
+type landedTree map[string][]byte
 
-func (h held) Paths(context.Context) ([]string, error) { return nil, nil }
+func (t landedTree) Paths(context.Context) ([]string, error) { return nil, nil }
 
-func (h held) Files(context.Context, []string) (map[string][]byte, error) { return h, nil }
+func (t landedTree) Files(context.Context, []string) (map[string][]byte, error) { return t, nil }
 
 // pulls are upstream pull requests by number.
 type pulls map[int64]refresh.UpstreamPull
@@ -54,7 +54,7 @@ func (s *stacked) landed(t *testing.T, l *refresh.Landed) refresh.Offer {
 	if l.Rehearser == nil {
 		l.Rehearser = s.client
 	}
-	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: held(files("", s.repos, s.locked)), Lookup: s.client})
+	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: landedTree(files("", s.repos, s.locked)), Lookup: s.client})
 	if err != nil {
 		t.Fatal(err)
 	}
