@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/oci"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -40,9 +39,9 @@ func baseImages(registries *oci.Client) *refresh.BaseImages {
 
 // planSources make the refreshes of other kinds than merges for a checkout,
 // which its operator trusts.
-func (a *app) planSources(client *git.Client, policy gitname.Policy) []refresh.Source {
+func (a *app) planSources(rehearser refresh.Rehearser, policy gitname.Policy) []refresh.Source {
 	return []refresh.Source{
-		&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client},
+		&refresh.Landed{URLs: policy, Rehearser: rehearser},
 		baseImages(oci.New(oci.Options{UserAgent: userAgent})),
 	}
 }
