@@ -22,7 +22,7 @@ import (
 type scene struct {
 	forge, dir, temp string
 	hosted           *gitserver.Repo // where dir is pushed to
-	registry         *registrytest.Registry
+	registry         *registrytest.Daemon
 	env              []string
 }
 
@@ -51,10 +51,15 @@ func programs(t *testing.T) string {
 
 // newScene scaffolds a repository whose one source is a private repository with
 // the stand-in for Odoo, and pushes it to a server that asks for the run's token.
-func newScene(t *testing.T, bin, forge string) *scene {
+func newScene(t *testing.T, bin, forge string, environ []string) *scene {
 	t.Helper()
 	home := t.TempDir()
-	s := &scene{forge: forge, dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp"), registry: registrytest.New(t)}
+	registry, err := registrytest.StartDaemon(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(registry.Stop)
+	s := &scene{forge: forge, dir: filepath.Join(home, "odoo-image"), temp: filepath.Join(home, "temp"), registry: registry}
 	if err := os.Mkdir(s.temp, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +77,7 @@ func newScene(t *testing.T, bin, forge string) *scene {
 	s.write(t, "event.json", `{"repository": {"default_branch": "17.0"}}`)
 	// act takes every forge for one that speaks TLS.
 	s.write(t, "gitconfig", "[user]\nname = Ann\nemail = ann@example.com\n[url \""+server.URL+"/\"]\ninsteadOf = https://"+server.Host()+"/\n")
-	s.env = append(os.Environ(), "HOME="+home, "GIT_CONFIG_GLOBAL="+filepath.Join(s.temp, "gitconfig"),
+	s.env = append(append(os.Environ(), environ...), "HOME="+home, "GIT_CONFIG_GLOBAL="+filepath.Join(s.temp, "gitconfig"),
 		"PATH="+strings.Join([]string{bin, filepath.Dir(pytools.UV(t)), os.Getenv("PATH")}, string(filepath.ListSeparator)),
 		"XDG_CACHE_HOME="+filepath.Join(home, "cache"), "ODOO_SRC="+filepath.Join(home, "src"), "ODOO_VENV="+filepath.Join(home, "venv"),
 		"ODOO_ADDONS_PATH_FILE="+filepath.Join(home, "addons_path"))
@@ -128,7 +133,7 @@ func (s *scene) call(t *testing.T, name string, args ...string) (string, error) 
 		cmd.Dir = s.dir
 	}
 	out, err := cmd.CombinedOutput()
-	for _, secret := range []string{upstreamPassword, runToken, registryToken} {
+	for _, secret := range []string{upstreamPassword, runToken, registryToken, signingPassword} {
 		if bytes.Contains(out, []byte(secret)) {
 			t.Errorf("%s %q shows %s:\n%s", name, args, secret, out)
 		}
@@ -146,12 +151,12 @@ func (s *scene) must(t *testing.T, name string, args ...string) string {
 }
 
 // act runs a workflow on this machine.
-func (s *scene) act(t *testing.T, event, workflow string) (string, error) {
+func (s *scene) act(t *testing.T, event, workflow string, more ...string) (string, error) {
 	t.Helper()
 	label := map[string]string{"github": "ubuntu-24.04", "gitea": "ubuntu-latest"}[s.forge]
-	return s.call(t, "act", event, "--workflows", "."+s.forge+"/workflows/"+workflow, "--platform", label+"=-self-hosted",
+	return s.call(t, "act", append(more, event, "--workflows", "."+s.forge+"/workflows/"+workflow, "--platform", label+"=-self-hosted",
 		"--var", "ODYSSEY_ON_HOST=true", "--secret-file", filepath.Join(s.temp, "secrets"), "--eventpath", filepath.Join(s.temp, "event.json"),
-		"--github-instance", strings.TrimPrefix(strings.TrimSuffix(s.hosted.URL, "/acme/odoo-image.git"), "http://"))
+		"--github-instance", strings.TrimPrefix(strings.TrimSuffix(s.hosted.URL, "/acme/odoo-image.git"), "http://"))...)
 }
 
 // red has the check fail at a step. (act sometimes loses what the step said last.)
@@ -168,11 +173,12 @@ func (s *scene) red(t *testing.T, step string) {
 func TestWorkflows_run(t *testing.T) {
 	t.Parallel()
 	bin := programs(t)
+	environ := installCosign(t, bin)
 	checkFlags(t, bin)
 	for _, forge := range []string{"github", "gitea"} {
 		t.Run(forge, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, bin, forge)
+			s := newScene(t, bin, forge, environ)
 			s.red(t, "Check the lock")
 
 			s.must(t, "odyssey-bot", "lock-repos", "--git-credentials", filepath.Join(s.temp, "credentials"))
@@ -204,24 +210,28 @@ func pythonMinor(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// release runs the release workflow, twice: the second time there is nothing new.
+// release runs the release workflow three times: the second time and the third there is nothing new but signatures.
 // An environment stays where it is made, and that is not /opt here.
 func (s *scene) release(t *testing.T) {
 	t.Helper()
 	s.edit(t, "."+s.forge+"/workflows/release.yml", "odoo-build-image pack ", `odoo-build-image pack --image-venv "$ODOO_VENV" `)
 	s.publish(t)
-	for range 2 {
-		if out, err := s.act(t, "push", "release.yml"); err != nil || !strings.Contains(out, s.registry.Host+"/acme/odoo:17.0-py310-trixie-r0001@sha256:") {
-			t.Errorf("%s: release: %v\n%s", s.forge, err, out)
-		}
+	tagged := s.registry.Host + "/acme/odoo:17.0-py310-trixie-r0001@sha256:"
+	out, err := s.act(t, "push", "release.yml")
+	at := strings.Index(out, tagged)
+	if err != nil || at < 0 {
+		t.Fatalf("%s: release: %v\n%s", s.forge, err, out)
 	}
+	image := out[at : at+len(tagged)+64]
+	s.signed(t, image)
 	answer, err := http.Get("http://" + s.registry.Host + "/v2/acme/odoo/tags/list")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	tags, err := io.ReadAll(answer.Body)
-	if want := `"tags":["17.0-py310-trixie-r0001"]`; err != nil || !strings.Contains(string(tags), want) {
+	// The others are cosign's, and the list of what hangs on the image.
+	if want := `"17.0-py310-trixie-r`; err != nil || strings.Count(string(tags), want) != 1 {
 		t.Errorf("%s: the registry has %s, %v", s.forge, tags, err)
 	}
 }

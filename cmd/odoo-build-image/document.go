@@ -55,6 +55,7 @@ func (f *documentFlags) options(t oci.Target, locksFile string) (*release.Docume
 type readFlags struct {
 	registry  registryFlags
 	platform  string
+	builder   string
 	predicate bool
 	json      bool
 }
@@ -103,6 +104,7 @@ around it, as cosign attest --type slsaprovenance1 takes it.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the document itself, an in-toto statement")
+	cmd.Flags().StringVar(&o.builder, "builder-id", "", "print what the builder of this `URI` says alone")
 	cmd.Flags().BoolVar(&o.predicate, "predicate", false, "print the provenance without the statement around it, as JSON")
 	o.registry.register(cmd)
 	return cmd
@@ -177,9 +179,12 @@ func (a *app) runProvenance(ctx context.Context, o *readFlags, name string) erro
 	if err != nil {
 		return err
 	}
-	all, err := release.ReadProvenance(ctx, o.registry.client(nil), ref)
+	all, err := release.ReadProvenance(ctx, o.registry.client(nil), ref, o.builder)
 	if err != nil {
 		return err
+	}
+	if o.predicate && len(all) > 1 {
+		return cli.Usagef("%d builders say what %s was made from; choose one by --builder-id", len(all), ref)
 	}
 	for i, one := range all {
 		statement, err := provenance.Parse(one)

@@ -23,6 +23,7 @@ func run() int {
 	app := &app{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	root := app.root()
 	root.SetContext(ctx)
+	defer app.end()
 	return cli.Run(root, arguments(os.Args), os.Stderr)
 }
 

@@ -9,12 +9,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nuobit/odyssey/internal/cli"
 	"github.com/nuobit/odyssey/internal/cli/gitflags"
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge/local"
-	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -29,6 +29,7 @@ type planOptions struct {
 	json     bool
 	detailed bool
 	at       string
+	cache    string
 }
 
 func (a *app) plan() *cobra.Command {
@@ -65,6 +66,7 @@ merges conflict.`,
 	flags := cmd.Flags()
 	registerOnly(cmd, &o.only)
 	flags.BoolVar(&o.json, "json", false, "print the proposals as JSON")
+	flags.StringVar(&o.cache, "cache", "", "`directory` that keeps commits and lists of files of remotes (default odyssey/remotes in the user's cache)")
 	flags.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 5 when there is something to do")
 	flags.StringVar(&o.at, "at", "", "try the merges of a destination with `COMMIT`, or the beginning of its id, in the place of the newest")
 	o.git.Register(cmd, 16, "remotes asked at once")
@@ -132,11 +134,12 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if len(kinds) == 0 || slices.Contains(kinds, refresh.Merges) {
 		progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
 		in := refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress}
-		plan, err := refresh.Make(ctx, in)
-		progress.Finish()
-		if err == nil {
-			err = p.merges(ctx, plan, client)
+		upstreams, err := a.openOwnRemotes(client, o.cache)
+		if err != nil {
+			return err
 		}
+		err = p.merges(ctx, in, upstreams, client, checkout)
+		progress.Finish()
 		if err != nil {
 			return err
 		}
@@ -166,23 +169,48 @@ type planned struct {
 	notes     []string // what is not proposed, and why
 }
 
-// merges tries and describes what a plan has.
-func (p *planned) merges(ctx context.Context, plan *refresh.Plan, client *git.Client) error {
+// merges plans, tries and describes the merges, several at once.
+func (p *planned) merges(ctx context.Context, in refresh.Input, upstreams refresh.Surveyor, rehearser refresh.Rehearser, tree refresh.Tree) error {
+	plan, err := refresh.Make(ctx, in)
+	if err != nil {
+		return err
+	}
+	each := func(do func(ctx context.Context, i int) error) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(in.Jobs)
+		for i := range plan.Proposals {
+			group.Go(func() error {
+				if err := do(ctx, i); err != nil {
+					return fmt.Errorf("%s: %w", plan.Proposals[i].Group, err)
+				}
+				return nil
+			})
+		}
+		return group.Wait()
+	}
+	if err := each(func(ctx context.Context, i int) error { return plan.Proposals[i].Settle(ctx, rehearser) }); err != nil {
+		return err
+	}
+	for i := range plan.Proposals {
+		plan.Reasons = append(plan.Reasons, plan.Proposals[i].Reasons...)
+	}
+	plan.Proposals = slices.DeleteFunc(plan.Proposals, func(made refresh.Proposal) bool {
+		return len(made.Changes) == 0 && made.Kind == refresh.Merges
+	})
+	survey := refresh.NewSurvey(upstreams, plan)
+	texts := make([]refresh.Text, len(plan.Proposals))
+	err = each(func(ctx context.Context, i int) (err error) {
+		plan.Proposals[i].Around.Tree = tree
+		texts[i], err = plan.Proposals[i].Describe(ctx, survey)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for i := range plan.Proposals {
 		made := &plan.Proposals[i]
-		if err := made.Settle(ctx, client); err != nil {
-			return fmt.Errorf("%s: %w", made.Group, err)
-		}
-		plan.Reasons = append(plan.Reasons, made.Reasons...)
-		if len(made.Changes) == 0 && made.Kind == refresh.Merges {
-			continue
-		}
-		text, err := made.Describe(ctx, client)
-		if err != nil {
-			return fmt.Errorf("%s: %w", made.Group, err)
-		}
 		change := []refresh.File{{Path: refresh.LockFile, Old: made.Old, New: made.New}}
-		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, text.Title, text.Body, unified(change), made.Changes})
+		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, texts[i].Title, texts[i].Body, unified(change), made.Changes})
 	}
 	for _, r := range plan.Reasons {
 		p.notes = append(p.notes, fmt.Sprintf("%s %s %s: %s", r.Dest, r.Remote, r.Ref, r.Why))

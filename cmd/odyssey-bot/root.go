@@ -13,6 +13,15 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string
 	log            cli.LogFlags
+	atEnd          []func() error // what the command leaves to be closed
+}
+
+// end closes what a command has left. That a cache cannot be tidied is no fault
+// of what was done.
+func (a *app) end() {
+	for _, closer := range a.atEnd {
+		_ = closer()
+	}
 }
 
 func (a *app) root() *cobra.Command {

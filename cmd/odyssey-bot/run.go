@@ -158,9 +158,13 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		return nil, err
 	}
 	client := git.New(git.Options{Policy: policy, CredentialsFile: credentials, Environ: a.environ, Received: received})
+	upstreams, err := a.openRemotes(client, server.Git.Cache)
+	if err != nil {
+		return nil, fmt.Errorf("%s: git.cache: %w", file, err)
+	}
 	registries := oci.New(oci.Options{UserAgent: userAgent, Transport: outward.Transport(policy, nil), Insecure: true, Attempts: 3})
 	return &bot.Bot{
-		Git: client, Rehearser: client,
+		Git: upstreams, Rehearser: client,
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,

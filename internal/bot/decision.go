@@ -32,6 +32,7 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	branch := r.state.Branch(d.Dest, d.Remote, d.Ref)
 	pr, isOpen := r.open[branch]
 	outcome, told := r.outcomeOf(d.Dest, d.Remote, d.Ref)
+	why := r.reason(d.Dest, d.Remote, d.Ref)
 	switch {
 	case d.Locked == "":
 		d.Verdict, d.Why = refresh.Unlocked, "the lock lacks it"
@@ -47,11 +48,13 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	case slices.Contains(r.plan.Held, d.Dest):
 		d.Verdict, d.Why = refresh.Waiting, refresh.ReposFile+" and the lock disagree; it moves once they agree"
 		pr, isOpen = r.open[refresh.SyncBranch]
+	case why != "" && !isOpen:
+		d.Verdict, d.Why = refresh.Waiting, why
 	case told && outcome.Action == Held:
 		d.Verdict, d.Why = refresh.Waiting, outcome.Reason
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
 	case isOpen || told && outcome.Action.Changed():
-		d.Verdict = refresh.Proposed
+		d.Verdict, d.Why = refresh.Proposed, why
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
 	default:
 		d.Verdict, d.Why = refresh.Waiting, notAsked
@@ -59,6 +62,17 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	if isOpen {
 		d.Pull = refresh.Pull{URL: pr.URL, Title: pr.Title}
 	}
+}
+
+// reason is why a merge stays behind its ref, as far as it was tried.
+func (r *reconciler) reason(dest, remote, ref string) string {
+	i := slices.IndexFunc(r.plan.Reasons, func(one refresh.Reason) bool {
+		return one.Dest == dest && one.Remote == remote && one.Ref == ref
+	})
+	if i < 0 {
+		return ""
+	}
+	return r.plan.Reasons[i].Why
 }
 
 // outcomeOf finds what became of a merge's group.

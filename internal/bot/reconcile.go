@@ -18,6 +18,7 @@ type reconciler struct {
 	plan   *refresh.Plan
 	wanted wanted
 	ahead  map[merge]int
+	survey refresh.Historian // of the plan; nil before it is needed
 
 	decisions []refresh.Decision
 }
@@ -113,11 +114,23 @@ func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh
 	if err := r.discreet(ctx, p); err != nil {
 		return refresh.Text{}, err
 	}
-	text, err := p.Describe(ctx, r.Git)
+	p.Around.Tree = r.visit
+	text, err := p.Describe(ctx, r.historian())
 	for i, n := range text.Ahead {
 		if c := p.Changes[i]; n >= 0 {
 			r.ahead[merge{c.Dest, c.Remote, c.Ref, c.Old, c.New}] = n
 		}
 	}
 	return text, err
+}
+
+// historian tells histories, and what is in commits where git shows that.
+func (r *reconciler) historian() refresh.Historian {
+	if r.survey == nil {
+		r.survey = r.Git
+		if from, is := r.Git.(refresh.Surveyor); is {
+			r.survey = refresh.NewSurvey(from, r.plan)
+		}
+	}
+	return r.survey
 }

@@ -32,7 +32,11 @@ func (r *reconciler) discreet(ctx context.Context, p *refresh.Proposal) (err err
 	if p.Discretion.Public || p.Discretion.Private != nil {
 		return nil
 	}
-	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, p.URLs())
+	var urls []string
+	for _, s := range r.state.Standings() { // what the text says of addons may be of any
+		urls = append(urls, s.URL)
+	}
+	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls)
 	return err
 }
 

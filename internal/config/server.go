@@ -71,6 +71,7 @@ type Discovery struct {
 
 // Git is what the git command is told.
 type Git struct {
+	Cache           string   `yaml:"cache" jsonschema:"minLength=1,maxLength=4000,example=/var/cache/odyssey" jsonschema_description:"Directory in which commits and lists of files of remotes are kept between runs, so that a remote that moved costs what is new. Without it they are kept as long as the command runs. A relative path starts at this file's directory."`
 	CredentialsFile string   `yaml:"credentialsFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/git-credentials" jsonschema_description:"File in the format of git credential-store. A relative path starts at this file's directory."`
 	Allow           []string `yaml:"allow" jsonschema:"maxItems=100,minLength=1,maxLength=2000,example=http://127.0.0.1:3000/" jsonschema_description:"URLs below which remotes may be asked although they are neither https nor ssh, or are at a loopback or private address."`
 }
@@ -167,7 +168,7 @@ func (c *checker) server() (Server, error) {
 	if s.StoreURLFile != "" {
 		s.Store = ""
 	}
-	c.place(&s.Git.CredentialsFile, &s.Store, &s.StoreURLFile)
+	c.place(&s.Git.Cache, &s.Git.CredentialsFile, &s.Store, &s.StoreURLFile)
 	return s, nil
 }
 

@@ -94,10 +94,14 @@ type fetcher struct {
 // limited runs git so that no file it writes grows beyond 256 MiB: a server
 // need not heed what is asked of it.
 func (f *fetcher) limited(ctx context.Context, t target, args ...string) ([]byte, error) {
+	return f.limitedCommand(ctx, t, args...).output()
+}
+
+func (f *fetcher) limitedCommand(ctx context.Context, t target, args ...string) *command {
 	script := `ulimit -f 524288 && exec git "$@"` // blocks of 512 bytes
 	cmd := f.c.command(ctx, t, "sh", append([]string{"-c", script, "git"}, args...)...)
-	cmd.Env = append(cmd.Env, "GIT_DIR="+f.dir)
-	return cmd.output()
+	cmd.Env = append(append(cmd.Env, "GIT_DIR="+f.dir), f.env...)
+	return cmd
 }
 
 var notOurRef = regexp.MustCompile(`not our ref ([0-9a-f]{40,64})`)

@@ -70,14 +70,14 @@ const maxRecord = 4 << 10
 const fields = "%H%n%ct%n%an%n%s"
 
 // log reads commits, newest first.
-func (f *fetcher) log(ctx context.Context, limit, span string) ([]Commit, error) {
+func (f *fetcher) log(ctx context.Context, args ...string) ([]Commit, error) {
 	var commits []Commit
 	err := f.each(ctx, 0, func(record string) {
 		lines := append(strings.SplitN(record, "\n", 4), "", "", "")
 		commits = append(commits, Commit{ID: lines[0], When: date(lines[1]), Author: strings.ToValidUTF8(lines[2], "?"), Subject: strings.ToValidUTF8(lines[3], "?")})
-	}, "log", "-z", "--no-mailmap", "--no-show-signature", "--format="+fields, limit, span, "--")
+	}, append(append([]string{"log", "-z", "--no-mailmap", "--no-show-signature", "--format=" + fields}, args...), "--")...)
 	if err != nil {
-		return nil, fmt.Errorf("read the commits %s: %w", span, err)
+		return nil, fmt.Errorf("read the commits %s: %w", strings.Join(args, " "), err)
 	}
 	return commits, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -112,7 +113,7 @@ func (c *Client) finish(ctx context.Context, out output, t Target, result *Resul
 			return err
 		}
 		if result.Attached, err = attachAll(ctx, out, result.index, documents); err != nil {
-			return err
+			return fmt.Errorf("hang documents on %s: %w\n  the image is there, without a tag; run this again, or with --attest no", t.Name("", result.Digest), err)
 		}
 	}
 	var err error

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nuobit/odyssey/test/registrytest"
 )
 
@@ -50,6 +52,29 @@ func TestFault_R8_FullDisk(t *testing.T) {
 				t.Errorf("%s: lost %s", text, name)
 			}
 		}
+	}
+}
+
+// When all but the list of images can be written, nothing of the image stays.
+func TestFault_R8_ListCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	_, c, _, a := ready(t)
+	out := filepath.Join(t.TempDir(), "layout")
+	to := parseTarget(t, "oci:"+out)
+	if _, err := c.Assemble(t.Context(), a, to, Tags{}); err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(out, "index.json")
+	if err := errors.Join(os.Remove(list), os.Mkdir(list, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	before := readLayout(t, os.DirFS(out))
+	a.Annotations = map[string]string{AnnotationRevision: "def"}
+	if _, err := c.Assemble(t.Context(), a, to, Tags{}); err == nil {
+		t.Fatal("there is no error")
+	}
+	if diff := cmp.Diff(before, readLayout(t, os.DirFS(out))); diff != "" {
+		t.Error(diff)
 	}
 }
 

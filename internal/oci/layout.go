@@ -188,13 +188,17 @@ func named(d document, tag string) (v1.Descriptor, error) {
 }
 
 func (o *layout) close(keep bool) error {
+	var errs []error
 	if keep {
-		return o.finish()
+		err := o.finish()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
 	}
 	if o.made {
-		return os.RemoveAll(o.dir)
+		return errors.Join(append(errs, os.RemoveAll(o.dir))...)
 	}
-	var errs []error
 	for _, digest := range o.new {
 		errs = append(errs, os.Remove(o.path(digest)))
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -223,5 +224,34 @@ func TestReferrersLie(t *testing.T) {
 	}
 	if _, err := c.Referrers(t.Context(), ref, ""); !errors.Is(err, ErrTransient) || len(waited.all) == 0 {
 		t.Errorf("a registry in trouble: %v", err)
+	}
+}
+
+// A registry that refuses what is to hang on an image, as one whose tags cannot be moved does with the list of it,
+// leaves the image without a tag; the error says so.
+func TestFault_F9_RegistryRefusesReferrers(t *testing.T) {
+	t.Parallel()
+	reg, c, _, a := ready(t)
+	a.Attach = attached
+	to := target(t, reg.Host+"/acme/odoo")
+	reg.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256-") && answer(w, http.StatusForbidden, "DENIED", "tags are immutable")
+	})
+	_, err := c.Assemble(t.Context(), a, to, Tags{Names: []string{"r1"}})
+	if !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "--attest no") || !strings.Contains(err.Error(), "tags are immutable") {
+		t.Errorf("the error is %v", err)
+	}
+	if tags, err := c.Tags(t.Context(), to.Reference.Repository); err != nil || slices.Contains(tags, "r1") {
+		t.Errorf("the tags are %v, %v", tags, err)
+	}
+	// Faults that pass are waited for.
+	var failed atomic.Int32
+	reg.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+		return (strings.Contains(r.URL.Path, "/referrers/") || strings.Contains(r.URL.Path, "/manifests/sha256-")) && failed.Add(1) < 4 &&
+			answer(w, http.StatusServiceUnavailable, "UNAVAILABLE", "")
+	})
+	result, err := c.Assemble(t.Context(), a, to, Tags{Names: []string{"r1"}})
+	if err != nil || len(result.Attached) != 2 {
+		t.Errorf("%+v, %v", result, err)
 	}
 }

@@ -16,11 +16,11 @@ const maxBody = 50_000
 
 // body writes the pull request: a table that answers "may I merge this?",
 // what is unusual, and the commits, folded. Lists get shorter until it fits.
-func (p *Proposal) body(moves []move) string {
+func (p *Proposal) body(moves []move, means *impact) string {
 	// A commit takes 64 bytes or more, so many of them need not be tried.
 	rows, listed := 1000, min(50, 1+maxBody/64/max(1, len(moves)))
 	for {
-		text := p.bodyListing(moves, rows, listed)
+		text := p.bodyListing(moves, means, rows, listed)
 		switch {
 		case len(text) <= maxBody || rows == 0:
 			return text
@@ -34,7 +34,7 @@ func (p *Proposal) body(moves []move) string {
 
 // bodyListing writes at most so many rows of the table, and of warnings, and
 // so many commits of each merge.
-func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
+func (p *Proposal) bodyListing(moves []move, means *impact, rows, listed int) string {
 	var b strings.Builder
 	if all := p.table(moves); len(all) > 0 {
 		shown, more := head(all, rows)
@@ -50,8 +50,12 @@ func (p *Proposal) bodyListing(moves []move, rows, listed int) string {
 		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))
 	}
 	fmt.Fprintln(&b, p.promise(moves))
+	means.first(&b, rows)
+	means.details(&b, rows, listed)
 	for _, m := range moves {
-		commits(&b, m, p.name(m, htmlText), listed)
+		if !m.told {
+			commits(&b, m, p.name(m, htmlText), listed)
+		}
 	}
 	b.WriteString(p.footer())
 	return b.String()

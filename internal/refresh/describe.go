@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
@@ -31,8 +30,13 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 	if err != nil {
 		return Text{}, err
 	}
+	survey, _ := historian.(*Survey)
+	means, err := p.impact(ctx, survey, moves)
+	if err != nil {
+		return Text{}, err
+	}
 	title := p.title(moves)
-	text := Text{Title: title, Body: p.body(moves), Message: p.message(title)}
+	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title)}
 	for _, m := range moves {
 		ahead := -1
 		if m.history != nil && !m.history.OldGone {
@@ -47,6 +51,7 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 type move struct {
 	lock.Change
 	history *git.History // nil unless the merge moved
+	told    bool         // its commits are told addon by addon
 	web     upstream
 }
 
@@ -152,25 +157,6 @@ func (p *Proposal) destinations() []string {
 		}
 	}
 	return dests
-}
-
-// URLs lists the remotes of the destinations that the proposal is about, each
-// once.
-func (p *Proposal) URLs() (urls []string) {
-	add := func(url string) {
-		if !slices.Contains(urls, url) {
-			urls = append(urls, url)
-		}
-	}
-	for _, c := range p.Changes {
-		add(c.URL)
-		if d := p.newest.Find(c.Dest); d != nil {
-			for _, m := range d.Merges {
-				add(d.Remote(m.Remote).URL)
-			}
-		}
-	}
-	return urls
 }
 
 // List says where each merge leads, in Markdown, one an item.

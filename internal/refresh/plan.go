@@ -101,6 +101,8 @@ type Proposal struct {
 	Commands bool
 	// Discretion says of which remotes the text may tell what is in them.
 	Discretion Discretion
+	// Around is what the text compares addons with.
+	Around Around
 
 	locked, newest *lock.File
 	aim            *lock.File // newest, but for what stays or goes elsewhere

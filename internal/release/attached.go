@@ -39,9 +39,9 @@ func ReadSBOM(ctx context.Context, c *oci.Client, ref oci.Reference, p oci.Platf
 // maxStatements is how many statements of an image are looked at.
 const maxStatements = 100
 
-// ReadProvenance reads the statements with SLSA's provenance that hang on an image or index; there is one
-// at least.
-func ReadProvenance(ctx context.Context, c *oci.Client, ref oci.Reference) ([][]byte, error) {
+// ReadProvenance reads the statements with SLSA's provenance that hang on an image or index, those of a builder
+// or, when it is "", of all; there is one at least.
+func ReadProvenance(ctx context.Context, c *oci.Client, ref oci.Reference, builder string) ([][]byte, error) {
 	found, err := c.Referrers(ctx, ref, oci.TypeStatement)
 	if err != nil {
 		return nil, err
@@ -52,12 +52,17 @@ func ReadProvenance(ctx context.Context, c *oci.Client, ref oci.Reference) ([][]
 		if err != nil {
 			return nil, err
 		}
-		if _, err := provenance.Parse(data); err == nil { // else it says something else
+		// Other statements than SLSA's say something else.
+		if s, err := provenance.Parse(data); err == nil && (builder == "" || s.Predicate.Run.Builder.ID == builder) {
 			all = append(all, data)
 		}
 	}
 	if len(all) == 0 {
-		return nil, nothingHangs(ctx, c, ref, "provenance ("+provenance.PredicateType+")")
+		what := "provenance (" + provenance.PredicateType + ")"
+		if builder != "" {
+			what += " by " + builder
+		}
+		return nil, nothingHangs(ctx, c, ref, what)
 	}
 	return all, nil
 }

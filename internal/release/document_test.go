@@ -125,7 +125,7 @@ func TestDocuments(t *testing.T) {
 	// Another builder's word is another document.
 	s.options.Documents.By.Builder = "https://other.example.com/release"
 	s.release()
-	all, err := ReadProvenance(t.Context(), s.options.Client, ref)
+	all, err := ReadProvenance(t.Context(), s.options.Client, ref, "")
 	if err != nil || len(all) != 2 {
 		t.Errorf("%d statements, %v", len(all), err)
 	}
@@ -234,7 +234,7 @@ func TestJoinDocuments(t *testing.T) {
 			t.Errorf("%s: the bill does not name %s: %v", architecture, image.Reference.Digest, err)
 		}
 	}
-	all, err := ReadProvenance(t.Context(), s.options.Client, ref)
+	all, err := ReadProvenance(t.Context(), s.options.Client, ref, "https://ci.example.com/release")
 	if err != nil || len(all) != 1 || !strings.Contains(string(all[0]), strings.TrimPrefix(refs[1].Digest, "sha256:")) {
 		t.Errorf("%d statements, %v", len(all), err)
 	}

@@ -26,6 +26,16 @@ func TestKeepTranslation(t *testing.T) {
 	}
 }
 
+// Odoo reads es_419 before every Spanish but that of Spain.
+func TestKeepTranslation_Spanish(t *testing.T) {
+	t.Parallel()
+	for language, want := range map[string]bool{"es_MX": true, "es_419": true, "es_ES": false, "es": false, "pt_BR": false} {
+		if got := keepTranslation("sale/i18n/es_419.po", []string{language}); got != want {
+			t.Errorf("for %s es_419 is kept: %v", language, got)
+		}
+	}
+}
+
 func TestReadSystemPackages(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]SystemPackages{

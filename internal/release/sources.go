@@ -102,11 +102,13 @@ var (
 )
 
 // keepTranslation reports whether a file is none of a translation, or one that the languages
-// need: pt_BR needs pt, which Odoo reads first.
+// need: pt_BR needs pt, which Odoo reads first; every Spanish but that of Spain needs es_419, too
+// (get_po_paths in odoo/tools/translate.py).
 func keepTranslation(name string, languages []string) bool {
 	m := translation.FindStringSubmatch(name)
 	return m == nil || slices.ContainsFunc(languages, func(l string) bool {
-		return m[1] == l || strings.HasPrefix(l, m[1]+"_") || strings.HasPrefix(l, m[1]+"@")
+		return m[1] == l || strings.HasPrefix(l, m[1]+"_") || strings.HasPrefix(l, m[1]+"@") ||
+			m[1] == "es_419" && strings.HasPrefix(l, "es_") && l != "es_ES"
 	})
 }
 

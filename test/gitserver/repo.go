@@ -70,6 +70,7 @@ type Commit struct {
 	Parents []string
 	Orphan  bool              // no parent, whatever the branch has
 	Files   map[string]string // what changes: path to content, of a symbolic link its target
+	Removed []string          // files and directories that are taken away
 	Modes   map[string]string // of some of Files: Executable, Symlink, another of git's; default 100644
 	Message string            // default "change"
 	Author  string            // default "Ann"
@@ -128,6 +129,9 @@ func (c Commit) write(b *bytes.Buffer, i int, from string) {
 	}
 	for _, parent := range c.Parents[min(1, len(c.Parents)):] {
 		fmt.Fprintf(b, "merge %s\n", parent)
+	}
+	for _, path := range c.Removed {
+		fmt.Fprintf(b, "D %s\n", path)
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
 		mode := cmp.Or(c.Modes[path], "100644")

@@ -1,0 +1,191 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/nuobit/odyssey/internal/changelog"
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/odoo"
+	"github.com/nuobit/odyssey/internal/odoo/pyliteral"
+)
+
+// Surveyor is a Historian that also shows what commits have in them: the names of
+// their files, and a few of these.
+type Surveyor interface {
+	Historian
+	// Ensure has commits there for Entries.
+	Ensure(ctx context.Context, url string, commits []string) error
+	Entries(ctx context.Context, url, tree string) ([]git.Entry, error)
+	Touches(ctx context.Context, url string, span git.Range) ([]git.Touch, error)
+	Files(ctx context.Context, url string, ids []string, most int) (map[string][]byte, error)
+}
+
+// Survey asks for what the texts of a plan need, each remote once for all of
+// them, and keeps it until the texts are written. It may be used concurrently.
+type Survey struct {
+	from   Surveyor
+	ranges map[string][]git.Range // what moves, by URL
+
+	mu        sync.Mutex
+	remotes   map[string]*remote
+	manifests map[string]*odoo.Manifest // parsed, by ids of files; nil: with faults
+}
+
+// remote is what is known of one URL.
+type remote struct {
+	mu        sync.Mutex
+	histories map[git.Range]git.History
+	sides     map[string]*side // by destination and commit
+}
+
+// side is a commit as a destination's.
+type side struct {
+	changelog.Side
+	places []changelog.Place
+	series string
+}
+
+// NewSurvey returns a survey for the texts of a plan's proposals.
+func NewSurvey(from Surveyor, plan *Plan) *Survey {
+	s := &Survey{from: from, ranges: map[string][]git.Range{}, remotes: map[string]*remote{}, manifests: map[string]*odoo.Manifest{}}
+	for i := range plan.Proposals {
+		for _, c := range plan.Proposals[i].Changes {
+			if r := (git.Range{Old: c.Old, New: c.New}); c.Moved() && !slices.Contains(s.ranges[c.URL], r) {
+				s.ranges[c.URL] = append(s.ranges[c.URL], r)
+			}
+		}
+	}
+	return s
+}
+
+func (s *Survey) remote(url string) *remote {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.remotes[url] == nil {
+		s.remotes[url] = &remote{histories: map[git.Range]git.History{}, sides: map[string]*side{}}
+	}
+	return s.remotes[url]
+}
+
+// Histories implements Historian: all that the plan moves of a remote is asked for
+// at once.
+func (s *Survey) Histories(ctx context.Context, url string, ranges []git.Range) ([]git.History, error) {
+	r := s.remote(url)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := s.histories(ctx, r, url, ranges); err != nil {
+		return nil, err
+	}
+	all := make([]git.History, len(ranges))
+	for i, span := range ranges {
+		all[i] = r.histories[span]
+	}
+	return all, nil
+}
+
+func (s *Survey) histories(ctx context.Context, r *remote, url string, ranges []git.Range) error {
+	lacks := func(span git.Range) bool { _, has := r.histories[span]; return !has }
+	if !slices.ContainsFunc(ranges, lacks) {
+		return nil
+	}
+	wanted := slices.Clone(s.ranges[url])
+	for _, span := range ranges {
+		if !slices.Contains(wanted, span) {
+			wanted = append(wanted, span)
+		}
+	}
+	found, err := s.from.Histories(ctx, url, wanted)
+	if err != nil {
+		return err
+	}
+	for i, span := range wanted {
+		r.histories[span] = found[i]
+	}
+	return nil
+}
+
+// sides looks at commits of a remote as a destination's, with all manifests.
+func (s *Survey) sides(ctx context.Context, dest, url string, commits ...string) ([]*side, error) {
+	r := s.remote(url)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := s.histories(ctx, r, url, s.ranges[url]); err != nil {
+		return nil, err
+	}
+	if err := s.from.Ensure(ctx, url, commits); err != nil {
+		return nil, err
+	}
+	var files []string
+	releases := map[string]string{} // ids by commit
+	for _, commit := range commits {
+		if r.sides[dest+" "+commit] != nil {
+			continue
+		}
+		entries, err := s.from.Entries(ctx, url, commit)
+		if err != nil {
+			return nil, err
+		}
+		at := &side{Side: changelog.Side{Entries: entries}, places: changelog.Find(dest, entries)}
+		r.sides[dest+" "+commit] = at
+		for _, p := range at.places {
+			files = append(files, p.ManifestID)
+		}
+		if i := slices.IndexFunc(entries, func(e git.Entry) bool { return e.Path == "odoo/release.py" }); i >= 0 {
+			releases[commit] = entries[i].ID
+			files = append(files, entries[i].ID)
+		}
+	}
+	contents := map[string][]byte{}
+	if len(files) > 0 {
+		slices.Sort(files)
+		var err error
+		if contents, err = s.from.Files(ctx, url, slices.Compact(files), pyliteral.MaxSize); err != nil {
+			for _, commit := range commits {
+				delete(r.sides, dest+" "+commit)
+			}
+			return nil, err
+		}
+	}
+	all := make([]*side, len(commits))
+	for i, commit := range commits {
+		all[i] = r.sides[dest+" "+commit]
+		if all[i].Manifests == nil {
+			all[i].Manifests = contents
+		}
+		if data, ok := contents[releases[commit]]; ok {
+			all[i].series, _ = odoo.ParseSeries("odoo/release.py", data)
+		}
+	}
+	return all, nil
+}
+
+// manifest parses a manifest, once for all places that have the same.
+func (s *Survey) manifest(at *side, p changelog.Place) *odoo.Manifest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, known := s.manifests[p.ManifestID]
+	if !known {
+		if data, ok := at.Manifests[p.ManifestID]; ok {
+			m, _ = odoo.ParseManifest(p.Manifest, data)
+		}
+		s.manifests[p.ManifestID] = m
+	}
+	return m
+}
+
+// log compares the ends of a move.
+func (s *Survey) log(ctx context.Context, m move) (*changelog.Log, error) {
+	ends, err := s.sides(ctx, m.Dest, m.URL, m.Old, m.New)
+	if err != nil {
+		return nil, fmt.Errorf("compare the files: %w", err)
+	}
+	touches, err := s.from.Touches(ctx, m.URL, git.Range{Old: m.Old, New: m.New})
+	if err != nil {
+		return nil, err
+	}
+	log := changelog.Compare(m.Dest, ends[0].Side, ends[1].Side, touches)
+	return &log, nil
+}
