@@ -96,7 +96,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	outcomes := []bot.Outcome{}
 	var failures []error
 	for _, w := range repos {
-		done, err := refreshOne(ctx, b, w, bot.Demand{Kinds: kinds})
+		done, err := refreshOne(ctx, b, w, bot.Demand{Kinds: kinds, Scheduled: len(kinds) > 0})
 		for _, outcome := range done {
 			outcomes = append(outcomes, conditional(outcome, o.dryRun))
 		}
@@ -172,7 +172,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}, baseImages(registries)},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}, baseImages(registries), a.pythonLock(server, client, policy, log)},
 	}, nil
 }
 

@@ -2,13 +2,21 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/hashicorp/go-cleanhttp"
+
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/osv"
 	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/internal/release"
+	"github.com/nuobit/odyssey/internal/relock"
 	"github.com/nuobit/odyssey/internal/sbom"
 )
 
@@ -44,5 +52,34 @@ func (a *app) planSources(client *git.Client, policy gitname.Policy) []refresh.S
 	return []refresh.Source{
 		&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client},
 		baseImages(oci.New(oci.Options{UserAgent: userAgent})),
+		&refresh.PythonLock{
+			Resolver: a.resolver(), Rehearser: client, URLs: policy,
+			Advisories: &osv.Client{URL: osv.DefaultURL, HTTP: cleanhttp.DefaultClient()},
+			Warn:       func(_ string, err error) { a.say("vulnerabilities are not known: %s", err) },
+		},
 	}
+}
+
+// pythonLock refreshes Python locks as the configuration says.
+func (a *app) pythonLock(server *config.Server, client *git.Client, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
+	p := &refresh.PythonLock{
+		Rehearser: client, URLs: policy,
+		Warn: func(repo string, err error) { log.Warn("vulnerabilities are not known", "repo", repo, "err", err) },
+	}
+	if server.Python.Local {
+		p.Resolver = a.resolver()
+	}
+	if server.Python.Advisories != "never" {
+		p.Advisories = &osv.Client{URL: server.Python.Advisories, HTTP: cleanhttp.DefaultPooledClient()}
+	}
+	return p
+}
+
+// resolver resolves Python locks on this machine.
+func (a *app) resolver() *relock.Local {
+	l := &relock.Local{Environ: a.environ, Python: a.variable("ODOO_PYTHON")}
+	if cache, err := os.UserCacheDir(); err == nil {
+		l.Cache = filepath.Join(cache, "odyssey", "python")
+	}
+	return l
 }

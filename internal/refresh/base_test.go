@@ -18,17 +18,17 @@ import (
 	"github.com/nuobit/odyssey/test/registrytest"
 )
 
-// tree is a refresh.Tree of data.
-type tree map[string]string
+// checkout is a refresh.Tree of data.
+type checkout map[string]string
 
-func (t tree) Paths(context.Context) ([]string, error) {
-	return slices.Sorted(maps.Keys(t)), nil
+func (c checkout) Paths(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(c)), nil
 }
 
-func (t tree) Files(_ context.Context, paths []string) (map[string][]byte, error) {
+func (c checkout) Files(_ context.Context, paths []string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, p := range paths {
-		if content, ok := t[p]; ok {
+		if content, ok := c[p]; ok {
 			files[p] = []byte(content)
 		}
 	}
@@ -65,7 +65,7 @@ func (f *foundation) push(name, content string, labels ...string) string {
 // offer is what is proposed for Dockerfiles, in which HOST is the registry.
 func (f *foundation) offer(files map[string]string, policy string) (refresh.Offer, error) {
 	f.t.Helper()
-	in := tree{"README.md": "FROM nothing\n"}
+	in := checkout{"README.md": "FROM nothing\n"}
 	for name, content := range files {
 		in[name] = strings.ReplaceAll(content, "HOST", f.Host)
 	}

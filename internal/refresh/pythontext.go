@@ -86,10 +86,13 @@ func (t *pythonText) title() string {
 	return "Refresh the Python lock: " + count(len(changes), "package")
 }
 
+// mostNamed is how many packages a commit message names.
+const mostNamed = 500
+
 func (t *pythonText) message(title string) string {
 	var b strings.Builder
 	b.WriteString(title + "\n\n")
-	for _, c := range t.difference.changes {
+	for _, c := range t.difference.changes[:min(mostNamed, len(t.difference.changes))] {
 		switch {
 		case c.Old == "":
 			fmt.Fprintf(&b, "%s %s is new\n", plain(c.Name), plain(c.New))
@@ -98,6 +101,9 @@ func (t *pythonText) message(title string) string {
 		default:
 			fmt.Fprintf(&b, "%s %s -> %s\n", plain(c.Name), plain(c.Old), plain(c.New))
 		}
+	}
+	if more := len(t.difference.changes) - mostNamed; more > 0 {
+		b.WriteString("and " + count(more, "more package") + "\n")
 	}
 	if len(t.difference.changes) > 0 {
 		b.WriteByte('\n')
@@ -132,8 +138,8 @@ func (t *pythonText) body(rows int) string {
 }
 
 var (
-	plainProject = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	plainVersion = regexp.MustCompile(`^[A-Za-z0-9.+!]{1,40}$`)
+	indexProject = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	indexVersion = regexp.MustCompile(`^[A-Za-z0-9.+!]{1,40}$`)
 )
 
 // release is a version as a link to its page on the Python Package Index.
@@ -141,7 +147,7 @@ func release(name, version string) string {
 	if version == "" {
 		return "–"
 	}
-	if !plainProject.MatchString(name) || !plainVersion.MatchString(version) {
+	if !indexProject.MatchString(name) || !indexVersion.MatchString(version) {
 		return inline(version)
 	}
 	return "[" + inline(version) + "](https://pypi.org/project/" + name + "/" + version + "/)"

@@ -35,6 +35,10 @@ type World struct {
 	// AllowURL is a further address, such as a proxy's, where the bot may ask
 	// upstreams; or "".
 	AllowURL string
+	// More is appended to the bot's configuration, and Environ to its environment,
+	// when it runs once.
+	More    string
+	Environ []string
 	// Onboarding has repositories without an .odyssey.yaml be asked for one.
 	Onboarding bool
 	// Credentials names a credential-store file for private upstreams, or "".
@@ -176,7 +180,7 @@ git:
 		text += "  credentialsFile: " + w.Credentials + "\n"
 	}
 	path := filepath.Join(w.Dir, "odyssey.yaml")
-	return path, os.WriteFile(path, []byte(text), 0o600)
+	return path, os.WriteFile(path, []byte(text+w.More), 0o600)
 }
 
 // Run runs odyssey-bot run, the program, and returns the outcomes and what it
@@ -187,6 +191,7 @@ func (w *World) Run(ctx context.Context, args ...string) ([]bot.Outcome, string,
 		return nil, "", err
 	}
 	cmd := exec.CommandContext(ctx, w.Binary, append([]string{"run", "--json", "--config", config}, args...)...)
+	cmd.Env = append(os.Environ(), w.Environ...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()
