@@ -29,10 +29,38 @@ help: ## list the targets
 build: odoo-run ## build the programs into bin/, static
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/odyssey-bot ./cmd/odoo-build-image
 
+.PHONY: odyssey-bot
+odyssey-bot: ## build odyssey-bot alone
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/odyssey-bot
+
 # It goes into runtime images, so it has no symbols, and is small.
 .PHONY: odoo-run
 odoo-run: ## build odoo-run alone
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w $(LDFLAGS)' -o $(ODOO_RUN) ./cmd/odoo-run
+
+# What a tag publishes: the programs for each architecture in one archive, which
+# is the same wherever it is made, what is in it as CycloneDX, and checksums.
+ARCHITECTURES ?= amd64 arm64
+DIST ?= dist
+PROGRAMS := odyssey-bot odoo-build-image odoo-run
+
+.PHONY: dist
+dist: ## build what a tag publishes into dist/: archives, SBOMs, SHA256SUMS
+	rm -rf $(DIST)
+	mkdir -p $(DIST)
+	for arch in $(ARCHITECTURES); do \
+		name=odyssey-$(VERSION)-linux-$$arch; \
+		GOOS=linux GOARCH=$$arch $(MAKE) --no-print-directory build BIN=$(abspath $(DIST))/$$name VERSION=$(VERSION); \
+		for program in $(PROGRAMS); do \
+			$(GO) tool -modfile=tools/sbom/go.mod cyclonedx-gomod bin -json -std -noserial -notimestamp -version $(VERSION) \
+				-output $(DIST)/$$program-$(VERSION)-linux-$$arch.cdx.json $(DIST)/$$name/$$program; \
+		done; \
+		install -m 0644 LICENSE NOTICE $(DIST)/$$name; \
+		tar --directory $(DIST) --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go=u,go-w --format=ustar \
+			--create $$name | gzip -9n >$(DIST)/$$name.tar.gz; \
+		rm -rf "$(DIST)/$$name"; \
+	done
+	cd $(DIST) && sha256sum *.tar.gz *.cdx.json >SHA256SUMS
 
 .PHONY: demo
 demo: setup-cc ## run the main job on a real Gitea (DEMO_EXIT=1: do not keep serving)
@@ -46,6 +74,11 @@ test: setup ## run every test, installing first what they need
 test-images: ## build the images and a release, and check them (part of test)
 	@test/setup.sh pytools postgres buildah trixie
 	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/images
+
+.PHONY: test-chain
+test-chain: ## go the whole way from an upstream commit to an Odoo that runs it (part of test)
+	@test/setup.sh cc pytools postgres buildah trixie
+	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) -v ./test/chain
 
 .PHONY: bench
 bench: setup-cc ## measure against what one would do without Odyssey (BENCH='cold warm': these only)

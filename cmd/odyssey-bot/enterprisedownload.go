@@ -121,7 +121,7 @@ func (a *app) runEnterpriseDownload(ctx context.Context, o *downloadOptions) err
 	if !o.checkOnly {
 		status := cli.NewStatus(a.stderr, a.log.Quiet)
 		report.File, err = client.Download(ctx, portal.Target{
-			Dir: o.dir, Name: o.name, Overwrite: o.overwrite, Check: checkArchive,
+			Dir: o.dir, Name: o.name, Overwrite: o.overwrite, Check: func(ctx context.Context, path string) error { return archive.Check(ctx, path, archive.DefaultLimits()) },
 			Progress: func(n, of int64) {
 				if of > 0 {
 					status.Say("%d of %d MiB, %d%%", n>>20, of>>20, n*100/of)
@@ -206,19 +206,6 @@ func askHidden(w io.Writer) (string, error) {
 	defer fmt.Fprintln(w)
 	code, err := term.ReadPassword(fd)
 	return strings.TrimSpace(string(code)), err
-}
-
-// checkArchive reads an archive through.
-func checkArchive(ctx context.Context, path string) error {
-	a, err := archive.Open(path, archive.DefaultLimits())
-	if errors.Is(err, archive.ErrNoArchive) {
-		return archive.ErrNoArchive
-	}
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	return a.Walk(ctx, func(archive.Entry, io.Reader) error { return nil })
 }
 
 func downloadExit(err error) error {

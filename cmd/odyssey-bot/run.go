@@ -89,6 +89,9 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		return err
 	}
 	askUpstreams(b, forges, nil)
+	if err := a.addMirrors(b, &server, forges); err != nil {
+		return err
+	}
 	repos, err := selectRepos(ctx, forges, o)
 	if err != nil {
 		return err

@@ -76,7 +76,7 @@ func (a *app) runServe(ctx context.Context, file string, jobs int) (err error) {
 		return errors.Join(fmt.Errorf("store: %w", err), public.Close(), status.Close())
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
-	s, err := newService(&server, file, b, q, metrics)
+	s, err := a.newService(&server, file, b, q, metrics)
 	if err != nil {
 		return errors.Join(err, public.Close(), status.Close())
 	}
@@ -114,11 +114,18 @@ type service struct {
 	metrics *web.Metrics
 }
 
-func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
+func (a *app) newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, metrics *web.Metrics) (*service, error) {
 	s := &service{log: b.Log, queue: q, metrics: metrics}
 	forges, err := openForges(server, b.Log, func(name string) http.RoundTripper {
 		return s.metrics.Transport(name, cleanhttp.DefaultPooledTransport())
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.addMirrors(b, server, forges); err != nil {
+		return nil, err
+	}
+	follow, err := followers(server)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +147,7 @@ func newService(server *config.Server, file string, b *bot.Bot, q *queue.Queue, 
 		sources = append(sources, watch.Source{Config: f.config, Forge: f.driver})
 		hooks = append(hooks, web.Hook{Forge: f.config.Name, Kind: f.config.Kind, Receiver: receiver})
 	}
-	s.watcher, err = watch.New(watch.Options{Queue: q, Sources: sources, Sweep: server.Sweep, Keep: server.Keep, Kinds: b.Kinds(), Log: b.Log})
+	s.watcher, err = watch.New(watch.Options{Queue: q, Sources: sources, Sweep: server.Sweep, Keep: server.Keep, Kinds: b.Kinds(), Followers: follow, Log: b.Log})
 	if err != nil {
 		return nil, err
 	}

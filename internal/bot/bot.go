@@ -108,7 +108,9 @@ type Bot struct {
 	Identity forge.Identity // of the bot's commits
 	Jobs     int            // upstreams asked at once
 	Commands bool           // pull requests name the commands that a comment may give
-	Onboard  bool           // a repository without a policy gets a pull request that adds one
+	// Mirrors are those of Odoo Enterprise that are kept for repositories.
+	Mirrors []Mirror
+	Onboard bool // a repository without a policy gets a pull request that adds one
 	// Sources make the refreshes of other kinds than merges.
 	Sources []refresh.Source
 	Log     *slog.Logger

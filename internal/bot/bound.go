@@ -22,6 +22,11 @@ func (s *session) bound(ctx context.Context, t *talk) (refusal string, err error
 	if t.pull == nil || t.pull.State != forge.Open || t.branch.Head != "" && s.ownPull(t) && s.Bot.own(t.branch) {
 		return "", nil
 	}
+	return s.boundTo(ctx, t)
+}
+
+// boundTo is bound, for a word that is about what the bot itself has pushed.
+func (s *session) boundTo(ctx context.Context, t *talk) (refusal string, err error) {
 	const moved = "somebody has pushed to this pull request since you wrote this. Look at it, and say it again."
 	now := cmp.Or(t.branch.Head, t.pull.HeadSHA)
 	switch t.head {

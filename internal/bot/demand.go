@@ -24,6 +24,7 @@ type Demand struct {
 	Choices      []refresh.Choice // these merges; Remote may be empty for the destination's first
 	Branch       string           // what the bot's open pull request from this branch is about
 	Rebase       bool             // with Branch: make it anew on the default branch
+	Bundle       string           // SHA-256 of the bundle of Enterprise that somebody has looked at
 }
 
 // none reports whether nobody asks for anything: what is due is done.
@@ -46,6 +47,11 @@ func (d Demand) about(s refresh.Source) bool {
 		return s.Mine(d.Branch)
 	}
 	return !d.named() && d.takes(s.Kind())
+}
+
+// aboutEnterprise reports whether a mirror of Enterprise is to be looked at.
+func (d Demand) aboutEnterprise() bool {
+	return d.Branch == "" && !d.named() && d.takes(refresh.Enterprise)
 }
 
 func (d Demand) takes(kind refresh.Kind) bool {

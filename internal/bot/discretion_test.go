@@ -42,7 +42,10 @@ func TestFault_T1_PrivateRemotes(t *testing.T) {
 			s.fake.SetPrivate(s.name, true)
 		}, true},
 		{"the bot may not see the remote", func(s *scene, mirror forge.Name) { s.fake.As(forgetest.FakeHuman, mirror).Rename(s.t, "other") }, false},
-		{"the operator says so", func(s *scene, mirror forge.Name) {
+		{"it is where Enterprise is", func(s *scene, _ forge.Name) {
+			s.push("main", map[string]string{refresh.ConfigFile: "enterprise: {destination: ./web}\n"})
+		}, false},
+		{"the operator says so", func(s *scene, _ forge.Name) {
 			s.bot.Private = []string{"git@forge.example.org:ACME/Enterprise"}
 		}, false},
 	} {

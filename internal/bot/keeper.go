@@ -38,6 +38,11 @@ type proposal struct {
 	remember      string // hidden text of its own
 	newer         string // what brings it back once it was closed: "newer commits"
 
+	// commit is what the branch is to be at, and push puts it there, if it is at
+	// lease now: for what is not made of files by the forge.
+	commit string
+	push   func(ctx context.Context, lease string) error
+
 	// stands reports whether the text of a pull request is of this proposal, as
 	// far as the target does not tell.
 	stands   func(body string) bool
@@ -68,6 +73,9 @@ type file struct {
 
 // before is a digest of the files as they are.
 func (p *proposal) before() string {
+	if p.commit != "" {
+		return digest([]byte(p.commit))
+	}
 	if len(p.files) == 1 {
 		return digest(p.files[0].old)
 	}
@@ -237,6 +245,9 @@ func (k *keeper) push(ctx context.Context, p *proposal, text refresh.Text, branc
 	if k.holds(branch, p) {
 		return false, nil
 	}
+	if p.push != nil {
+		return true, p.push(ctx, branch.Head)
+	}
 	_, err = k.forge.Push(ctx, k.repo, forge.Change{
 		Base: k.repo.DefaultBranch, BaseHead: k.head, Branch: p.branch, Lease: branch.Head,
 		Files:   p.proposed(),
@@ -251,6 +262,9 @@ func (k *keeper) madeOn() string { return "Odyssey-Base: " + k.head + "\n" }
 // holds reports whether the branch is what a push would make it: an earlier
 // run got so far and no further.
 func (k *keeper) holds(branch forge.Branch, p *proposal) bool {
+	if p.commit != "" {
+		return branch.Head == p.commit
+	}
 	return branch.Head != "" && strings.HasSuffix(strings.TrimSpace(branch.Message)+"\n", refresh.Trailer+p.target+"\n"+k.madeOn())
 }
 

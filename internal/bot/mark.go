@@ -70,7 +70,7 @@ func (b *Bot) own(branch forge.Branch) bool {
 	if branch.Vouched {
 		own = branch.Own
 	}
-	return own && strings.Contains(branch.Message, "\n"+refresh.Trailer)
+	return own && strings.Contains(branch.Message, "\n"+refresh.Trailer) || !branch.Vouched && imported(branch)
 }
 
 // noteStart and noteEnd enclose what the bot says at the top of a pull

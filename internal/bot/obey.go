@@ -112,11 +112,16 @@ func (s *session) do(ctx context.Context, t *talk, c command.Command) (answer, e
 		return s.hold(ctx, t, c)
 	case command.Unhold:
 		return s.unhold(ctx, t, c)
+	case command.Accept:
+		return s.accept(ctx, t, c)
 	}
 	return s.help(), nil
 }
 
 func (s *session) refresh(ctx context.Context, t *talk, c command.Command) (answer, error) {
+	if m := s.mirrorHere(); m != nil && (c.Kind == command.Enterprise || c.Kind == "" && c.Dest == "" && s.ownImport(t)) {
+		return s.importInto(ctx, t, m, "")
+	}
 	var d Demand
 	switch {
 	case c.Kind != "" && c.Kind != command.All && !slices.Contains(s.Bot.Kinds(), refresh.Kind(c.Kind)):
@@ -145,6 +150,10 @@ func (s *session) rebase(ctx context.Context, t *talk) (answer, error) {
 		return answer{"this pull request is " + string(t.pull.State) + ".", true}, nil
 	case t.branch.Head != "" && !s.Bot.own(t.branch):
 		return answer{"somebody pushed to `" + t.pull.Head + "`, and I leave that alone. Delete the branch to hand it back.", true}, nil
+	}
+	if m := s.mirrorHere(); m != nil && s.ownImport(t) {
+		bundle, _ := readBundle(t.pull.Body)
+		return s.importInto(ctx, t, m, bundle)
 	}
 	return s.demand(ctx, t, Demand{Branch: t.pull.Head, Rebase: true})
 }

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"path"
 	"slices"
 
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -32,11 +33,15 @@ func (r *reconciler) discreet(ctx context.Context, p *refresh.Proposal) (err err
 	if p.Discretion.Public || p.Discretion.Private != nil {
 		return nil
 	}
-	var urls []string
+	var urls, enterprise []string
 	for _, s := range r.state.Standings() { // what the text says of addons may be of any
 		urls = append(urls, s.URL)
+		if path.Clean(s.Dest) == path.Clean(r.state.Policy.Enterprise.Destination) {
+			enterprise = append(enterprise, s.URL)
+		}
 	}
 	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls)
+	p.Discretion.Private = append(p.Discretion.Private, enterprise...) // of Enterprise nothing is told, wherever it is from
 	return err
 }
 

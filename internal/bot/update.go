@@ -29,7 +29,7 @@ func (k *keeper) keepUp(ctx context.Context, p *proposal, pr forge.PullRequest) 
 	if !k.own(branch) {
 		return k.leaveAlone(ctx, p, pr)
 	}
-	if stands && !k.anew {
+	if stands && !k.anew && p.commit == "" {
 		conflict, err := k.conflicts(ctx, p, now.parent, branch.Head)
 		if err != nil {
 			return err

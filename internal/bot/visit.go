@@ -31,7 +31,7 @@ type visit struct {
 // Kinds lists the kinds of refresh that the bot makes.
 func (b *Bot) Kinds() []refresh.Kind {
 	return slices.DeleteFunc(refresh.Kinds(), func(kind refresh.Kind) bool {
-		return kind != refresh.Merges && !slices.ContainsFunc(b.Sources, func(s refresh.Source) bool { return s.Kind() == kind })
+		return kind != refresh.Merges && (kind != refresh.Enterprise || len(b.Mirrors) == 0) && !slices.ContainsFunc(b.Sources, func(s refresh.Source) bool { return s.Kind() == kind })
 	})
 }
 
@@ -112,6 +112,10 @@ func (v *visit) run(ctx context.Context, done *result) error {
 			reason, err := v.keep(ctx, done, s)
 			note(s.Kind(), reason, err)
 		}
+	}
+	if v.demand.aboutEnterprise() && !stops(errors.Join(failures...)) {
+		reason, err := v.enterprise(ctx, done)
+		note(refresh.Enterprise, reason, err)
 	}
 	if len(done.outcomes) == 0 && len(failures) == 0 {
 		if idle == "" {

@@ -23,9 +23,12 @@ func TestParseRepo(t *testing.T) {
 		return s
 	}
 	usual := schedule("0 */4 * * *")
-	base := config.Base{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 * * 1"), Jitter: 4 * time.Hour}}
+	base := config.Base{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 * * 1"), Jitter: 4 * time.Hour}, Follow: "line"}
 	python := config.Python{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 1 * *"), Jitter: 24 * time.Hour}}
-	enterprise := config.Enterprise{Refresh: config.Refresh{Schedule: schedule("0 3 * * 6"), Jitter: 4 * time.Hour}}
+	enterprise := config.Enterprise{
+		Refresh:     config.Refresh{Schedule: schedule("0 3 * * 6"), Jitter: 4 * time.Hour},
+		Destination: "./enterprise", Community: "./odoo", DaysApart: 14,
+	}
 	byDefault := config.Repo{
 		Version:    1,
 		Merges:     config.Merges{Refresh: config.Refresh{Enabled: true, Schedule: usual, Jitter: 15 * time.Minute}},
@@ -51,12 +54,16 @@ func TestParseRepo(t *testing.T) {
 			Dashboard:  config.Dashboard{Enabled: true}, PullRequests: config.PullRequests{Limit: 10},
 		}},
 		{"all", "version: 1\nmerges:\n  enabled: false\n  schedule: never\n  jitter: 0s\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\nbase:\n  enabled: false\n  schedule: never\n  jitter: 1h\npython:\n  labels: [py]\nenterprise:\n  enabled: true\n  reviewers: [e]\ncommands: {enabled: false, allow: admin}\npullRequests:\n  limit: 1\n", config.Repo{
-			Version:    1,
-			Merges:     config.Merges{Refresh: config.Refresh{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}}},
-			Base:       config.Base{Refresh: config.Refresh{Jitter: time.Hour}},
-			Python:     config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}},
-			Enterprise: config.Enterprise{Refresh: config.Refresh{Enabled: true, Schedule: enterprise.Schedule, Jitter: enterprise.Jitter, Reviewers: []string{"e"}}},
-			Dashboard:  config.Dashboard{Enabled: true}, PullRequests: config.PullRequests{Limit: 1},
+			Version: 1,
+			Merges:  config.Merges{Refresh: config.Refresh{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}}},
+			Base:    config.Base{Refresh: config.Refresh{Jitter: time.Hour}, Follow: "line"},
+			Python:  config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}},
+			Enterprise: config.Enterprise{
+				Refresh:     config.Refresh{Enabled: true, Schedule: enterprise.Schedule, Jitter: enterprise.Jitter, Reviewers: []string{"e"}},
+				Destination: "./enterprise", Community: "./odoo", DaysApart: 14,
+			},
+			Dashboard:    config.Dashboard{Enabled: true},
+			PullRequests: config.PullRequests{Limit: 1},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

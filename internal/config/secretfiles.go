@@ -19,6 +19,7 @@ const shortSecret = 16
 // forge, and what to warn of.
 type secrets struct {
 	tokens, keys, webhooks []secret.Text
+	codes                  []secret.Text // of mirrors
 	store                  secret.Text
 	warnings               []string
 }
@@ -52,6 +53,9 @@ func (c *checker) readSecrets(serving bool) (s secrets) {
 		case n > 0 && n < shortSecret:
 			s.warnings = append(s.warnings, fmt.Sprintf("%s:%d: the secret of %d bytes can be guessed; openssl rand -hex 32 makes a better one", c.doc.Path, node.Line, n))
 		}
+	}
+	for i, mirror := range items(child(c.doc.Root, "enterprise")) {
+		s.codes = append(s.codes, read(child(mirror, "subscriptionCodeFile"), fmt.Sprintf("enterprise[%d].subscriptionCodeFile", i)))
 	}
 	node := child(child(c.doc.Root, "git"), "credentialsFile")
 	if file, ok := textOf(node); ok && file != "" {

@@ -17,10 +17,11 @@ const ServerFile = "odyssey.yaml"
 
 // Server is the configuration of the bot.
 type Server struct {
-	Version  int      `yaml:"version" jsonschema:"enum=1,default=1" jsonschema_description:"Version of this file's format."`
-	Forges   []Forge  `yaml:"forges" jsonschema:"required,minItems=1,maxItems=100" jsonschema_description:"Where the watched repositories are."`
-	Git      Git      `yaml:"git" jsonschema_description:"How the bot asks git remotes."`
-	Identity Identity `yaml:"identity" jsonschema_description:"Author and committer of the bot's commits."`
+	Version    int      `yaml:"version" jsonschema:"enum=1,default=1" jsonschema_description:"Version of this file's format."`
+	Forges     []Forge  `yaml:"forges" jsonschema:"required,minItems=1,maxItems=100" jsonschema_description:"Where the watched repositories are."`
+	Git        Git      `yaml:"git" jsonschema_description:"How the bot asks git remotes."`
+	Enterprise []Mirror `yaml:"enterprise" jsonschema:"maxItems=100" jsonschema_description:"Private mirrors of Odoo Enterprise that the bot fills from Odoo's portal, for repositories whose .odyssey.yaml enables that."`
+	Identity   Identity `yaml:"identity" jsonschema_description:"Author and committer of the bot's commits."`
 
 	Onboarding bool `yaml:"onboarding" jsonschema:"default=true" jsonschema_description:"Whether a watched repository with a repos.yaml and no .odyssey.yaml gets one pull request that adds it with the defaults. Who closes that has the bot leave the repository alone."`
 
@@ -119,6 +120,9 @@ func load(path string, serving bool) (Server, error) {
 		return Server{}, err
 	}
 	server.StoreURL = secrets.store
+	for i := range server.Enterprise {
+		server.Enterprise[i].Code = secrets.codes[i]
+	}
 	for i := range server.Forges {
 		server.Forges[i].Token = secrets.tokens[i]
 		server.Forges[i].PrivateKey = secrets.keys[i]
@@ -140,6 +144,7 @@ func checkServer(name string, data []byte) (*checker, error) {
 	c := newChecker(doc)
 	c.check(doc.Root, "", serverSchema())
 	c.checkForges(items(child(doc.Root, "forges")))
+	c.checkMirrors(items(child(doc.Root, "enterprise")), items(child(doc.Root, "forges")))
 	c.checkAllow(items(child(child(doc.Root, "git"), "allow")))
 	c.checkServing(doc.Root)
 	return c, nil
@@ -168,6 +173,7 @@ func (c *checker) server() (Server, error) {
 		f.URL, f.APIURL = strings.TrimRight(f.URL, "/"), strings.TrimRight(f.APIURL, "/")
 		c.place(&f.TokenFile, &f.PrivateKeyFile, &f.WebhookSecretFile)
 	}
+	s.fillMirrors(c)
 	if s.StoreURLFile != "" {
 		s.Store = ""
 	}

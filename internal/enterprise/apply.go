@@ -41,11 +41,14 @@ func (i *run) commits(ctx context.Context) ([]commit, error) {
 	return all, err
 }
 
+// BundleTrailer is the name of the trailer with a bundle's SHA-256.
+const BundleTrailer = "Source-Bundle-SHA256"
+
 // trailers say where a commit is from.
 func (i *run) trailers(version string) string {
 	var b strings.Builder
 	b.WriteByte('\n')
-	for _, t := range [][2]string{{"Source-Bundle-SHA256", i.bundle.SHA256}, {"Odoo-Version", i.bundle.Series}, {"Module-Version", version}} {
+	for _, t := range [][2]string{{BundleTrailer, i.bundle.SHA256}, {"Odoo-Version", i.bundle.Series}, {"Module-Version", version}} {
 		if t[1] != "" {
 			fmt.Fprintf(&b, "%s: %s\n", t[0], t[1])
 		}
@@ -138,6 +141,9 @@ func (i *run) verify(ctx context.Context, f *fastImport, after string, all []com
 // move brings the branch to a commit, and then the work tree. A work tree that
 // cannot follow leaves both as they were.
 func (m *mirror) move(ctx context.Context, after string) error {
+	if m.bare {
+		return m.repo.Run(ctx, git.Command{Args: []string{"update-ref", m.branch, after}, Stdout: io.Discard})
+	}
 	before, old := m.head, m.head
 	if before == "" {
 		before, old = strings.Repeat("0", 40), emptyTree

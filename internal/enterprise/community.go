@@ -37,35 +37,55 @@ func openCommunity(ctx context.Context, client *git.Client, dir string) (*Commun
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	c := &Community{repo: repo}
-	if c.Head, err = repo.Line(ctx, "rev-parse", "--verify", "HEAD^{commit}"); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+	at := Checkout{Repo: repo}
+	if at.Commit, err = repo.Line(ctx, "rev-parse", "--verify", "HEAD^{commit}"); err == nil {
+		var c *Community
+		if c, err = at.open(ctx); err == nil {
+			return c, nil
+		}
 	}
-	if c.Tree, err = repo.Line(ctx, "rev-parse", "--verify", c.Head+"^{tree}"); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+	return nil, fmt.Errorf("%s: %w", dir, err)
+}
+
+// Checkout is a commit of Odoo Community in a repository, of which no files need
+// be there: a clone that is shallow, or has no blobs, is enough.
+type Checkout struct {
+	Repo   *git.Local
+	Commit string
+	Tree   string // of an aggregate that Commit is but the base of; empty: Commit's
+}
+
+// open reads the checkout.
+func (at *Checkout) open(ctx context.Context) (*Community, error) {
+	c := &Community{Head: at.Commit, Tree: at.Tree, repo: at.Repo}
+	var err error
+	if c.Tree == "" {
+		if c.Tree, err = at.Repo.Line(ctx, "rev-parse", "--verify", c.Head+"^{tree}"); err != nil {
+			return nil, err
+		}
 	}
-	shallow, err := repo.Line(ctx, "rev-parse", "--is-shallow-repository")
+	shallow, err := at.Repo.Line(ctx, "rev-parse", "--is-shallow-repository")
 	if err != nil {
 		return nil, err
 	}
 	c.Shallow = shallow == "true"
-	if c.When, err = repo.When(ctx, c.Head); err != nil {
+	if c.When, err = at.Repo.When(ctx, c.Head); err != nil {
 		return nil, err
 	}
-	x, err := gitIndex(ctx, repo, c.Head, "", nil)
+	x, err := gitIndex(ctx, at.Repo, c.Tree, "", nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return nil, err
 	}
 	for _, f := range x.files {
 		if f.path != "odoo/release.py" {
 			continue
 		}
 		// A clone without blobs may lack it; then the series is not compared.
-		if data, err := repo.Blob(ctx, f.id.String(), inMemory); err == nil {
+		if data, err := at.Repo.Blob(ctx, f.id.String(), inMemory); err == nil {
 			c.Series, _ = odoo.ParseSeries(f.path, data)
 		}
 	}
-	err = c.find(x, dir)
+	err = c.find(x)
 	return c, err
 }
 
@@ -84,17 +104,19 @@ func readCommunity(ctx context.Context, dir string) (*Community, error) {
 			return nil, err
 		}
 	}
-	err := c.find(r.index, dir)
-	return c, err
+	if err := c.find(r.index); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return c, nil
 }
 
 // find keeps the modules of an index. base is in every Odoo.
-func (c *Community) find(x *index, dir string) (err error) {
+func (c *Community) find(x *index) (err error) {
 	if c.Modules, err = x.modules(addonRoots("")); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
+		return err
 	}
 	if c.Modules["base"] == nil {
-		return fmt.Errorf("%s is no checkout of Odoo: it lacks odoo/addons/base", dir)
+		return errors.New("this is no checkout of Odoo: it lacks odoo/addons/base")
 	}
 	return nil
 }

@@ -29,6 +29,12 @@ type fastImport struct {
 
 const importRef = "refs/heads/import"
 
+// Who makes the commits: the same everywhere, so that these are.
+const (
+	CommitterName  = "Odyssey"
+	CommitterEmail = "odyssey@localhost"
+)
+
 // newFastImport starts git. End it by finish or abort.
 func newFastImport(ctx context.Context, m *mirror) (*fastImport, error) {
 	objects, err := m.objects(ctx)
@@ -129,8 +135,8 @@ type commit struct {
 // write sends a commit, dated at when.
 func (f *fastImport) write(c commit, when time.Time) error {
 	f.marks++
-	fmt.Fprintf(f.w, "commit %s\nmark :%d\ncommitter Odyssey <odyssey@localhost> %d +0000\ndata %d\n%s\n",
-		importRef, f.marks, when.Unix(), len(c.message), c.message)
+	fmt.Fprintf(f.w, "commit %s\nmark :%d\ncommitter %s <%s> %d +0000\ndata %d\n%s\n",
+		importRef, f.marks, CommitterName, CommitterEmail, when.Unix(), len(c.message), c.message)
 	if f.marks == 1 && f.mirror.head != "" {
 		fmt.Fprintf(f.w, "from %s\n", f.mirror.head)
 	}

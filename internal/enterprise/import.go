@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/enterprise/archive"
 	"github.com/nuobit/odyssey/internal/git"
@@ -38,8 +39,18 @@ type Options struct {
 	Mirror    string // work tree; optional without Apply
 	Extract   string // a directory that is new or empty
 
+	// For who has no checkouts: Checkout in the place of Community, Pin of Lock,
+	// and Clone of Mirror. All are nil otherwise.
+	Checkout *Checkout
+	Pin      *Pin
+	Clone    *Clone
+
 	Apply, Removals       bool
 	AllowDrift, AllowHead bool
+
+	// MaxLag is how far apart the dates of the bundle and of Community's commit
+	// may be without a warning; 0: DefaultLag.
+	MaxLag time.Duration
 
 	Limits archive.Limits
 }
@@ -113,10 +124,17 @@ func (i *run) prepare(ctx context.Context, client *git.Client) (err error) {
 		}
 		i.pin = &pin
 	}
-	if o.Mirror != "" {
-		if i.mirror, err = openMirror(ctx, client, o.Mirror); err != nil {
-			return err
-		}
+	if o.Pin != nil {
+		i.pin = o.Pin
+	}
+	switch {
+	case o.Clone != nil:
+		i.mirror, err = o.Clone.open(ctx)
+	case o.Mirror != "":
+		i.mirror, err = openMirror(ctx, client, o.Mirror)
+	}
+	if err != nil {
+		return err
 	}
 	if o.Apply {
 		if err := i.mirror.checkClean(ctx); err != nil {
@@ -128,7 +146,12 @@ func (i *run) prepare(ctx context.Context, client *git.Client) (err error) {
 			return err
 		}
 	}
-	if i.community, err = openCommunity(ctx, client, o.Community); err != nil {
+	if o.Checkout != nil {
+		i.community, err = o.Checkout.open(ctx)
+	} else {
+		i.community, err = openCommunity(ctx, client, o.Community)
+	}
+	if err != nil {
 		return &inputError{err}
 	}
 	return nil
@@ -160,7 +183,7 @@ func (i *run) classify(ctx context.Context, source archive.Source, name string, 
 	}
 	sum(i.bundle)
 	if ours, theirs := i.community.Series, i.bundle.Series; ours != "" && theirs != "" && ours != theirs {
-		return &inputError{fmt.Errorf("the bundle is of Odoo %s, and the Community checkout of %s\n  download the bundle of that series, or name the checkout that belongs to it", theirs, ours)}
+		return &inputError{&SeriesError{theirs, ours}}
 	}
 	i.enterprise = maps.Clone(i.bundle.Modules)
 	maps.DeleteFunc(i.enterprise, func(name string, _ *Module) bool { return i.community.Modules[name] != nil })
@@ -171,6 +194,14 @@ func (i *run) classify(ctx context.Context, source archive.Source, name string, 
 		return err
 	}
 	return i.stop()
+}
+
+// SeriesError is of a bundle of another series than Community's. It satisfies
+// errors.Is(err, ErrInput).
+type SeriesError struct{ Bundle, Community string }
+
+func (e *SeriesError) Error() string {
+	return fmt.Sprintf("the bundle is of Odoo %s, and the Community checkout of %s\n  download the bundle of that series, or name the checkout that belongs to it", e.Bundle, e.Community)
 }
 
 // bundleError tells what is the bundle's fault from other errors.
@@ -248,7 +279,7 @@ func (i *run) complete(ctx context.Context, source archive.Source, to sink, has 
 // write makes the report.
 func (i *run) write(ctx context.Context) error {
 	r := &Report{
-		Mode: ModeDryRun, SourceBundleName: safeName(i.bundle.Name), CommunityDest: i.o.Dest,
+		Mode: ModeDryRun, SourceBundleName: safeName(i.bundle.Name), SourceBundleSeries: i.bundle.Series, CommunityDest: i.o.Dest,
 		EnterpriseModules: names(i.enterprise), MissingCommunityModules: []string{}, DriftedCommunityModules: []string{}, EnterpriseDriftDetails: []*Drift{},
 	}
 	switch {

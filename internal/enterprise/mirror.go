@@ -32,6 +32,7 @@ type mirror struct {
 	repo    *git.Local
 	head    string // commit; empty before the first one
 	branch  string // full name of the ref; empty when HEAD is detached
+	bare    bool   // there is no work tree, and nobody else writes
 	files   *index // all files of head
 	modules map[string]*Module
 }
@@ -52,7 +53,7 @@ func openMirror(ctx context.Context, client *git.Client, dir string) (*mirror, e
 	if format != "sha1" {
 		return nil, mirrorErrorf("%s has objects named by %s\n  use a repository with SHA-1 names: forges and Odoo's own repositories have these", dir, format)
 	}
-	m := &mirror{repo: repo, files: newIndex()}
+	m := &mirror{repo: repo}
 	if m.branch, err = repo.Line(ctx, "symbolic-ref", "--quiet", "HEAD"); err != nil {
 		m.branch = ""
 	}
@@ -62,17 +63,43 @@ func openMirror(ctx context.Context, client *git.Client, dir string) (*mirror, e
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 	}
+	if err := m.read(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// Clone is a mirror without a work tree, for who pushes what was imported.
+type Clone struct {
+	Repo   *git.Local
+	Head   string // commit that is imported onto
+	Branch string // full name of the ref that gets the commits, whatever it was at
+}
+
+// open reads the mirror at its head.
+func (c *Clone) open(ctx context.Context) (*mirror, error) {
+	m := &mirror{repo: c.Repo, head: c.Head, branch: c.Branch, bare: true}
+	err := m.read(ctx)
+	return m, err
+}
+
+// read indexes the mirror's head.
+func (m *mirror) read(ctx context.Context) (err error) {
+	m.files = newIndex()
 	if m.head != "" {
-		if m.files, err = gitIndex(ctx, repo, m.head, "", nil); err != nil {
-			return nil, fmt.Errorf("%s: %w", dir, err)
+		if m.files, err = gitIndex(ctx, m.repo, m.head, "", nil); err != nil {
+			return err
 		}
 	}
 	m.modules, err = m.files.modules([]string{""})
-	return m, err
+	return err
 }
 
 // checkClean refuses a work tree with changes, or without a branch.
 func (m *mirror) checkClean(ctx context.Context) error {
+	if m.bare {
+		return nil
+	}
 	if m.branch == "" {
 		return mirrorErrorf("the mirror's HEAD is detached\n  check out the branch that the modules belong to")
 	}

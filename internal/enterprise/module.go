@@ -91,6 +91,27 @@ func (m *Module) differing(other *Module) []string {
 	return paths
 }
 
+// migrations are the versions, sorted, for which there is a migration script of
+// the module's among files.
+func (m *Module) migrations(files []string) []string {
+	has := map[string]bool{}
+	for _, f := range m.files {
+		has[f.path] = true
+	}
+	var versions []string
+	for _, f := range files {
+		parts := strings.Split(f, "/")
+		if len(parts) != 3 || parts[0] != "migrations" && parts[0] != "upgrades" || path.Ext(parts[2]) != ".py" || !has[f] {
+			continue
+		}
+		if version := plain(parts[1]); version != "" && !slices.Contains(versions, version) {
+			versions = append(versions, version)
+		}
+	}
+	slices.Sort(versions)
+	return versions
+}
+
 // isManifest reports whether a file of that name makes a directory a module.
 func isManifest(name string) bool { return name == "__manifest__.py" || name == "__openerp__.py" }
 

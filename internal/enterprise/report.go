@@ -1,6 +1,7 @@
 package enterprise
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -31,9 +32,11 @@ type Report struct {
 	SourceBundleDate        *string  `json:"source_bundle_date"`
 	SourceBundleSize        *int64   `json:"source_bundle_size"`   // bytes
 	SourceBundleSHA256      *string  `json:"source_bundle_sha256"` // hexadecimal
+	SourceBundleSeries      string   `json:"source_bundle_series,omitempty"`
 	CommunityDest           string   `json:"community_dest"`
 	CommunityLockRevision   *string  `json:"community_lock_revision"`
 	CommunityWorktreeHead   *string  `json:"community_worktree_head"`
+	CommunityDaysApart      int      `json:"community_days_apart,omitempty"` // from the bundle's date; only when it is too many
 	Counts                  Counts   `json:"counts"`
 	EnterpriseModules       []string `json:"enterprise_modules"`
 	MissingCommunityModules []string `json:"missing_community_modules"`
@@ -93,6 +96,9 @@ type Action struct {
 	SourceLicense  string `json:"source_license"`
 	CurrentLicense string `json:"current_license"`
 	FilesChanged   int    `json:"files_changed"`
+	// MigrationScripts are the versions that the bundle has migration scripts for,
+	// new or changed against the mirror.
+	MigrationScripts []string `json:"migration_scripts,omitempty"`
 }
 
 // Summary is the report for people.
@@ -141,7 +147,8 @@ func makePlan(source, current map[string]*Module) Plan {
 			a.Action = ActionUnchanged
 			p.Actions.Unchanged = append(p.Actions.Unchanged, name)
 		default:
-			a.Action, a.FilesChanged = ActionUpdate, len(theirs.differing(ours))
+			files := theirs.differing(ours)
+			a.Action, a.FilesChanged, a.MigrationScripts = ActionUpdate, len(files), theirs.migrations(files)
 			p.Actions.Update = append(p.Actions.Update, name)
 		}
 		if theirs != nil {
@@ -156,8 +163,9 @@ func makePlan(source, current map[string]*Module) Plan {
 	return p
 }
 
-// maxLag is how far apart a bundle and Community may be without a warning.
-const maxLag = 14 * 24 * time.Hour
+// DefaultLag is how far apart the dates of a bundle and of Community's commit may
+// be without a warning, unless something else is asked for.
+const DefaultLag = 14 * 24 * time.Hour
 
 // summarize writes the report's texts.
 func (r *Report) summarize(b *Bundle, c *Community, o *Options) {
@@ -187,8 +195,9 @@ func (r *Report) summarize(b *Bundle, c *Community, o *Options) {
 	if c.Head == "" {
 		warn("the Community checkout has no git history: its commit is not known")
 	}
-	if lag := b.Date.Sub(c.When).Abs(); c.Head != "" && !b.Date.IsZero() && lag > maxLag {
-		warn("the bundle is of %s and the Community commit of %s, %d days apart", day(b.Date), day(c.When), int(lag.Hours()/24))
+	if lag := b.Date.Sub(c.When).Abs(); c.Head != "" && !b.Date.IsZero() && lag > cmp.Or(o.MaxLag, DefaultLag) {
+		r.CommunityDaysApart = int(lag.Hours() / 24)
+		warn("the bundle is of %s and the Community commit of %s, %d days apart", day(b.Date), day(c.When), r.CommunityDaysApart)
 		advise("refresh Community first (odyssey-bot lock-repos --refresh %s), then download the bundle anew", r.CommunityDest)
 	}
 	if p.Remove > 0 && r.Mode != ModeExtract && !o.Removals {

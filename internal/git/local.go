@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// Local is a repository with a work tree on this machine, which an operator
-// named. Its own configuration counts, but for hooks, credentials and monitors;
-// no other does.
+// Local is a repository on this machine: with a work tree, which an operator
+// named, or a bare one of the program's own. Its own configuration counts, but for
+// hooks, credentials and monitors; no other does.
 type Local struct {
 	c        *Client
 	dir, git string
+	bare     bool
 }
 
 // ErrNoLocal is of a directory that is no work tree of git's.
@@ -57,10 +58,13 @@ func (l *Local) Run(ctx context.Context, c Command) error {
 	}
 	cmd := l.c.git(ctx, t, c.Args...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout = l.dir, c.Stdin, c.Stdout
-	if c.GitDir == "" {
-		cmd.Env = append(cmd.Env, "GIT_DIR="+l.git, "GIT_WORK_TREE="+l.dir)
-	} else {
+	switch {
+	case c.GitDir != "":
 		cmd.Env = append(cmd.Env, "GIT_DIR="+c.GitDir)
+	case l.bare:
+		cmd.Env = append(cmd.Env, "GIT_DIR="+l.git)
+	default:
+		cmd.Env = append(cmd.Env, "GIT_DIR="+l.git, "GIT_WORK_TREE="+l.dir)
 	}
 	return cmd.run()
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/nuobit/odyssey/test/gitserver"
 )
 
-// tree is a refresh.Tree made of data.
-type tree map[string][]byte
+// landedTree is a refresh.Tree made of data.
+type landedTree map[string][]byte
 
-func (t tree) Paths(context.Context) ([]string, error) { return nil, nil }
+func (t landedTree) Paths(context.Context) ([]string, error) { return nil, nil }
 
-func (t tree) Files(context.Context, []string) (map[string][]byte, error) { return t, nil }
+func (t landedTree) Files(context.Context, []string) (map[string][]byte, error) { return t, nil }
 
 // pulls are upstream pull requests by number.
 type pulls map[int64]refresh.UpstreamPull
@@ -54,7 +54,7 @@ func (s *stacked) landed(t *testing.T, l *refresh.Landed) refresh.Offer {
 	if l.Rehearser == nil {
 		l.Rehearser = s.client
 	}
-	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: tree(files("", s.repos, s.locked))})
+	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: landedTree(files("", s.repos, s.locked))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ type situation struct {
 	watched  *Watched // nil: the repository is not
 	discover bool     // it might be: repositories are discovered, and this one was not asked about lately
 	timings  timings  // of the watched one's policy
-	several  bool     // the event names none, for it is about several
+	follows  []Follower
+	several  bool // the event names none, for it is about several
 }
 
 // decide says what an event asks for. It looks at nothing else.
@@ -52,9 +53,16 @@ func decide(e forge.Event, s situation) []queue.Request {
 	case forge.EventPush:
 		// Who pushed does not matter: when the bot is told to merge its own pull
 		// requests, the others have to follow.
-		if onDefault(e.Branch, s.watched.DefaultBranch) {
-			return s.timings.wanted(s.watched.Subject, pushDelay)
+		var requests []queue.Request
+		for _, f := range s.follows {
+			if onDefault(e.Branch, cmp.Or(f.Branch, s.watched.DefaultBranch)) {
+				requests = append(requests, queue.Request{Subject: f.Subject, Kind: Merges, Delay: pushDelay})
+			}
 		}
+		if onDefault(e.Branch, s.watched.DefaultBranch) {
+			requests = append(requests, s.timings.wanted(s.watched.Subject, pushDelay)...)
+		}
+		return requests
 	case forge.EventPullRequest:
 		if !own && strings.HasPrefix(e.Branch, refresh.BranchPrefix) {
 			kind := cmp.Or(refresh.KindOf(e.Branch), refresh.Merges)
@@ -155,6 +163,11 @@ func (w *Watcher) situation(forgeName string, e forge.Event) (s situation, ok bo
 	if known := w.repos[key(forgeName, e.Repo)]; known != nil {
 		watched := known.Watched
 		s.watched, s.timings = &watched, known.timings
+		for _, f := range w.Followers {
+			if key(f.Forge, f.Repo) == key(forgeName, e.Repo) {
+				s.follows = append(s.follows, f)
+			}
+		}
 		return s, true
 	}
 	if e.Repo == (forge.Name{}) {

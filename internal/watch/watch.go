@@ -101,12 +101,23 @@ type Options struct {
 	Sweep   time.Duration  // between two sweeps of a forge; 15 minutes
 	Keep    time.Duration  // for which the queue remembers items; 30 days
 	Kinds   []refresh.Kind // of refresh that are asked for; Merges alone
-	Jobs    int            // repositories that a sweep looks at together; 8
-	Timeout time.Duration  // of a sweep's look at one repository; 1 minute
+	// Followers are repositories that depend on others.
+	Followers []Follower
+	Jobs      int           // repositories that a sweep looks at together; 8
+	Timeout   time.Duration // of a sweep's look at one repository; 1 minute
 
 	Log *slog.Logger                           // nil: none
 	Now func() time.Time                       // nil: time.Now
 	Nap func(d time.Duration) <-chan time.Time // nil: time.After
+}
+
+// Follower is a repository that locks a branch of another one: its merges are
+// looked at after a push there.
+type Follower struct {
+	Forge   string // of both, its name in the configuration
+	Repo    forge.Name
+	Branch  string // "": the default one
+	Subject string // of the follower's jobs
 }
 
 // Watched is a watched repository as the last sweep found it.

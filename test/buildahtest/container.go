@@ -37,6 +37,9 @@ func (s *Store) From(ctx context.Context, image string) (*Container, error) {
 	return c, nil
 }
 
+// Root is where the machine has the container's file system.
+func (c *Container) Root() string { return c.root }
+
 // Remove ends the container, also when the context has ended. What still runs
 // in it has to be ended before.
 func (c *Container) Remove(ctx context.Context) {

@@ -73,7 +73,7 @@ func (s *Store) made(ctx context.Context, name string, args map[string]string) (
 	for key, value := range args {
 		b.Args[key] = value
 	}
-	key, err := s.key(b)
+	key, err := s.key(name, b)
 	if err != nil {
 		return "", err
 	}
@@ -86,17 +86,17 @@ func (s *Store) made(ctx context.Context, name string, args map[string]string) (
 
 // key is a short hash of what a foundation image is built of: its arguments, and
 // what .dockerignore leaves of the work tree.
-func (s *Store) key(b Build) (string, error) {
+func (s *Store) key(name string, b Build) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, b.Args)
-	for _, part := range []string{"Makefile", "go.mod", "go.sum", "cmd", "images", "internal", "scaffolds"} {
+	for _, part := range []string{"Makefile", "go.mod", "go.sum", "cmd", "images/" + name, "internal", "scaffolds"} {
 		err := filepath.WalkDir(filepath.Join(s.tree, part), func(path string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
 				return err
 			case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "__pycache__"):
 				return fs.SkipDir
-			case entry.IsDir(), strings.HasSuffix(path, "_test.go"), strings.HasSuffix(path, ".md") && part == "images":
+			case entry.IsDir(), strings.HasSuffix(path, "_test.go"):
 				return nil
 			}
 			info, err := entry.Info()

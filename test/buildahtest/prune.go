@@ -21,9 +21,9 @@ const (
 	largest = 12 << 20
 	// idle is how long a work tree may have used nothing before nothing is kept for it.
 	idle = 14 * 24 * time.Hour
-	// spare is how old a nameless image has to be, which only a later build may
-	// take layers of.
-	spare = 12 * time.Hour
+	// spare is how old a nameless image may get, which only a later build may take
+	// layers of.
+	spare = 3 * time.Hour
 )
 
 // notes is where a work tree notes which images it uses now: in root, where the
@@ -153,7 +153,7 @@ func (s *Store) pruneNameless(ctx context.Context) error {
 		}
 		var old []string
 		for _, image := range images {
-			if time.Since(time.Unix(image.Created, 0)) > spare {
+			if time.Since(time.Unix(image.Created, 0)) > s.spare {
 				old = append(old, image.ID)
 			}
 		}

@@ -41,6 +41,7 @@ type Store struct {
 	asRoot []string // what runs a command as root
 	dir    string
 	tree   string   // root of the work tree that uses it
+	spare  time.Duration
 	used   *os.File // locked, shared, while the store is in use
 }
 
@@ -57,7 +58,11 @@ func Open(ctx context.Context) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: filepath.Join(cache, "odyssey", "buildah"), tree: tree}
+	return open(ctx, &Store{dir: filepath.Join(cache, "odyssey", "buildah"), tree: tree, spare: spare})
+}
+
+// open opens a storage by its directories.
+func open(ctx context.Context, s *Store) (_ *Store, err error) {
 	if os.Geteuid() != 0 {
 		s.asRoot = []string{"sudo", "-n"}
 	}
@@ -86,11 +91,23 @@ func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (s *Store) buildahCommand(ctx context.Context, args ...string) *exec.Cmd {
-	return s.command(ctx, slices.Concat([]string{
-		"buildah", "--root", filepath.Join(s.dir, "root"), "--runroot", filepath.Join(s.dir, "run"),
-	}, args)...)
+// Command is buildah with this storage, as another program may call it; no word
+// has a space in it.
+func (s *Store) Command() []string {
+	return slices.Concat(s.asRoot, []string{"env", "TMPDIR=" + filepath.Join(s.dir, "tmp")}, s.programWords())
 }
+
+func (s *Store) programWords() []string {
+	return []string{"buildah", "--root", filepath.Join(s.dir, "root"), "--runroot", filepath.Join(s.dir, "run")}
+}
+
+func (s *Store) buildahCommand(ctx context.Context, args ...string) *exec.Cmd {
+	return s.command(ctx, slices.Concat(s.programWords(), args)...)
+}
+
+// AsRoot is what stands before a command that root is to run; nothing where the
+// tests are root's.
+func (s *Store) AsRoot() []string { return slices.Clone(s.asRoot) }
 
 // Root runs a command as root, and returns its stdout.
 func (s *Store) Root(ctx context.Context, args ...string) ([]byte, error) {
@@ -157,6 +174,13 @@ func (l *locked) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buffer.String()
+}
+
+// Environ has another program's buildah use this storage; file is written for
+// that.
+func (s *Store) Environ(file string) ([]string, error) {
+	text := fmt.Sprintf("[storage]\ndriver = \"overlay\"\ngraphroot = %q\nrunroot = %q\n", filepath.Join(s.dir, "root"), filepath.Join(s.dir, "run"))
+	return []string{"CONTAINERS_STORAGE_CONF=" + file, "TMPDIR=" + filepath.Join(s.dir, "tmp")}, os.WriteFile(file, []byte(text), 0o644)
 }
 
 // Build is one call of buildah bud.

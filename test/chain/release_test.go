@@ -149,7 +149,7 @@ func (s *stage) released() string {
 	s.t.Helper()
 	var tags []string
 	for _, v := range s.versions() {
-		if !strings.HasPrefix(v.Version, "sha256") { // a digest, or the list of what hangs on one
+		if !strings.HasPrefix(v.Version, "sha256") { // a digest, or the list of what refers to one
 			tags = append(tags, v.Version)
 		}
 	}

@@ -169,6 +169,9 @@ func TestCompose(t *testing.T) {
 	if !ok {
 		t.Fatalf("the services are %v", slices.Collect(maps.Keys(project.Services)))
 	}
+	if !strings.Contains(service.Image, "@sha256:") || !service.ReadOnly {
+		t.Errorf("the image is %s, and its file system read-only: %v", service.Image, service.ReadOnly)
+	}
 	for _, v := range service.Volumes {
 		if v.Type == "volume" {
 			if _, ok := project.Volumes[v.Source]; !ok {

@@ -34,6 +34,7 @@ type scene struct {
 	base, golang string
 	// runtime, builder, sourceBuild and release are names of images.
 	runtime, builder, sourceBuild, release string
+	packed                                 string // what pack makes of the same source build
 	run                                    string // part of the names of what is not shared
 	gitPassword                            string
 	lock                                   string                      // requirements.lock.txt as the first source build made it
@@ -63,7 +64,7 @@ func TestMain(m *testing.M) {
 	code := postgrestest.Main(m)
 	if s := theScene.store; s != nil {
 		// The foundations stay, as their layers are what takes long.
-		for _, image := range []string{theScene.release, theScene.sourceBuild} {
+		for _, image := range []string{theScene.release, theScene.sourceBuild, theScene.packed} {
 			if image != "" {
 				_ = s.Forget(context.Background(), image)
 			}
@@ -153,7 +154,10 @@ func (s *scene) buildRelease(ctx context.Context) (err error) {
 	if err := s.lockRepos(ctx, dir, filepath.Dir(credentials), reposYAML(git.URL)); err != nil {
 		return err
 	}
-	return s.buildDerived(ctx, dir, credentials)
+	if err := s.buildDerived(ctx, dir, credentials); err != nil {
+		return err
+	}
+	return s.pack(ctx, work, dir, filepath.Dir(credentials))
 }
 
 func reposYAML(server string) string {

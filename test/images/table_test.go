@@ -60,9 +60,12 @@ func TestTable(t *testing.T) {
 	if stages := args["ODOO_SERIES"]; series[stages] == "" {
 		t.Errorf("ODOO_SERIES is %s by default", stages)
 	}
-	if runtime, builder := args["GO_IMAGE"], arguments(t, "builder")["GO_IMAGE"]; runtime != builder {
-		t.Errorf("GO_IMAGE is %s and %s", runtime, builder)
+	for _, image := range []string{"builder", "bot"} {
+		if other := arguments(t, image)["GO_IMAGE"]; other != args["GO_IMAGE"] {
+			t.Errorf("GO_IMAGE is %s and %s", args["GO_IMAGE"], other)
+		}
 	}
+	args["BASE_IMAGE"] = arguments(t, "bot")["BASE_IMAGE"]
 	for name, value := range args {
 		if strings.Contains(value, "@") && !pinned.MatchString(value) {
 			t.Errorf("%s is no image by tag and digest: %s", name, value)

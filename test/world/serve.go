@@ -130,6 +130,9 @@ func (w *World) serverConfig(o ServeOptions, public, status string) (string, err
 			return "", err
 		}
 	}
+	if w.Credentials != "" {
+		setting = "  credentialsFile: " + w.Credentials + "\n" + setting
+	}
 	text := fmt.Sprintf(`version: 1
 forges:
   - kind: gitea

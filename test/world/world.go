@@ -43,6 +43,8 @@ type World struct {
 	Onboarding bool
 	// Credentials names a credential-store file for private upstreams, or "".
 	Credentials string
+	// More is added to the configuration of Run.
+	More string
 }
 
 // New makes the accounts and an empty derived-image repository.
@@ -179,6 +181,7 @@ git:
 	if w.Credentials != "" {
 		text += "  credentialsFile: " + w.Credentials + "\n"
 	}
+	text += w.More
 	path := filepath.Join(w.Dir, "odyssey.yaml")
 	return path, os.WriteFile(path, []byte(text+w.More), 0o600)
 }

@@ -21,6 +21,7 @@ const (
 	Hold    Word = "hold"
 	Unhold  Word = "unhold"
 	Rebase  Word = "rebase"
+	Accept  Word = "accept"
 	Help    Word = "help"
 )
 
@@ -31,6 +32,12 @@ const (
 	Base       = "base"
 	Python     = "python"
 	Enterprise = "enterprise"
+)
+
+// What /accept takes.
+const (
+	Removals = "removals"
+	Drift    = "drift"
 )
 
 // Bounds of what is read.
@@ -48,7 +55,7 @@ type Command struct {
 	Word Word
 	Line string // as it was written, cut; text that anybody may have written
 
-	Kind        string // of /refresh: All, Base, Python or Enterprise
+	Kind        string // of /refresh: All, Base, Python or Enterprise; of /accept: Removals or Drift
 	Dest        string // of /refresh, /hold and /unhold: a destination
 	Remote, Ref string // of /refresh: one merge of Dest
 	To          string // of /refresh: the full id of the commit that the merge is to be at
@@ -70,6 +77,8 @@ func Grammar() [][2]string {
 		{"/hold ./DEST", "propose nothing for a destination any more"},
 		{"/unhold ./DEST", "propose again"},
 		{"/rebase", "make this pull request of the bot's anew, on the default branch as it is now"},
+		{"/accept removals", "in a mirror of Enterprise: remove the modules that the bundle lacks, with the others"},
+		{"/accept drift", "in a mirror of Enterprise: import the bundle although Community's modules differ in it"},
 		{"/help", "show this"},
 	}
 }
@@ -111,13 +120,13 @@ func parseLine(line string) (Command, bool) {
 	}
 	c := Command{Word: Word(strings.ToLower(name)), Line: cut(line)}
 	switch c.Word {
-	case Refresh, Hold, Unhold, Rebase, Help:
+	case Refresh, Hold, Unhold, Rebase, Accept, Help:
 	default:
 		meant := meant(string(c.Word))
 		if meant == "" {
 			return Command{}, false
 		}
-		c.Fault = "there is no such command. Near: `/" + string(meant) + "`. All: `/refresh`, `/hold`, `/unhold`, `/rebase`, `/help`."
+		c.Fault = "there is no such command. Near: `/" + string(meant) + "`. All: `/refresh`, `/hold`, `/unhold`, `/rebase`, `/accept`, `/help`."
 		return c, true
 	}
 	c.Fault = c.parse(line, strings.Fields(rest)[1:])
@@ -145,6 +154,11 @@ func (c *Command) parse(line string, args []string) string {
 			return "name one destination, and nothing after it: `/" + string(c.Word) + " ./odoo`."
 		}
 		c.Dest = args[0]
+	case Accept:
+		if len(args) != 1 || args[0] != Removals && args[0] != Drift {
+			return "say what of the bundle you accept: `/accept removals` or `/accept drift`."
+		}
+		c.Kind = args[0]
 	default:
 		if len(args) > 0 {
 			return "`/" + string(c.Word) + "` takes nothing after it."
@@ -210,7 +224,7 @@ func (c *Command) parseTo(args []string) (rest []string, fault string) {
 // are swapped, and "" when it is none. It is stricter than near.Names: other
 // bots have commands, too, and a line may begin with a path.
 func meant(word string) Word {
-	for _, w := range []Word{Refresh, Unhold, Hold, Rebase, Help} {
+	for _, w := range []Word{Refresh, Unhold, Hold, Rebase, Accept, Help} {
 		if word == "" || word[0] != string(w)[0] {
 			continue
 		}

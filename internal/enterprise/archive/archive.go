@@ -190,6 +190,19 @@ func (a *Archive) Walk(ctx context.Context, visit Visit) error {
 	return nil
 }
 
+// Check reads an archive through, and refuses what Walk does.
+func Check(ctx context.Context, path string, limits Limits) error {
+	a, err := Open(path, limits)
+	if errors.Is(err, ErrNoArchive) {
+		return ErrNoArchive
+	}
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	return a.Walk(ctx, func(Entry, io.Reader) error { return nil })
+}
+
 // walker holds entries to the rules.
 type walker struct {
 	ctx    context.Context //nolint:containedctx // one walk's
