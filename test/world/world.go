@@ -35,9 +35,7 @@ type World struct {
 	// AllowURL is a further address, such as a proxy's, where the bot may ask
 	// upstreams; or "".
 	AllowURL string
-	// More is appended to the bot's configuration, and Environ to its environment,
-	// when it runs once.
-	More    string
+	// Environ is appended to the bot's environment when it runs once.
 	Environ []string
 	// Onboarding has repositories without an .odyssey.yaml be asked for one.
 	Onboarding bool
@@ -120,6 +118,20 @@ func (w *World) Fork(ctx context.Context, name, from, branch string, subjects ..
 	return heads[len(heads)-1], nil
 }
 
+// CommitUpstream puts files on a branch of an upstream repository, and returns
+// its new head.
+func (w *World) CommitUpstream(ctx context.Context, name, branch, message string, files map[string]string) (string, error) {
+	c := giteatest.Commit{Branch: branch, Message: message, Files: map[string]giteatest.File{}}
+	for path, content := range files {
+		c.Files[path] = giteatest.File{Content: content}
+	}
+	heads, err := w.Server.Push(ctx, w.Upstream, w.Upstream.Login+"/"+name, c)
+	if err != nil {
+		return "", err
+	}
+	return heads[0], nil
+}
+
 // Commit puts files on the derived-image repository's default branch as its
 // owner, and returns the commit.
 func (w *World) Commit(ctx context.Context, message string, files map[string]string) (string, error) {
@@ -183,7 +195,7 @@ git:
 	}
 	text += w.More
 	path := filepath.Join(w.Dir, "odyssey.yaml")
-	return path, os.WriteFile(path, []byte(text+w.More), 0o600)
+	return path, os.WriteFile(path, []byte(text), 0o600)
 }
 
 // Run runs odyssey-bot run, the program, and returns the outcomes and what it
