@@ -114,7 +114,7 @@ func (f *foundation) changed(files map[string]string, policy string) string {
 	return strings.ReplaceAll(strings.Join(out, "\n"), f.Host, "HOST")
 }
 
-func TestBaseImages(t *testing.T) { //nolint:tparallel // its subtests share a registry that counts
+func TestBaseImages(t *testing.T) {
 	t.Parallel()
 	f := newFoundation(t)
 	runtime1, builder1 := f.push("odoo/oci-odoo:17.0-py310-r0001", "r1"), f.push("odoo/oci-odoo-builder:17.0-py310-r0001", "b1")
@@ -165,7 +165,8 @@ func TestBaseImages(t *testing.T) { //nolint:tparallel // its subtests share a r
 		{"no such image", one("gone/python:3.9.1@" + nothing), "", "held HOST/gone/python: no tag 3.9.* from 1 on is there of all that move together"},
 		{"no Dockerfile", nil, "", "no Dockerfile pins an image by tag and digest"},
 	} {
-		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // as said
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			want := strings.Split(test.want, "\n")
 			slices.Sort(want)
 			g := *f

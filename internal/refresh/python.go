@@ -45,14 +45,14 @@ type LockResult struct {
 	Free map[string]string
 }
 
-// Unresolvable says that there is no lock for an input, or none that can be made
+// UnresolvableError says that there is no lock for an input, or none that can be made
 // here. Its text is for people, and may hold what strangers wrote.
-type Unresolvable struct{ Reason string }
+type UnresolvableError struct{ Reason string }
 
-func (e *Unresolvable) Error() string { return e.Reason }
+func (e *UnresolvableError) Error() string { return e.Reason }
 
 // LockResolver resolves Python locks. An input that cannot be resolved is an
-// *Unresolvable.
+// *UnresolvableError.
 type LockResolver interface {
 	ResolveLock(ctx context.Context, in LockInput) (LockResult, error)
 }
@@ -109,7 +109,7 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 		return stays, nil
 	}
 	result, err := p.Resolver.ResolveLock(ctx, in)
-	impossible := (*Unresolvable)(nil)
+	impossible := (*UnresolvableError)(nil)
 	if errors.As(err, &impossible) {
 		p.remember(ctx, r.Name, made) // until something changes, or somebody asks
 		return Offer{
@@ -161,7 +161,7 @@ func (p *PythonLock) input(ctx context.Context, before []byte, files map[string]
 	if err != nil {
 		return in, fmt.Errorf("read Odoo's requirements: %w", err)
 	}
-	defer func() { err = errors.Join(err, rehearsal.Close()) }()
+	defer func() { err = errors.Join(err, rehearsal.Close()) }() //nolint:contextcheck // it tidies though the run was ended
 	trial, err := rehearsal.Try(ctx, tips)
 	if err != nil || trial.Clash != nil { // that they do not apply, the refresh of merges says
 		return in, err

@@ -142,7 +142,7 @@ func TestPythonLock_conditional(t *testing.T) {
 	if offer := resolves("another requirements.in", "due", 1); offer.Idle != "every Python package is at the newest version that is allowed" {
 		t.Errorf("%+v", offer)
 	}
-	s.answer.err = &refresh.Unresolvable{Reason: "no boto3"}
+	s.answer.err = &refresh.UnresolvableError{Reason: "no boto3"}
 	s.tree["requirements-constraints.in"] = "boto3<0\n"
 	if offer := resolves("what cannot be", "due", 1); len(offer.Held) != 1 || offer.Held[0].Reason != "no boto3" || offer.Waiting["odyssey/python"] == "" {
 		t.Errorf("%+v", offer)

@@ -79,7 +79,7 @@ func (l *Local) interpreter(ctx context.Context, minor string) (string, error) {
 			return "", ctx.Err()
 		}
 	}
-	return "", &refresh.Unresolvable{Reason: fmt.Sprintf("%s is for Python %s, which the bot's machine does not have", refresh.RequirementsLock, minor)}
+	return "", &refresh.UnresolvableError{Reason: fmt.Sprintf("%s is for Python %s, which the bot's machine does not have", refresh.RequirementsLock, minor)}
 }
 
 // options writes the files below a directory.
@@ -126,7 +126,7 @@ func unresolvable(ctx context.Context, dir string, err error) error {
 		return err
 	}
 	text := strings.NewReplacer(dir+"/src/", "", dir+"/", "").Replace(err.Error())
-	return &refresh.Unresolvable{Reason: strings.Join(strings.Fields(text), " ")}
+	return &refresh.UnresolvableError{Reason: strings.Join(strings.Fields(text), " ")}
 }
 
 // versions are those of a lock, by name.

@@ -15,8 +15,8 @@ import (
 	"github.com/nuobit/odyssey/test/pytools"
 )
 
-// scene is an index, and what resolves by it.
-func scene(t *testing.T) (*pyindex.Index, *relock.Local) {
+// scene is what resolves by an index.
+func scene(t *testing.T) *relock.Local {
 	t.Helper()
 	x := pyindex.Start()
 	t.Cleanup(x.Close)
@@ -26,7 +26,7 @@ func scene(t *testing.T) (*pyindex.Index, *relock.Local) {
 		}
 	}
 	dir := t.TempDir()
-	return x, &relock.Local{Environ: []string{
+	return &relock.Local{Environ: []string{
 		"PATH=" + filepath.Dir(pytools.UV(t)) + ":/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir, "PIP_INDEX_URL=" + x.Simple(),
 	}}
 }
@@ -42,7 +42,7 @@ func minor(t *testing.T) string {
 
 func TestLocal(t *testing.T) {
 	t.Parallel()
-	_, l := scene(t)
+	l := scene(t)
 	result, err := l.ResolveLock(t.Context(), refresh.LockInput{Python: minor(t), Files: map[string][]byte{
 		"odoo/requirements.txt":       []byte("alpha==1.0 ; python_version > '3.0'\n"),
 		"requirements.in":             []byte("gamma\n"),
@@ -75,14 +75,14 @@ func TestLocal(t *testing.T) {
 
 func TestLocal_unresolvable(t *testing.T) {
 	t.Parallel()
-	_, l := scene(t)
+	l := scene(t)
 	for name, in := range map[string]refresh.LockInput{
 		"no such version":     {Files: map[string][]byte{"requirements.in": []byte("alpha>2\n")}},
 		"requirements.in:2: ": {Files: map[string][]byte{"requirements.in": []byte("alpha\n=\n")}},
 		"is for Python 3.1":   {Python: "3.1", Files: map[string][]byte{"requirements.in": []byte("alpha\n")}},
 	} {
 		_, err := l.ResolveLock(t.Context(), in)
-		impossible := (*refresh.Unresolvable)(nil)
+		impossible := (*refresh.UnresolvableError)(nil)
 		if !errors.As(err, &impossible) || strings.Contains(err.Error(), "odyssey-relock-") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		} else if name != "no such version" && !strings.Contains(err.Error(), name) {

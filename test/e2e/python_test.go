@@ -28,7 +28,7 @@ func TestPythonLock(t *testing.T) {
 	for _, p := range [][]string{{"requests", "2.0", "urllib3"}, {"urllib3", "1.26.5"}, {"urllib3", "1.26.18"}, {"pillow", "9.0"}, {"pillow", "11.0"}} {
 		must(t, index.Add(p[0], p[1], p[2:]...))
 	}
-	advisories := httptest.NewServer(http.HandlerFunc(known(t, map[string]string{"urllib3 1.26.5": "GHSA-v845-jxx5-vc9f"})))
+	advisories := httptest.NewServer(known(t, map[string]string{"urllib3 1.26.5": "GHSA-v845-jxx5-vc9f"}))
 	t.Cleanup(advisories.Close)
 	s.Environ = []string{"PIP_INDEX_URL=" + index.Simple(), "PATH=" + filepath.Dir(pytools.UV(t)) + ":/usr/bin:/bin", "HOME=" + t.TempDir()}
 	s.More = "python:\n  local: true\n  advisories: " + advisories.URL + "\n"
