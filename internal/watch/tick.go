@@ -203,7 +203,7 @@ func (w *Watcher) tickOne(ctx context.Context, k string) (time.Duration, error) 
 		t.last = latest(t.times, t.last, now.Add(-t.offset))
 		request := t.request
 		if request.Kind == string(refresh.Python) { // which is resolved when it is time, and else when something changed
-			request.Item = &queue.Item{ID: "schedule " + t.last.UTC().Format(time.RFC3339)}
+			request.Item = &queue.Item{ID: "schedule " + t.last.UTC().Format(time.RFC3339), Data: []byte("{}")}
 		}
 		ticked, err := w.Queue.Tick(ctx, k, t.last, request)
 		if err != nil {
