@@ -145,7 +145,7 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 			return err
 		}
 	}
-	at := refresh.Repository{Policy: policy, Tree: checkout, Lookup: asked, Demanded: true}
+	at := refresh.Repository{Policy: policy, Tree: checkout, Lookup: asked, Demanded: len(kinds) > 0}
 	for _, source := range a.planSources(upstreams, o.git.Policy()) {
 		if len(kinds) > 0 && !slices.Contains(kinds, source.Kind()) {
 			continue

@@ -79,7 +79,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	outcomes := []bot.Outcome{}
 	var failures []error
 	for _, w := range repos {
-		done, err := refreshOne(ctx, b, w, bot.Demand{Kinds: kinds})
+		done, err := refreshOne(ctx, b, w, bot.Demand{Kinds: kinds, Scheduled: len(kinds) > 0})
 		for _, outcome := range done {
 			outcomes = append(outcomes, conditional(outcome, o.dryRun))
 		}
@@ -188,7 +188,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries)},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries), a.pythonLock(server, upstreams, policy, log)},
 	}, nil
 }
 

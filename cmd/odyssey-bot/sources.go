@@ -2,12 +2,20 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/hashicorp/go-cleanhttp"
+
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/osv"
 	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/internal/release"
+	"github.com/nuobit/odyssey/internal/relock"
 	"github.com/nuobit/odyssey/internal/sbom"
 )
 
@@ -43,5 +51,34 @@ func (a *app) planSources(rehearser refresh.Rehearser, policy gitname.Policy) []
 	return []refresh.Source{
 		&refresh.Landed{URLs: policy, Rehearser: rehearser},
 		baseImages(oci.New(oci.Options{UserAgent: userAgent})),
+		&refresh.PythonLock{
+			Resolver: a.resolver(), Rehearser: rehearser, URLs: policy,
+			Advisories: &osv.Client{URL: osv.DefaultURL, HTTP: cleanhttp.DefaultClient()},
+			Warn:       func(_ string, err error) { a.say("vulnerabilities are not known: %s", err) },
+		},
 	}
+}
+
+// pythonLock refreshes Python locks as the configuration says.
+func (a *app) pythonLock(server *config.Server, rehearser refresh.Rehearser, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
+	p := &refresh.PythonLock{
+		Rehearser: rehearser, URLs: policy,
+		Warn: func(repo string, err error) { log.Warn("vulnerabilities are not known", "repo", repo, "err", err) },
+	}
+	if server.Python.Local {
+		p.Resolver = a.resolver()
+	}
+	if server.Python.Advisories != "never" {
+		p.Advisories = &osv.Client{URL: server.Python.Advisories, HTTP: cleanhttp.DefaultPooledClient()}
+	}
+	return p
+}
+
+// resolver resolves Python locks on this machine.
+func (a *app) resolver() *relock.Local {
+	l := &relock.Local{Environ: a.environ, Python: a.variable("ODOO_PYTHON")}
+	if cache, err := os.UserCacheDir(); err == nil {
+		l.Cache = filepath.Join(cache, "odyssey", "python")
+	}
+	return l
 }

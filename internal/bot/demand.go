@@ -18,6 +18,7 @@ import (
 // value asks for nothing: the run does what is due.
 type Demand struct {
 	Kinds        []refresh.Kind   // keep to these; none: all that there are
+	Scheduled    bool             // it is time for the kinds, or a person names them: what is done now and then is done now
 	All          bool             // everything that there is of the kinds
 	Destinations []string         // all merges of these, whatever was chosen of them before
 	Choices      []refresh.Choice // these merges; Remote may be empty for the destination's first

@@ -28,7 +28,9 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 			continue
 		}
 		if reason, waits := offer.Waiting[pr.Head]; waits && pr.Base == k.repo.DefaultBranch {
-			k.report(groupOf(pr.Head), Held, pr, reason)
+			if reason != "" {
+				k.report(groupOf(pr.Head), Held, pr, reason)
+			}
 			continue
 		}
 		if err := k.retire(ctx, pr, k.gone(pr, offer)); err != nil {

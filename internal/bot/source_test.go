@@ -13,6 +13,7 @@ import (
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
+	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -125,6 +126,13 @@ func TestSource_jobs(t *testing.T) {
 	}
 	if pulls := d.report("merges").Pulls; len(pulls) != 2 { // the status page shows all of a repository
 		t.Errorf("%+v", pulls)
+	}
+	if p.asked[len(p.asked)-1].Scheduled {
+		t.Error("a push was taken for the schedule")
+	}
+	must(t, d.worker.Work(t.Context(), d.job("base", 1, queue.Item{ID: "schedule", Data: []byte("{}")})))
+	if !p.asked[len(p.asked)-1].Scheduled {
+		t.Error("the schedule was not told")
 	}
 	d.push("main", map[string]string{pinFile: "2"})
 	if r = d.works("base"); cmp.Diff([]string{"base closed"}, inWords(r.Outcomes)) != "" {

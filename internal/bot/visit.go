@@ -161,7 +161,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
-		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Demanded: demanded,
+		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Kind(), err)

@@ -74,7 +74,7 @@ func (w *Worker) Work(ctx context.Context, job queue.Job) error {
 	case job.Kind == kindMerges:
 		err = w.merges(ctx, at)
 	case refresh.IsKind(job.Kind):
-		err = w.refresh(ctx, at, refresh.Kind(job.Kind))
+		err = w.refresh(ctx, at, refresh.Kind(job.Kind), len(job.Items) > 0)
 	case job.Kind == kindCommands:
 		err = w.commands(ctx, at, job)
 	default:
@@ -127,9 +127,9 @@ func (w *Worker) board(ctx context.Context, at place, done result) {
 }
 
 // refresh does what is due of another kind in a repository.
-func (w *Worker) refresh(ctx context.Context, at place, kind refresh.Kind) error {
+func (w *Worker) refresh(ctx context.Context, at place, kind refresh.Kind, scheduled bool) error {
 	started := w.Bot.Now()
-	done, err := w.run(ctx, at, Demand{Kinds: []refresh.Kind{kind}})
+	done, err := w.run(ctx, at, Demand{Kinds: []refresh.Kind{kind}, Scheduled: scheduled})
 	if _, told := w.tell(ctx, at, &done); told != nil {
 		err = errors.Join(err, told)
 	}

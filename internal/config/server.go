@@ -25,6 +25,8 @@ type Server struct {
 
 	Onboarding bool `yaml:"onboarding" jsonschema:"default=true" jsonschema_description:"Whether a watched repository with a repos.yaml and no .odyssey.yaml gets one pull request that adds it with the defaults. Who closes that has the bot leave the repository alone."`
 
+	Python ServerPython `yaml:"python" jsonschema_description:"What the bot does for Python locks."`
+
 	Store        string        `yaml:"store" jsonschema:"default=odyssey.db,minLength=1" jsonschema_description:"File in which serve keeps its queue, an SQLite database. A relative path starts at this file's directory."` // "" when there is a StoreURL
 	StoreURLFile string        `yaml:"storeURLFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/postgres-url" jsonschema_description:"File with the postgres:// URL of a database and nothing else, in which serve keeps its queue instead of store: several servers may share it. A relative path starts at this file's directory."`
 	Listen       string        `yaml:"listen" jsonschema:"default=:8080,minLength=1,maxLength=300,example=127.0.0.1:8080" jsonschema_description:"Address for webhooks."`
@@ -155,7 +157,8 @@ func (c *checker) server() (Server, error) {
 	}
 	s := Server{
 		Version: 1, Onboarding: true, Identity: Identity{Name: "odyssey-bot", Email: "odyssey-bot@users.noreply.localhost"},
-		Store: "odyssey.db", Listen: ":8080", StatusListen: "127.0.0.1:8081",
+		Python: defaultServerPython(),
+		Store:  "odyssey.db", Listen: ":8080", StatusListen: "127.0.0.1:8081",
 		Workers: 4, Drain: 30 * time.Second, Sweep: 15 * time.Minute, Keep: 30 * 24 * time.Hour,
 	}
 	if err := c.doc.Root.Decode(&s); err != nil {

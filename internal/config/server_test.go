@@ -54,7 +54,7 @@ func TestParseServer(t *testing.T) {
 		},
 		Git:        config.Git{CredentialsFile: "/etc/odyssey/secrets/git", Allow: []string{"http://127.0.0.1:3000/"}},
 		Identity:   config.Identity{Name: "shop-bot", Email: "odyssey-bot@users.noreply.localhost"},
-		Onboarding: true, Store: "/etc/odyssey/odyssey.db", Listen: ":8080", StatusListen: "127.0.0.1:8081",
+		Onboarding: true, Python: config.ServerPython{Advisories: "https://api.osv.dev"}, Store: "/etc/odyssey/odyssey.db", Listen: ":8080", StatusListen: "127.0.0.1:8081",
 		Workers: 4, Drain: 30 * time.Second, Sweep: 15 * time.Minute, Keep: 720 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreTypes(secret.Text{})); diff != "" {

@@ -18,17 +18,17 @@ import (
 	"github.com/nuobit/odyssey/test/registrytest"
 )
 
-// tree is a refresh.Tree of data.
-type tree map[string]string
+// checkout is a refresh.Tree of data.
+type checkout map[string]string
 
-func (t tree) Paths(context.Context) ([]string, error) {
-	return slices.Sorted(maps.Keys(t)), nil
+func (c checkout) Paths(context.Context) ([]string, error) {
+	return slices.Sorted(maps.Keys(c)), nil
 }
 
-func (t tree) Files(_ context.Context, paths []string) (map[string][]byte, error) {
+func (c checkout) Files(_ context.Context, paths []string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, p := range paths {
-		if content, ok := t[p]; ok {
+		if content, ok := c[p]; ok {
 			files[p] = []byte(content)
 		}
 	}
@@ -65,7 +65,7 @@ func (f *foundation) push(name, content string, labels ...string) string {
 // offer is what is proposed for Dockerfiles, in which HOST is the registry.
 func (f *foundation) offer(files map[string]string, policy string) (refresh.Offer, error) {
 	f.t.Helper()
-	in := tree{"README.md": "FROM nothing\n"}
+	in := checkout{"README.md": "FROM nothing\n"}
 	for name, content := range files {
 		in[name] = strings.ReplaceAll(content, "HOST", f.Host)
 	}
@@ -114,7 +114,7 @@ func (f *foundation) changed(files map[string]string, policy string) string {
 	return strings.ReplaceAll(strings.Join(out, "\n"), f.Host, "HOST")
 }
 
-func TestBaseImages(t *testing.T) { //nolint:tparallel // its subtests share a registry that counts
+func TestBaseImages(t *testing.T) {
 	t.Parallel()
 	f := newFoundation(t)
 	runtime1, builder1 := f.push("odoo/oci-odoo:17.0-py310-r0001", "r1"), f.push("odoo/oci-odoo-builder:17.0-py310-r0001", "b1")
@@ -165,7 +165,8 @@ func TestBaseImages(t *testing.T) { //nolint:tparallel // its subtests share a r
 		{"no such image", one("gone/python:3.9.1@" + nothing), "", "held HOST/gone/python: no tag 3.9.* from 1 on is there of all that move together"},
 		{"no Dockerfile", nil, "", "no Dockerfile pins an image by tag and digest"},
 	} {
-		t.Run(test.name, func(t *testing.T) { //nolint:paralleltest // as said
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			want := strings.Split(test.want, "\n")
 			slices.Sort(want)
 			g := *f

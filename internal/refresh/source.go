@@ -36,12 +36,13 @@ type Tree interface {
 
 // Repository is what a Source makes its drafts for.
 type Repository struct {
-	Name     string // OWNER/NAME; "" of a checkout
-	Policy   config.Repo
-	Tree     Tree
-	Commands bool          // the texts name the commands that a comment may give
-	Lookup   lock.Resolver // what the run has asked before it does not ask again
-	Demanded bool          // somebody waits for it: what is done now and then is done now
+	Name      string // OWNER/NAME; "" of a checkout
+	Policy    config.Repo
+	Tree      Tree
+	Lookup    lock.Resolver // what the run has asked before it does not ask again
+	Commands  bool          // the texts name the commands that a comment may give
+	Scheduled bool          // it is time for it
+	Demanded  bool          // somebody waits for it: what is done now and then is done now
 }
 
 // Source makes refreshes of a kind. There may be several of a kind: they share
@@ -64,7 +65,7 @@ type Offer struct {
 	// repository.
 	Idle string
 	// Waiting says of branches without a draft why their pull requests stay
-	// open: what they propose is being made anew, for example.
+	// open: what they propose is being made anew, for example. "" needs no word.
 	Waiting map[string]string
 	// Gone says of branches without a draft why their pull requests are closed,
 	// as Markdown; without a word, that nothing is left to propose.

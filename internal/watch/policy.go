@@ -93,13 +93,18 @@ func (w *Watcher) Learn(ctx context.Context, subject string, policy config.Repo)
 		return fmt.Errorf("keep the schedule of %s: %w", subject, err)
 	}
 	now := w.Now()
+	var look []queue.Request
 	for _, kind := range changed {
-		var look []queue.Request
 		if known[kind].Off && kind != Merges {
 			look = append(look, queue.Request{Subject: subject, Kind: kind, Delay: pushDelay})
 		}
-		if _, err := w.Queue.Tick(ctx, tickKey(subject, kind), now, look...); err != nil {
+		if _, err := w.Queue.Tick(ctx, tickKey(subject, kind), now); err != nil {
 			return fmt.Errorf("keep the schedule of %s: %w", subject, err)
+		}
+	}
+	if len(look) > 0 {
+		if err := w.Queue.Want(ctx, look...); err != nil {
+			return fmt.Errorf("look at %s: %w", subject, err)
 		}
 	}
 	if err := w.Queue.Put(ctx, policyBucket, subject, data); err != nil {

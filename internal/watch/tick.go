@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 const (
@@ -200,7 +201,11 @@ func (w *Watcher) tickOne(ctx context.Context, k string) (time.Duration, error) 
 	}
 	if !due.After(now) {
 		t.last = latest(t.times, t.last, now.Add(-t.offset))
-		ticked, err := w.Queue.Tick(ctx, k, t.last, t.request)
+		request := t.request
+		if request.Kind == string(refresh.Python) { // which is resolved when it is time, and else when something changed
+			request.Item = &queue.Item{ID: "schedule " + t.last.UTC().Format(time.RFC3339), Data: []byte("{}")}
+		}
+		ticked, err := w.Queue.Tick(ctx, k, t.last, request)
 		if err != nil {
 			return 0, fmt.Errorf("ask for %s: %w", k, err)
 		}

@@ -1,7 +1,7 @@
 // Demo runs Odyssey's main job for real: a Gitea with upstream repositories
 // and a derived-image repository, an upstream branch that moves, and the bot,
-// which opens a pull request that moves exactly that commit in the lock. Then
-// the bot serves, and a maintainer's comment has it look again.
+// which opens a pull request that moves exactly that commit in the lock. Base
+// images and the Python lock get theirs. Then the bot serves, and a maintainer's comment has it look again.
 //
 // It keeps serving until interrupted; DEMO_EXIT=1 makes it exit.
 package main
@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -49,6 +48,9 @@ func demo(exit bool) error {
 		return err
 	}
 	if err := mainJob(ctx, w); err != nil {
+		return err
+	}
+	if err := kinds(ctx, w); err != nil {
 		return err
 	}
 	bot, err := serve(ctx, w)
@@ -104,17 +106,6 @@ func mainJob(ctx context.Context, w *world.World) error {
 
 	step("odyssey-bot run again: nothing is written")
 	return runBot(ctx, w)
-}
-
-// runBot runs the program as a user would, output and all.
-func runBot(ctx context.Context, w *world.World) error {
-	config, err := w.Config()
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, w.Binary, "run", "--config", config)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
 }
 
 func indent(text string) string {

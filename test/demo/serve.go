@@ -32,23 +32,23 @@ func serve(ctx context.Context, w *world.World) (*world.Server, error) {
 	if _, err := w.Grow(ctx, "odoo", "17.0-hotfix-stock", commit); err != nil {
 		return bot, err
 	}
-	prs, err := w.PullRequests(ctx, "open")
+	before, err := pullRequest(ctx, w, "odyssey/merge/odoo")
 	if err != nil {
 		return bot, err
 	}
 	var comment struct{ ID int64 }
-	if err := w.API(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", prs[0].Number), map[string]string{"body": "/refresh ./odoo"}, &comment); err != nil {
+	if err := w.API(ctx, http.MethodPost, fmt.Sprintf("/issues/%d/comments", before.Number), map[string]string{"body": "/refresh ./odoo"}, &comment); err != nil {
 		return bot, err
 	}
 	seen, err := reactions(ctx, w, comment.ID)
 	if err != nil {
 		return bot, fmt.Errorf("%w\n%s", err, bot.Log())
 	}
-	after, err := w.PullRequests(ctx, "open")
+	after, err := pullRequest(ctx, w, "odyssey/merge/odoo")
 	if err != nil {
 		return bot, err
 	}
-	fmt.Printf("    reactions: %s\n    %s\n    is now:    %s\n", strings.Join(seen, ", "), prs[0].Title, after[0].Title)
+	fmt.Printf("    reactions: %s\n    %s\n    is now:    %s\n", strings.Join(seen, ", "), before.Title, after.Title)
 	return bot, nil
 }
 

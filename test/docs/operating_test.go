@@ -190,6 +190,9 @@ func TestConfiguration(t *testing.T) {
 	document := read(t, operating+".md")
 	text := strings.ReplaceAll(block(t, document, "yaml\n   # odyssey.yaml\n"), "\n   ", "\n")[3:]
 	serves(t, text)
+	if !serves(t, text+block(t, document, "yaml\n# in odyssey.yaml, for Python locks\n")).Python.Local {
+		t.Error("Python locks are not resolved")
+	}
 	server := serves(t, text+block(t, document, "yaml\n# in odyssey.yaml\n"))
 	if !strings.HasSuffix(server.Git.CredentialsFile, "/git-credentials") || len(server.Git.Allow) == 0 {
 		t.Errorf("git is %+v", server.Git)

@@ -35,6 +35,8 @@ type World struct {
 	// AllowURL is a further address, such as a proxy's, where the bot may ask
 	// upstreams; or "".
 	AllowURL string
+	// Environ is appended to the bot's environment when it runs once.
+	Environ []string
 	// Onboarding has repositories without an .odyssey.yaml be asked for one.
 	Onboarding bool
 	// Credentials names a credential-store file for private upstreams, or "".
@@ -116,6 +118,20 @@ func (w *World) Fork(ctx context.Context, name, from, branch string, subjects ..
 	return heads[len(heads)-1], nil
 }
 
+// CommitUpstream puts files on a branch of an upstream repository, and returns
+// its new head.
+func (w *World) CommitUpstream(ctx context.Context, name, branch, message string, files map[string]string) (string, error) {
+	c := giteatest.Commit{Branch: branch, Message: message, Files: map[string]giteatest.File{}}
+	for path, content := range files {
+		c.Files[path] = giteatest.File{Content: content}
+	}
+	heads, err := w.Server.Push(ctx, w.Upstream, w.Upstream.Login+"/"+name, c)
+	if err != nil {
+		return "", err
+	}
+	return heads[0], nil
+}
+
 // Commit puts files on the derived-image repository's default branch as its
 // owner, and returns the commit.
 func (w *World) Commit(ctx context.Context, message string, files map[string]string) (string, error) {
@@ -190,6 +206,7 @@ func (w *World) Run(ctx context.Context, args ...string) ([]bot.Outcome, string,
 		return nil, "", err
 	}
 	cmd := exec.CommandContext(ctx, w.Binary, append([]string{"run", "--json", "--config", config, "--state", filepath.Join(w.Dir, "state")}, args...)...)
+	cmd.Env = append(os.Environ(), w.Environ...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()

@@ -1,0 +1,48 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// File reads a file of the tree of a Trial of the tips; nil when the tree has no
+// plain file of that path, and an error when it has more than most bytes. The
+// servers of the tips are asked for it if need be.
+func (r *Rehearsal) File(ctx context.Context, tips []Tip, tree, path string, most int64) ([]byte, error) {
+	repo := r.trees
+	if r.deep != nil {
+		repo = r.deep
+	}
+	entries, err := repo.s.List(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Path == path && (e.Mode == ModeFile || e.Mode == ModeExecutable) })
+	if i < 0 {
+		return nil, nil
+	}
+	id := []string{entries[i].ID}
+	for _, url := range urlsOf(tips) {
+		lacking, err := repo.lacking(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(lacking) == 0 {
+			break
+		}
+		if err := repo.fetchFiles(ctx, map[string][]string{url: id}); err != nil && url == tips[len(tips)-1].URL {
+			return nil, err
+		}
+	}
+	content := []byte{}
+	err = repo.s.Blobs(ctx, id, func(_ int, size int64, file io.Reader) error {
+		if size > most {
+			return fmt.Errorf("%s has %d bytes; %d are read", path, size, most)
+		}
+		content, err = io.ReadAll(file)
+		return err
+	})
+	return content, err
+}
