@@ -23,7 +23,7 @@ func TestParseRepo(t *testing.T) {
 		return s
 	}
 	usual := schedule("0 */4 * * *")
-	base := config.Base{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 * * 1"), Jitter: 4 * time.Hour}}
+	base := config.Base{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 * * 1"), Jitter: 4 * time.Hour}, Follow: "line"}
 	python := config.Python{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 1 * *"), Jitter: 24 * time.Hour}}
 	enterprise := config.Enterprise{
 		Refresh:     config.Refresh{Schedule: schedule("0 3 * * 6"), Jitter: 4 * time.Hour},
@@ -56,7 +56,7 @@ func TestParseRepo(t *testing.T) {
 		{"all", "version: 1\nmerges:\n  enabled: false\n  schedule: never\n  jitter: 0s\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\nbase:\n  enabled: false\n  schedule: never\n  jitter: 1h\npython:\n  labels: [py]\nenterprise:\n  enabled: true\n  reviewers: [e]\ncommands: {enabled: false, allow: admin}\npullRequests:\n  limit: 1\n", config.Repo{
 			Version: 1,
 			Merges:  config.Merges{Refresh: config.Refresh{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}}},
-			Base:    config.Base{Refresh: config.Refresh{Jitter: time.Hour}},
+			Base:    config.Base{Refresh: config.Refresh{Jitter: time.Hour}, Follow: "line"},
 			Python:  config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}},
 			Enterprise: config.Enterprise{
 				Refresh:     config.Refresh{Enabled: true, Schedule: enterprise.Schedule, Jitter: enterprise.Jitter, Reviewers: []string{"e"}},
@@ -123,7 +123,7 @@ func TestParseRepo_errors(t *testing.T) {
 				":9: merges.reviewers[2]: must not be empty\n  for example: alice",
 				":9: merges.reviewers[4]: \"a.b\" stands here again, first at line 9",
 				":10: merges: unknown key \"schedul\"\n  did you mean schedule?",
-				":11: unknown key \"automerge\"\n  the keys here are: version, merges, base, python, enterprise, commands, dashboard, pullRequests",
+				":11: unknown key \"automerge\"\n  the keys here are: version, merges, base, python, enterprise, commands, dashboard, deployments, pullRequests",
 			},
 		},
 		{
