@@ -72,7 +72,7 @@ test: setup ## run every test, installing first what they need
 
 .PHONY: test-images
 test-images: ## build the images and a release, and check them (part of test)
-	@test/setup.sh pytools postgres buildah trixie
+	@test/setup.sh cc pytools registry postgres buildah trixie
 	$(GO) test -timeout $(TESTTIMEOUT) $(TESTFLAGS) ./test/images
 
 .PHONY: test-chain

@@ -54,6 +54,8 @@ func TestChain(t *testing.T) {
 	s.step("it runs again")
 	s.release(place{dir: "/build/odoo-image"})
 	proposal := s.one(first)
+	s.tells(first, "sbom", "acme_base", versions[1])
+	s.tells(first, "provenance", s.proxy.URL+"/"+s.Image)
 
 	s.step("from nothing, in another place")
 	s.forget()

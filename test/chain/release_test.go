@@ -135,6 +135,23 @@ func (s *stage) killBeforeProposal(p place) {
 	}
 }
 
+// tells checks that what hangs on an image, as the registry has it, has words in
+// it, and no secret.
+func (s *stage) tells(image, what string, words ...string) {
+	s.t.Helper()
+	c, err := s.store.From(s.t.Context(), s.runner)
+	s.must(err)
+	defer c.Remove(s.t.Context())
+	out, err := c.Run(s.t.Context(), buildahtest.Process{Args: []string{"odoo-build-image", what, "--json", image}, User: "0:0"})
+	s.must(err)
+	s.secret(out)
+	for _, word := range words {
+		if !strings.Contains(out, word) {
+			s.t.Errorf("the %s has no %s:\n%s", what, word, out)
+		}
+	}
+}
+
 // version is one of a package as Gitea lists it: a tag, or a digest.
 type version struct{ Name, Version string }
 
