@@ -28,7 +28,7 @@ func (k *keeper) sayFit(ctx context.Context, head string, fit *refresh.Fit) {
 	if !fit.Good {
 		end = forge.Failed
 	}
-	err := error(errors.ErrUnsupported)
+	err := errors.ErrUnsupported
 	if stater, is := k.forge.(Stater); is {
 		err = stater.Status(ctx, k.repo, forge.Status{Name: addonsName, Head: head, Conclusion: end, Title: fit.Title})
 	}

@@ -33,7 +33,7 @@ func ExerciseStatus(t *testing.T, newFixture func(t *testing.T) Fixture) {
 	for _, s := range []forge.Status{
 		{Name: "odyssey/addons", Head: heads[1], Conclusion: forge.Failed, Title: "2 problems"},
 		{Name: "odyssey/addons", Head: heads[1], Conclusion: forge.Succeeded, Title: "The addons fit together"},
-		{Name: "another", Head: heads[1], Conclusion: forge.Failed, Title: strings.Repeat("lång ", 100)},
+		{Name: "another", Head: heads[1], Conclusion: forge.Failed, Title: strings.Repeat("lång och bred, ", 50)},
 		{Name: "odyssey/addons", Head: heads[0], Conclusion: forge.Failed, Title: "of another commit"},
 	} {
 		if err := driver.Status(t.Context(), repo, s); err != nil {
@@ -46,7 +46,7 @@ func ExerciseStatus(t *testing.T, newFixture func(t *testing.T) Fixture) {
 		t.Fatal(err)
 	}
 	slices.SortFunc(got, func(a, b forge.Status) int { return cmp.Compare(a.Name, b.Name) })
-	if len(got) != 2 || got[0].Conclusion != forge.Failed || !strings.HasPrefix(got[0].Title, "lång lång") ||
+	if len(got) != 2 || got[0].Conclusion != forge.Failed || !strings.HasPrefix(got[0].Title, "lång och") ||
 		got[1] != (forge.Status{Name: "odyssey/addons", Head: heads[1], Conclusion: forge.Succeeded, Title: "The addons fit together"}) {
 		t.Errorf("got %+v", got)
 	}
