@@ -56,7 +56,7 @@ func (a *app) mirror(b *bot.Bot, m *config.Mirror, f openForge) (*bot.Mirror, er
 	if err != nil {
 		return nil, err
 	}
-	community, ok := b.Git.(*git.Client)
+	upstreams, ok := b.Git.(*remotes)
 	if !ok {
 		return nil, fmt.Errorf("%T asks no remotes", b.Git)
 	}
@@ -67,7 +67,7 @@ func (a *app) mirror(b *bot.Bot, m *config.Mirror, f openForge) (*bot.Mirror, er
 	return &bot.Mirror{
 		Forge: f.driver, Subject: watch.Subject(f.config.Name, of), For: of, Name: name, Branch: m.Branch,
 		Importer: &intake.Intake{
-			Dir: m.WorkDirectory, Reports: m.ReportDirectory, URL: mirrorURL(m, f), Mirror: pusher, Git: community,
+			Dir: m.WorkDirectory, Reports: m.ReportDirectory, URL: mirrorURL(m, f), Mirror: pusher, Git: upstreams.Client,
 			Portal:    portal.Options{BaseURL: m.Portal, Platform: m.PlatformVersion, Code: m.Code, Timeout: portalPatience, MaxSize: maxBundle},
 			Aggregate: aggregate, Limits: archive.DefaultLimits(),
 		},

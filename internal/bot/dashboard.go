@@ -38,7 +38,7 @@ type ticked struct {
 // keepDashboard has the issue about a repository say what the reports on it say.
 // Boxes that are ticked and not treated yet stay ticked.
 func (w *Worker) keepDashboard(ctx context.Context, at place, repo forge.Repo, policy config.Repo, said ticked) error {
-	if w.Reports == nil || !w.Dashboards || repo.Archived {
+	if w.Reports == nil || !w.Dashboards || repo.Archived || w.Bot.mirrorAt(at.forge, repo.Name) != nil {
 		return nil
 	}
 	board := w.dashboard(ctx, at, policy)

@@ -42,6 +42,16 @@ func (b *Bot) mirrorFor(f Forge, name forge.Name) *Mirror {
 	return nil
 }
 
+// mirrorAt returns the mirror that a repository is, nil if it is none.
+func (b *Bot) mirrorAt(f Forge, name forge.Name) *Mirror {
+	for i := range b.Mirrors {
+		if m := &b.Mirrors[i]; m.Forge == driver(f) && strings.EqualFold(m.Name.String(), name.String()) {
+			return m
+		}
+	}
+	return nil
+}
+
 // driver is a forge without what was put around it.
 func driver(f Forge) Forge {
 	for {

@@ -197,14 +197,7 @@ func (s *session) accept(ctx context.Context, t *talk, c command.Command) (answe
 }
 
 // mirrorHere is the mirror that the session's repository is, or nil.
-func (s *session) mirrorHere() *Mirror {
-	for i := range s.Bot.Mirrors {
-		if m := &s.Bot.Mirrors[i]; m.Forge == driver(s.at.forge) && strings.EqualFold(m.Name.String(), s.repo.String()) {
-			return m
-		}
-	}
-	return nil
-}
+func (s *session) mirrorHere() *Mirror { return s.Bot.mirrorAt(s.at.forge, s.repo.Name) }
 
 // ownImport reports whether a comment is on the bot's pull request of an import.
 func (s *session) ownImport(t *talk) bool {

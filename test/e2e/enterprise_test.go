@@ -226,7 +226,7 @@ func (e *enterprises) anonymous(text string) string {
 	}
 	text = strings.NewReplacer(e.Server.URL, "https://git.example.org", locked[at+1][:7], "1601de2", e.Owner.Login, "acme").Replace(text)
 	text, _, _ = strings.Cut(text, "\n<!-- odyssey")
-	return commentNumber.ReplaceAllString(text, "issuecomment-1")
+	return commentNumber.ReplaceAllString(text, "/pulls/2#issuecomment-1")
 }
 
 // A mirror that others may read, or that is not there, gets nothing.
@@ -318,4 +318,4 @@ func (e *enterprises) issue(day string) (number int64) {
 	return number
 }
 
-var commentNumber = regexp.MustCompile(`issuecomment-[0-9]+`)
+var commentNumber = regexp.MustCompile(`/pulls/[0-9]+#issuecomment-[0-9]+`)

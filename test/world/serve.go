@@ -130,8 +130,9 @@ func (w *World) serverConfig(o ServeOptions, public, status string) (string, err
 			return "", err
 		}
 	}
+	credentials := ""
 	if w.Credentials != "" {
-		setting = "  credentialsFile: " + w.Credentials + "\n" + setting
+		credentials = "\n  credentialsFile: " + w.Credentials
 	}
 	text := fmt.Sprintf(`version: 1
 forges:
@@ -141,12 +142,12 @@ forges:
     webhookSecretFile: webhook-secret
     repositories: [%s]
 git:
-  allow: [%s]
+  allow: [%s]%s
 onboarding: %t
 %s
 listen: %s
 statusListen: %s
-%s`, w.ForgeURL, w.Image, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "), w.Onboarding, setting, public, status, o.More)
+%s`, w.ForgeURL, w.Image, strings.TrimSuffix(w.Server.URL+", "+w.AllowURL, ", "), credentials, w.Onboarding, setting, public, status, o.More)
 	path := filepath.Join(dir, "odyssey.yaml")
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }
