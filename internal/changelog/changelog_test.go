@@ -159,3 +159,19 @@ func TestSeriesOf(t *testing.T) {
 		}
 	}
 }
+
+// An addon that comes or goes is none that a database has to have updated.
+func TestCompare_comeAndGo(t *testing.T) {
+	t.Parallel()
+	log := changelog.Compare("./x", listing("gone/__manifest__.py={'version': '1'}", "gone/models/x.py"), listing("new/__manifest__.py={'version': '2'}", "new/models/x.py"), nil)
+	if len(log.Addons) != 2 {
+		t.Fatalf("got %+v", log)
+	}
+	gone, added := log.Addons[0], log.Addons[1]
+	if gone.Kind != changelog.Removed || gone.OldVersion != "1" || gone.NewVersion != "" || gone.Update || gone.Schema != changelog.Unlikely {
+		t.Errorf("got %+v", gone)
+	}
+	if added.Kind != changelog.Added || added.NewVersion != "2" || added.OldVersion != "" || added.Update || added.Schema != changelog.Unlikely {
+		t.Errorf("got %+v", added)
+	}
+}
