@@ -87,6 +87,15 @@ func (g guarded) EditIssue(ctx context.Context, repo forge.Repo, number int64, e
 	return writing(ctx, g, "EditIssue", func() (forge.Issue, error) { return g.Forge.EditIssue(ctx, repo, number, edit) })
 }
 
+// Status implements Stater, also of a forge that is none.
+func (g guarded) Status(ctx context.Context, repo forge.Repo, s forge.Status) error {
+	stater, is := g.Forge.(Stater)
+	if !is {
+		return errors.ErrUnsupported
+	}
+	return g.write(ctx, "Status", func() error { return stater.Status(ctx, repo, s) })
+}
+
 // Check implements Checker, also of a forge that is none.
 func (g guarded) Check(ctx context.Context, repo forge.Repo, c forge.Check) error {
 	checker, is := g.Forge.(Checker)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 )
 
@@ -32,6 +33,57 @@ func (surveyed) Files(_ context.Context, _ string, ids []string, _ int) (map[str
 		all[id] = []byte("{'name': 'x'}")
 	}
 	return all, nil
+}
+
+// What keeps addons from working is said beside the commit that brings it, and of
+// each commit anew.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "")
+	from := surveyed{s.git}
+	s.bot.Git = broken{from}
+	said := func() forge.Status {
+		t.Helper()
+		s.run("./odoo opened")
+		all, err := s.fake.Statuses(t.Context(), s.repo, s.open()[0].HeadSHA)
+		must(t, err)
+		if len(all) != 1 || all[0].Name != "odyssey/addons" {
+			t.Fatalf("said: %+v", all)
+		}
+		return all[0]
+	}
+	s.git.commits[acme] = id(12)
+	if got := said(); got.Conclusion != forge.Failed || got.Title != "This brings 1 problem of addons" {
+		t.Errorf("got %+v", got)
+	}
+	if body := s.open()[0].Body; !strings.Contains(body, "**a** depends on `nowhere`, which is nowhere") {
+		t.Errorf("the text:\n%s", body)
+	}
+	s.human.Merge(t, s.open()[0].Number)
+	s.git.commits[acme] = id(13)
+	if got := said(); got.Conclusion != forge.Succeeded || got.Title != "The addons fit together as before" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// broken are upstreams of which commit 12 and all later ones have an addon that
+// depends on one that is nowhere.
+type broken struct{ surveyed }
+
+func (b broken) Entries(ctx context.Context, url, tree string) ([]git.Entry, error) {
+	all, err := b.surveyed.Entries(ctx, url, tree)
+	if tree >= id(12) {
+		all[0].ID = strings.Repeat("b", 40)
+	}
+	return all, err
+}
+
+func (b broken) Files(ctx context.Context, url string, ids []string, most int) (map[string][]byte, error) {
+	all, err := b.surveyed.Files(ctx, url, ids, most)
+	if slices.Contains(ids, strings.Repeat("b", 40)) {
+		all[strings.Repeat("b", 40)] = []byte("{'name': 'x', 'depends': ['nowhere']}")
+	}
+	return all, err
 }
 
 // Where the deployments say what is installed, pull requests are about that, and

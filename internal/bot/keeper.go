@@ -210,9 +210,11 @@ func (k *keeper) create(ctx context.Context, p *proposal, branch forge.Branch) e
 	if err != nil {
 		return err
 	}
-	if _, err := k.push(ctx, p, text, branch); err != nil {
+	head, _, err := k.push(ctx, p, text, branch)
+	if err != nil {
 		return err
 	}
+	k.sayFit(ctx, head, text.Fit)
 	pr, err := k.forge.CreatePullRequest(ctx, k.repo, forge.NewPullRequest{
 		Head: p.branch, Base: k.repo.DefaultBranch, Title: text.Title, Body: k.body(p, text),
 		Labels: k.labels,
@@ -241,19 +243,19 @@ func (k *keeper) body(p *proposal, text refresh.Text) string {
 
 // push makes the branch what the proposal is, on top of the default branch, if
 // it still is what was seen. It returns false when the branch is that already.
-func (k *keeper) push(ctx context.Context, p *proposal, text refresh.Text, branch forge.Branch) (pushed bool, err error) {
+func (k *keeper) push(ctx context.Context, p *proposal, text refresh.Text, branch forge.Branch) (head string, pushed bool, err error) {
 	if k.holds(branch, p) {
-		return false, nil
+		return branch.Head, false, nil
 	}
 	if p.push != nil {
-		return true, p.push(ctx, branch.Head)
+		return "", true, p.push(ctx, branch.Head)
 	}
-	_, err = k.forge.Push(ctx, k.repo, forge.Change{
+	head, err = k.forge.Push(ctx, k.repo, forge.Change{
 		Base: k.repo.DefaultBranch, BaseHead: k.head, Branch: p.branch, Lease: branch.Head,
 		Files:   p.proposed(),
 		Message: text.Message + k.madeOn(), By: k.Identity, When: k.Now(),
 	})
-	return err == nil, err
+	return head, err == nil, err
 }
 
 // madeOn is the trailer that says which commit the bot's commit stands on.

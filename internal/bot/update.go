@@ -87,7 +87,7 @@ func (k *keeper) update(ctx context.Context, p *proposal, pr forge.PullRequest, 
 	if err != nil {
 		return err
 	}
-	pushed, err := k.push(ctx, p, text, branch)
+	head, pushed, err := k.push(ctx, p, text, branch)
 	if err != nil {
 		return err
 	}
@@ -96,6 +96,7 @@ func (k *keeper) update(ctx context.Context, p *proposal, pr forge.PullRequest, 
 		k.report(p.group, Unchanged, pr, "")
 		return nil
 	}
+	k.sayFit(ctx, head, text.Fit)
 	_, err = k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Title: text.Title, Body: body})
 	if err != nil {
 		return err

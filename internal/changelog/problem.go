@@ -17,7 +17,8 @@ type Present struct {
 	Manifest *odoo.Manifest
 }
 
-// Source is a destination with its addons.
+// Source is a destination with its addons. One that several merges have with
+// other manifests is there with each.
 type Source struct {
 	Dest   string
 	Addons []Present
@@ -65,7 +66,9 @@ func Check(sources []Source, env Environment) []Problem {
 	places, quiet := map[string][]string{}, map[string]bool{}
 	for _, s := range sources {
 		for _, a := range s.Addons {
-			places[a.Name] = append(places[a.Name], path.Join(s.Dest, a.Dir))
+			if at := path.Join(s.Dest, a.Dir); !slices.Contains(places[a.Name], at) {
+				places[a.Name] = append(places[a.Name], at)
+			}
 			quiet[a.Name] = quiet[a.Name] || s.Quiet
 		}
 	}

@@ -22,6 +22,15 @@ type Text struct {
 	// Ahead tells, for each of the proposal's Changes, how many commits it
 	// moves by, at least; -1 when that is not known.
 	Ahead []int
+	// Fit says how the addons fit together; nil when that was not looked at.
+	Fit *Fit
+}
+
+// Fit is what is said of a proposal's commit.
+type Fit struct {
+	Good    bool   // the proposal brings nothing that keeps addons from working
+	Title   string // one line
+	Summary string // Markdown
 }
 
 // Describe writes the proposal's text. It asks each remote that moves once.
@@ -36,7 +45,7 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 		return Text{}, err
 	}
 	title := p.title(moves)
-	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title)}
+	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title), Fit: means.fit()}
 	for _, m := range moves {
 		ahead := -1
 		if m.history != nil && !m.history.OldGone {

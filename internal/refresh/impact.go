@@ -237,7 +237,9 @@ func (i *impact) check(ctx context.Context, s *Survey, p *Proposal) {
 var errUnlocked = errors.New("a merge is not locked")
 
 // sources lists the addons of all destinations, at the commits that at says, and
-// the series of Odoo there. Where several merges have an addon, the first counts.
+// the series of Odoo there. Where several merges have an addon, with manifests that
+// differ, each of these counts: which of them, or what of both, the merge of the trees
+// would have is not known here, and what is wrong in any is worth a word.
 func (p *Proposal) sources(ctx context.Context, s *Survey, at func(d *lock.Destination, n int) string) (all []changelog.Source, series string, err error) {
 	for k := range p.locked.Destinations {
 		d := &p.locked.Destinations[k]
@@ -257,8 +259,8 @@ func (p *Proposal) sources(ctx context.Context, s *Survey, at func(d *lock.Desti
 				series = sides[0].series
 			}
 			for _, place := range sides[0].places {
-				if !seen[place.Dir] {
-					seen[place.Dir] = true
+				if key := place.Dir + "\x00" + place.ManifestID; !seen[key] {
+					seen[key] = true
 					source.Addons = append(source.Addons, changelog.Present{Place: place, Manifest: s.manifest(sides[0], place)})
 				}
 			}

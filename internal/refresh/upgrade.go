@@ -220,6 +220,27 @@ func (i *impact) wrong(most int) (lines []string) {
 	return []string{text}
 }
 
+// fit says how the addons fit together.
+func (i *impact) fit() *Fit {
+	if i == nil || !i.checked {
+		return nil
+	}
+	v := &Fit{Good: len(i.problems) == 0, Title: "The addons fit together as before"}
+	if i.standing == 0 {
+		v.Title = "The addons fit together"
+	}
+	if !v.Good {
+		v.Title = "This brings " + count(len(i.problems), "problem") + " of addons"
+	}
+	var lines []string
+	for _, p := range i.problems[:min(maxProblems, len(i.problems))] {
+		lines = append(lines, "- "+describeProblem(p, i.env.Series))
+	}
+	lines = append(lines, "", "Looked at: addons in several places, missing dependencies, Python packages that are not locked, versions of other series, manifests that cannot be read. "+count(i.standing, "problem")+" like that were there before.")
+	v.Summary = strings.Join(lines, "\n") + "\n"
+	return v
+}
+
 // describeProblem says what is wrong, in Markdown.
 func describeProblem(p changelog.Problem, series string) string {
 	name := "**" + inline(p.Addon) + "**"

@@ -39,6 +39,7 @@ type repository struct {
 	changed  time.Time
 	now      func() time.Time // in whole seconds
 	robots   map[string]bool
+	statuses []forge.Status // the oldest first
 }
 
 // commit is a commit with the whole tree below it.

@@ -17,6 +17,12 @@ func TestFakeIsAForge(t *testing.T) {
 	forgetest.Exercise(t, func(t *testing.T) forgetest.Fixture { return fake.Fixture(t) })
 }
 
+func TestFakeSaysOfCommits(t *testing.T) {
+	t.Parallel()
+	fake := forgetest.NewFake()
+	forgetest.ExerciseStatus(t, func(t *testing.T) forgetest.Fixture { return fake.Fixture(t) })
+}
+
 func TestFakeRecordsAndFails(t *testing.T) {
 	t.Parallel()
 	fake := forgetest.NewFake()

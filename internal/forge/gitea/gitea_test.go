@@ -32,6 +32,12 @@ func TestGiteaIsAForge(t *testing.T) {
 	forgetest.Exercise(t, world.fixture)
 }
 
+func TestGiteaSaysOfCommits(t *testing.T) {
+	t.Parallel()
+	world := newWorld(t)
+	forgetest.ExerciseStatus(t, world.fixture)
+}
+
 // world is a server with the three accounts that the tests need.
 type world struct {
 	srv                  *giteatest.Server
