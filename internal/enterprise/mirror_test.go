@@ -20,7 +20,7 @@ func TestFault_G3_MirrorHooks(t *testing.T) {
 	for _, name := range []string{"pre-commit", "commit-msg", "post-commit", "reference-transaction", "post-checkout", "post-index-change", "update", "fsmonitor-watchman"} {
 		hooks[".git/hooks/"+name] = script
 	}
-	s.git(s.mirror, "config", "core.fsmonitor", filepath.Join(s.mirror, ".git/hooks/fsmonitor-watchman"))
+	s.git(s.mirror, "config", "core.fsmonitor", filepath.Join(s.mirror, ".git", "hooks", "fsmonitor-watchman"))
 	s.git(s.mirror, "config", "core.autocrlf", "true")
 	s.write(s.mirror, hooks)
 	o := s.options()
@@ -31,7 +31,7 @@ func TestFault_G3_MirrorHooks(t *testing.T) {
 	if _, err := os.Stat(canary); err == nil {
 		t.Error("a hook of the mirror was run")
 	}
-	if err := os.RemoveAll(filepath.Join(s.mirror, ".git/hooks")); err != nil {
+	if err := os.RemoveAll(filepath.Join(s.mirror, ".git", "hooks")); err != nil {
 		t.Fatal(err)
 	}
 	s.git(s.mirror, "config", "--unset", "core.fsmonitor")
