@@ -98,7 +98,7 @@ func TestLocal_Push(t *testing.T) {
 	if got := repo.Git(t, "rev-parse", "odyssey/x"); got != second {
 		t.Errorf("the branch is at %s", got)
 	}
-	for _, branch := range []string{"../x", "a b", "-d", "x:y"} {
+	for _, branch := range []string{"../x", "a b", "x:y"} {
 		if err := l.Push(t.Context(), repo.URL, branch, second, ""); err == nil {
 			t.Errorf("%q was taken for a branch", branch)
 		}
