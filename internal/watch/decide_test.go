@@ -11,6 +11,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/watch"
 )
@@ -264,6 +265,13 @@ func TestAccept_follower(t *testing.T) {
 		slices.Sort(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("following %q (-want +got):\n%s", branch, diff)
+		}
+		drain(t, s)
+		s.set(s.Now().Add(time.Hour))
+		s.human["b"].Push(t, forgetest.Commit{Branch: "main", Message: "missed", Files: map[string]forgetest.File{"x": {Content: "x"}}})
+		s.sweep(w)
+		if !slices.ContainsFunc(jobs(t, s, queue.Waiting), func(j queue.Info) bool { return j.Subject == "main:acme/a" && j.Kind == watch.Merges }) {
+			t.Error("a sweep that found the push did not ask for the follower's merges")
 		}
 	}
 }
