@@ -45,7 +45,8 @@ quadlets and env files. Nothing else changes in them, byte for byte.
 
 With --dir the files of a directory are changed. With --repo a pull request in
 that repository is opened or brought up to date, or one for each --instance;
-forge and token are those of --config. Who closes such a pull request, or
+forge and token are those of --config. Without either, the deployments of the
+.odyssey.yaml in this directory say where. Who closes such a pull request, or
 reverts it, holds that image: it is proposed again when there is a newer one.
 
 What names an image of another Odoo series, by a tag such as
@@ -58,6 +59,7 @@ docker's.
 Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input.`,
 		Example: `  odyssey-bot bump-deployment --image ghcr.io/acme/odoo:18.0-py312-trixie-r0008@sha256:… --dir .
   odyssey-bot bump-deployment --image "$IMAGE" --repo acme/deployment --config odyssey.yaml
+  odyssey-bot bump-deployment --image "$IMAGE"    # where .odyssey.yaml says
   odyssey-bot bump-deployment --image "$IMAGE" --repo acme/deployment --in-order \
     --instance 'staging=overlays/staging/**' --instance 'production=overlays/production/**'`,
 		Args: cli.Args(cobra.NoArgs),
@@ -90,10 +92,17 @@ func (a *app) runBumpDeployment(ctx context.Context, o *bumpOptions) error {
 	if err := published(ctx, client, d.Image); err != nil {
 		return err
 	}
-	if o.dir != "" {
+	switch {
+	case o.dir != "":
 		return a.bumpDir(o, d)
+	case o.repo != "":
+		return a.bumpRepo(ctx, o, []declared{{o.repo, d}})
 	}
-	return a.bumpRepo(ctx, o, d)
+	all, err := declarations(d)
+	if err != nil {
+		return err
+	}
+	return a.bumpRepo(ctx, o, all)
 }
 
 // deployment reads the flags.
@@ -101,8 +110,10 @@ func (o *bumpOptions) deployment() (d bot.Deployment, err error) {
 	switch {
 	case o.image == "":
 		return d, cli.Usagef("--image says which image is to be run: NAME:TAG@sha256:DIGEST")
-	case (o.dir == "") == (o.repo == ""):
+	case o.dir != "" && o.repo != "":
 		return d, cli.Usagef("one of --dir DIR and --repo OWNER/NAME says where the image is named")
+	case o.declared() && len(o.files)+len(o.instances) > 0, o.declared() && o.inOrder:
+		return d, cli.Usagef("--files, --instance and --in-order are for --repo; without it the deployments of %s say that", config.RepoFile)
 	case o.dir != "" && len(o.instances) > 0:
 		return d, cli.Usagef("--instance is for pull requests, with --repo; with --dir use --files GLOB")
 	case len(o.files) > 0 && len(o.instances) > 0:
@@ -292,10 +303,14 @@ func brief(i deploy.Image) string {
 	return text
 }
 
-func (a *app) bumpRepo(ctx context.Context, o *bumpOptions, d bot.Deployment) error {
-	name, err := forge.ParseName(o.repo)
-	if err != nil {
-		return cli.Usagef("--repo: %w", err)
+func (a *app) bumpRepo(ctx context.Context, o *bumpOptions, all []declared) error {
+	var names []forge.Name
+	for _, d := range all {
+		name, err := forge.ParseName(d.repo)
+		if err != nil {
+			return cli.Usagef("--repo: %w", err)
+		}
+		names = append(names, name)
 	}
 	log, err := a.log.Logger(a.stderr)
 	if err != nil {
@@ -321,13 +336,20 @@ func (a *app) bumpRepo(ctx context.Context, o *bumpOptions, d bot.Deployment) er
 	if o.dryRun {
 		driver = bot.DryRun(driver)
 	}
-	outcomes, err := b.Deploy(ctx, driver, name, d)
-	for i, outcome := range outcomes {
-		outcomes[i] = conditional(outcome, o.dryRun)
+	outcomes := []bot.Outcome{}
+	var failures []error
+	for i, d := range all {
+		done, err := b.Deploy(ctx, driver, names[i], d.Deployment)
+		for _, outcome := range done {
+			outcomes = append(outcomes, conditional(outcome, o.dryRun))
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w%s", names[i], err, hint(err)))
+		}
 	}
 	printed := a.printOutcomes(outcomes, o.json)
-	if err != nil {
-		return &cli.ExitError{Code: cli.ExitFailed, Err: errors.Join(fmt.Errorf("%s: %w%s", name, err, hint(err)), printed)}
+	if len(failures) > 0 {
+		return &cli.ExitError{Code: cli.ExitFailed, Err: errors.Join(errors.Join(failures...), printed)}
 	}
 	return printed
 }

@@ -46,7 +46,7 @@ repos.yaml, as git-aggregator reads it, and pins them in repos.lock.yaml.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	a.log.Register(root)
-	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.serve(), a.jobs(), a.bumpDeployment(), a.updateBase(), a.config(), a.schema(), a.githubManifest(), a.scaffold(), a.enterpriseImport(), a.enterpriseDownload())
+	root.AddCommand(a.lockRepos(), a.plan(), a.run(), a.explain(), a.serve(), a.jobs(), a.bumpDeployment(), a.updateBase(), a.config(), a.schema(), a.githubManifest(), a.scaffold(), a.enterpriseImport(), a.enterpriseDownload())
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
 		cli.Parent(completion).Example = `  source <(odyssey-bot completion bash)`

@@ -69,30 +69,7 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 	if err != nil {
 		return err
 	}
-	log, err := a.log.Logger(a.stderr)
-	if err != nil {
-		return err
-	}
-	server, err := config.LoadServer(o.config)
-	if err != nil {
-		return &cli.ExitError{Code: cli.ExitInvalid, Err: err}
-	}
-	for _, warning := range server.Warnings {
-		log.Warn("unwise configuration", "warning", warning)
-	}
-	b, err := a.newBot(&server, o.config, o.jobs, log, nil)
-	if err != nil {
-		return err
-	}
-	forges, err := openForges(&server, log, nil)
-	if err != nil {
-		return err
-	}
-	askUpstreams(b, forges, nil)
-	if err := a.addMirrors(b, &server, forges); err != nil {
-		return err
-	}
-	repos, err := selectRepos(ctx, forges, o)
+	b, repos, err := a.prepare(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -117,6 +94,35 @@ func (a *app) runRun(ctx context.Context, o *runOptions) error {
 		return &cli.ExitError{Code: cli.ExitFailed, Err: errors.Join(failures...)}
 	}
 	return nil
+}
+
+// prepare opens what a run needs, and finds the repositories that it is over.
+func (a *app) prepare(ctx context.Context, o *runOptions) (*bot.Bot, []watched, error) {
+	log, err := a.log.Logger(a.stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	server, err := config.LoadServer(o.config)
+	if err != nil {
+		return nil, nil, &cli.ExitError{Code: cli.ExitInvalid, Err: err}
+	}
+	for _, warning := range server.Warnings {
+		log.Warn("unwise configuration", "warning", warning)
+	}
+	b, err := a.newBot(&server, o.config, o.jobs, log, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	forges, err := openForges(&server, log, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	askUpstreams(b, forges, nil)
+	if err := a.addMirrors(b, &server, forges); err != nil {
+		return nil, nil, err
+	}
+	repos, err := selectRepos(ctx, forges, o)
+	return b, repos, err
 }
 
 // longest is how long one repository may keep the others waiting.

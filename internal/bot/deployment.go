@@ -26,6 +26,7 @@ type Deployment struct {
 	AnySeries bool          // of whatever series what is run is
 	Instances []Instance    // each has a pull request of its own; none: the whole repository is one
 	InOrder   bool          // an instance waits until those before it run the image
+	Installed []string      // files of the repository that list the addons which its databases have; none: that is not known
 	Registry  Registry
 }
 
@@ -203,6 +204,19 @@ func (r *deployer) compare(ctx context.Context, text *refresh.Deployment, change
 	}
 	text.Parts = deploy.Differing(last, next)
 	text.Merges = r.lockChanges(ctx, text)
+	urls := []string{next.Source}
+	for _, c := range text.Merges {
+		urls = append(urls, c.URL)
+	}
+	if text.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls); err != nil {
+		return err
+	}
+	if len(r.Installed) > 0 {
+		text.Around.InstalledIn = r.repo.String()
+		if text.Around.Installed, err = r.installed(ctx, r.forge, r.repo, r.Installed); err != nil {
+			r.Log.Info("which addons are installed is not known", "repo", r.repo.String(), "err", err)
+		}
+	}
 	return nil
 }
 

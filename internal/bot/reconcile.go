@@ -115,6 +115,7 @@ func (r *reconciler) describe(ctx context.Context, p *refresh.Proposal) (refresh
 		return refresh.Text{}, err
 	}
 	p.Around.Tree = r.visit
+	p.Around.Installed, p.Around.InstalledIn = r.visit.deployed(ctx)
 	text, err := p.Describe(ctx, r.historian())
 	for i, n := range text.Ahead {
 		if c := p.Changes[i]; n >= 0 {

@@ -24,6 +24,7 @@ type Repo struct {
 	Enterprise   Enterprise   `yaml:"enterprise" jsonschema_description:"How the bot keeps the private mirror of Odoo Enterprise current."`
 	Commands     Commands     `yaml:"commands" jsonschema_description:"What the bot does at the word of a comment."`
 	Dashboard    Dashboard    `yaml:"dashboard" jsonschema_description:"The issue in which the bot says where every source stands."`
+	Deployments  []Deployment `yaml:"deployments" jsonschema:"maxItems=50" jsonschema_description:"Where the image runs that is built of this repository: bump-deployment proposes releases there, and pull requests say what is installed."`
 	PullRequests PullRequests `yaml:"pullRequests" jsonschema_description:"What holds for all pull requests of the bot."`
 }
 
@@ -69,6 +70,7 @@ func ParseRepo(name string, data []byte) (Repo, error) {
 	c := newChecker(doc)
 	c.check(doc.Root, "", repoSchema())
 	c.checkGlobs(child(child(doc.Root, "merges"), "group"))
+	c.checkDeployments(items(child(doc.Root, "deployments")))
 	for _, kind := range repo.Kinds() {
 		c.checkRefresh(child(doc.Root, kind.Name), kind.Name)
 	}

@@ -123,7 +123,7 @@ func TestParseRepo_errors(t *testing.T) {
 				":9: merges.reviewers[2]: must not be empty\n  for example: alice",
 				":9: merges.reviewers[4]: \"a.b\" stands here again, first at line 9",
 				":10: merges: unknown key \"schedul\"\n  did you mean schedule?",
-				":11: unknown key \"automerge\"\n  the keys here are: version, merges, base, python, enterprise, commands, dashboard, pullRequests",
+				":11: unknown key \"automerge\"\n  the keys here are: version, merges, base, python, enterprise, commands, dashboard, deployments, pullRequests",
 			},
 		},
 		{

@@ -48,6 +48,9 @@ func (f *fetcher) history(ctx context.Context, r Range, cut map[string]bool) (Hi
 // ends that was fetched without its parents; -1 if there is none.
 func (f *fetcher) horizon(ctx context.Context, r Range, cut map[string]bool) (int64, error) {
 	youngest := int64(-1)
+	if len(cut) == 0 {
+		return youngest, nil
+	}
 	err := f.revisions(ctx, func(line string) {
 		seconds, id, _ := strings.Cut(line, " ")
 		if when, _ := strconv.ParseInt(seconds, 10, 64); cut[id] {

@@ -343,6 +343,25 @@ func TestPartials_concurrent(t *testing.T) {
 	wg.Wait()
 }
 
+// What another process fetched is known at once, with where its history is cut.
+func TestPartials_another(t *testing.T) {
+	t.Parallel()
+	srv := gitserver.New(t)
+	repo := srv.Repo(t, "r")
+	ids := linear(t, repo, "17.0", day(0), 300)
+	dir := t.TempDir()
+	mine, other := partials(t, dir), partials(t, dir)
+	span(t, mine, repo.URL, ids[10], ids[12])
+	span(t, other, repo.URL, ids[280], ids[290]) // cut off 64 commits below
+	if got := span(t, mine, repo.URL, ids[285], ids[289]); got.Ahead != 4 {
+		t.Errorf("got %+v", got)
+	}
+	span(t, other, repo.URL, ids[100], ids[290]) // deeper
+	if got := span(t, mine, repo.URL, ids[200], ids[290]); got.Ahead != 90 || got.AtLeast {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // Where the policy keeps to public addresses, no partial asks others.
 func TestFault_G4_PartialsAskNobodyElse(t *testing.T) {
 	t.Parallel()

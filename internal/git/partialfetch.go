@@ -108,7 +108,7 @@ func (r *partial) deepen(ctx context.Context, ends, mayLack []string, depth int)
 	ends = slices.Compact(slices.Sorted(slices.Values(ends)))
 	for {
 		ends = slices.DeleteFunc(ends, func(id string) bool { return r.gone[id] })
-		tips, err := r.tips(ctx)
+		tips, err := keptIDs(filepath.Join(r.home, "tips"))
 		if err != nil {
 			return err
 		}
@@ -127,9 +127,20 @@ func (r *partial) deepen(ctx context.Context, ends, mayLack []string, depth int)
 	}
 }
 
-// read computes histories.
+// read computes histories. Another process may have fetched while it looked:
+// then it looks again.
 func (r *partial) read(ctx context.Context, ranges []Range) ([]History, bool, error) {
+	if err := r.catchUp(ctx); err != nil {
+		return nil, false, err
+	}
 	f := &fetcher{bare: r.view, url: r.url, gone: r.gone}
+	histories, complete, err := f.read(ctx, ranges)
+	if err == nil || ctx.Err() != nil {
+		return histories, complete, err
+	}
+	if err := r.catchUp(ctx); err != nil {
+		return nil, false, err
+	}
 	return f.read(ctx, ranges)
 }
 
@@ -193,6 +204,11 @@ func (r *partial) adopt(ctx context.Context, b *bare) error {
 	if err != nil {
 		return err
 	}
+	same := slices.Equal(slices.Sorted(slices.Values(before)), slices.Sorted(slices.Values(after)))
+	if same { // as after most fetches of what is new
+		err := movePacks(filepath.Join(b.dir, "objects", "pack"), filepath.Join(r.home, "objects", "pack"))
+		return errors.Join(err, r.catchUp(ctx))
+	}
 	if err := writeIDs(kept, slices.Concat(before, after)); err != nil {
 		return err
 	}
@@ -210,6 +226,24 @@ func (r *partial) adopt(ctx context.Context, b *bare) error {
 		return err
 	}
 	return writeIDs(kept, now)
+}
+
+// catchUp has the view know what other processes have fetched meanwhile: a commit
+// that is there and counts as whole must be.
+func (r *partial) catchUp(ctx context.Context) error {
+	kept, err := keptIDs(filepath.Join(r.home, "shallow"))
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(r.view.dir, "shallow")
+	seen, err := keptIDs(path)
+	if err != nil || slices.Equal(slices.Sorted(slices.Values(kept)), slices.Sorted(slices.Values(seen))) {
+		return err
+	}
+	if err := writeIDs(path, slices.Concat(kept, seen)); err != nil {
+		return err
+	}
+	return r.view.uncut(ctx)
 }
 
 // movePacks moves packs. An index comes last: a pack without one is no pack yet.
@@ -274,16 +308,6 @@ func (b *bare) uncut(ctx context.Context) error {
 
 // maxTips is how many commits are remembered for servers to go by.
 const maxTips = 16
-
-// tips are commits that are there, for a server to leave out what they lead to.
-func (r *partial) tips(ctx context.Context) ([]string, error) {
-	all, err := keptIDs(filepath.Join(r.home, "tips"))
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
-	missing, err := r.view.missing(ctx, all)
-	return slices.DeleteFunc(all, func(id string) bool { return slices.Contains(missing, id) }), err
-}
 
 // remember notes commits that were fetched as tips.
 func (r *partial) remember(ids []string) error {

@@ -202,7 +202,8 @@ func (r *partial) anew() error {
 	if r.users > 1 || r.locked(syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 		return nil
 	}
-	err = errors.Join(os.RemoveAll(filepath.Join(r.home, "objects")), os.RemoveAll(filepath.Join(r.home, "shallow")), os.RemoveAll(filepath.Join(r.home, "tips")))
+	err = os.RemoveAll(filepath.Join(r.home, "tips")) // first: they say what is there
+	err = errors.Join(err, os.RemoveAll(filepath.Join(r.home, "objects")), os.RemoveAll(filepath.Join(r.home, "shallow")))
 	err = errors.Join(err, os.MkdirAll(filepath.Join(r.home, "objects", "pack"), 0o755), os.RemoveAll(filepath.Join(r.view.dir, "shallow")))
 	return errors.Join(err, r.locked(syscall.LOCK_SH))
 }

@@ -30,6 +30,8 @@ type Deployment struct {
 	Merges []lock.Change
 	Parts  []string
 
+	// Around is what the addons of the merges are compared with.
+	Around Around
 	// Discretion says whether the text may tell what is in the source.
 	Discretion Discretion
 }
@@ -70,17 +72,45 @@ func (d *Deployment) List() []string {
 	return []string{Code(d.Image) + " at " + Code(d.Tag) + " `" + d.Digest + "`"}
 }
 
-// Describe writes the text. What the history of the source cannot tell is left
-// out.
+// Describe writes the text. What the histories of the source and of its upstreams
+// cannot tell is left out.
 func (d *Deployment) Describe(ctx context.Context, historian Historian) Text {
 	history := d.history(ctx, historian)
+	means := d.impact(ctx, historian)
 	title := cut("Deploy "+plain(d.Tag)+d.to(plain), maxTitle)
 	text := Text{Title: title, Message: d.message(title)}
 	for rows := 200; ; rows /= 2 {
-		if text.Body = d.body(history, rows); len(text.Body) <= maxBody || rows == 0 {
+		if text.Body = d.body(history, means, rows); len(text.Body) <= maxBody || rows == 0 {
 			return text
 		}
 	}
+}
+
+// impact finds out what the changes of the lock mean for addons; nil when that
+// cannot be told.
+func (d *Deployment) impact(ctx context.Context, historian Historian) *impact {
+	from, is := historian.(Surveyor)
+	var moved []lock.Change
+	for _, c := range d.Merges {
+		if c.Moved() {
+			moved = append(moved, c)
+		}
+	}
+	if !is || len(moved) == 0 {
+		return nil
+	}
+	p := &Proposal{Kind: Merges, Changes: moved, Discretion: d.Discretion, Around: d.Around}
+	survey := NewSurvey(from, &Plan{Proposals: []Proposal{*p}})
+	moves, err := p.histories(ctx, survey)
+	if err != nil {
+		return nil
+	}
+	means, err := p.impact(ctx, survey, moves)
+	if err != nil {
+		return nil
+	}
+	means.unlike = len(d.Merges) - len(moved)
+	return means
 }
 
 func (d *Deployment) to(escape func(string) string) string {
@@ -103,7 +133,7 @@ func (d *Deployment) history(ctx context.Context, historian Historian) *git.Hist
 }
 
 // body lists at most so many rows of each table and list.
-func (d *Deployment) body(history *git.History, rows int) string {
+func (d *Deployment) body(history *git.History, means *impact, rows int) string {
 	var b strings.Builder
 	b.WriteString("| where | from | to |\n|---|---|---|\n")
 	for _, p := range d.Places[:min(rows, len(d.Places))] {
@@ -125,8 +155,15 @@ func (d *Deployment) body(history *git.History, rows int) string {
 	}
 	b.WriteString(d.origin(history))
 	b.WriteString(d.merges(rows))
-	b.WriteString("**Upgrade:** back up, then `odoo-update DB --changed` with the new image: it updates the addons whose content differs from what the database last saw, and nothing when there are none. " +
-		"Whether one of them changes the schema is in the pull requests that the commits below merged.\n")
+	if means.whole() {
+		var text strings.Builder
+		means.first(&text, rows)
+		b.WriteString(strings.TrimPrefix(text.String(), "\n"))
+	} else {
+		b.WriteString("**Upgrade:** back up, then `odoo-update DB --changed` with the new image: it updates the addons whose content differs from what the database last saw, and nothing when there are none. " +
+			"Whether one of them changes the schema is in the pull requests that the commits below merged.\n")
+	}
+	means.details(&b, rows, min(rows, maxListed))
 	if history != nil {
 		commits(&b, move{Change: lock.Change{Old: d.Old, New: d.New}, history: history, web: newUpstream(d.Source)}, "the image's repository", min(rows, maxListed))
 	}

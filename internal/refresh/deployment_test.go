@@ -11,6 +11,7 @@ import (
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
+	"github.com/nuobit/odyssey/test/gitserver"
 )
 
 type historianFunc func(url string, ranges []git.Range) ([]git.History, error)
@@ -92,5 +93,40 @@ func TestFault_M2_Deployment(t *testing.T) {
 		if strings.Contains(text.Body+text.Title+text.Message, bad) {
 			t.Errorf("%q is in the text", bad)
 		}
+	}
+}
+
+// The addons of the merges that an image brings say what its databases need.
+func TestDeployment_addons(t *testing.T) {
+	t.Parallel()
+	d := newDerived(t)
+	old, unmoved := d.hot.Head(t, "17.0-hotfix-stock"), d.web.Head(t, "17.0")
+	now := d.hot.Add(t, gitserver.Commit{Branch: "17.0-hotfix-stock", When: date(2), Message: "[IMP] stock: migration", Files: map[string]string{
+		"addons/stock/__manifest__.py":                     manifest("1.2", "'depends': ['base']"),
+		"addons/stock/migrations/17.0.1.2/post-migrate.py": "def migrate(cr, version): pass\n",
+		"addons/stock_barcode/views/lot.xml":               "<odoo></odoo>\n",
+	}})[0]
+	for _, test := range []struct {
+		name   string
+		change func(to *refresh.Deployment)
+	}{
+		{"deployment-addons.md", func(*refresh.Deployment) {}},
+		{"deployment-installed.md", func(to *refresh.Deployment) {
+			to.Around = refresh.Around{Installed: map[string]bool{"stock": true}, InstalledIn: "acme/deployment"}
+		}},
+		// What comes along is not known addon by addon: no line that is too short.
+		{"deployment-new-merge.md", func(to *refresh.Deployment) {
+			to.Merges = append(to.Merges, lock.Change{Dest: "./oca/web", Remote: "oca", Ref: "17.0", New: unmoved, URL: d.web.URL})
+		}},
+		{"deployment-private.md", func(to *refresh.Deployment) {
+			to.Discretion = refresh.Discretion{Public: true, Private: []string{d.hot.URL}}
+		}},
+	} {
+		to := deployment()
+		to.Source, to.Old, to.New = "", "", "" // its own history is another test's
+		to.Merges = []lock.Change{{Dest: "./odoo", Remote: "nuobit", Ref: "17.0-hotfix-stock", Old: old, New: now, URL: d.hot.URL}}
+		test.change(to)
+		text := to.Describe(t.Context(), both{asked{d.client}, d.kept})
+		golden(t, test.name, strings.ReplaceAll(text.Body, d.srv.URL, "https://git.example.org"))
 	}
 }

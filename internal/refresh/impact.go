@@ -33,6 +33,7 @@ type Around struct {
 type impact struct {
 	parts  []part
 	quiet  int      // moves that nothing may be told of
+	unlike int      // changes that are no moves: merges that come or go
 	opaque []string // names of moves whose addons could not be compared
 	around Around
 	env    changelog.Environment
@@ -98,6 +99,11 @@ func (p *Proposal) impact(ctx context.Context, s *Survey, moves []move) (*impact
 	}
 	i.check(ctx, s, p)
 	return i, ctx.Err()
+}
+
+// whole reports whether nothing but what is told changes.
+func (i *impact) whole() bool {
+	return i != nil && i.quiet+i.unlike+len(i.opaque) == 0
 }
 
 // add takes in what a move changes.
@@ -199,6 +205,9 @@ func (i *impact) surround(ctx context.Context) error {
 
 // check looks at all destinations as they are and as they would be.
 func (i *impact) check(ctx context.Context, s *Survey, p *Proposal) {
+	if p.locked == nil {
+		return
+	}
 	before, series, err := p.sources(ctx, s, func(d *lock.Destination, n int) string { return d.Merges[n].Commit })
 	if err != nil {
 		return

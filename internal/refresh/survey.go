@@ -115,7 +115,7 @@ func (s *Survey) sides(ctx context.Context, dest, url string, commits ...string)
 	if err := s.histories(ctx, r, url, s.ranges[url]); err != nil {
 		return nil, err
 	}
-	if err := s.from.Ensure(ctx, url, commits); err != nil {
+	if err := s.ensure(ctx, r, dest, url, commits); err != nil {
 		return nil, err
 	}
 	var files []string
@@ -160,6 +160,25 @@ func (s *Survey) sides(ctx context.Context, dest, url string, commits ...string)
 		}
 	}
 	return all, nil
+}
+
+// ensure has commits there that have not come with a history, and were not looked
+// at before.
+func (s *Survey) ensure(ctx context.Context, r *remote, dest, url string, commits []string) error {
+	var lacking []string
+	for _, commit := range commits {
+		came := r.sides[dest+" "+commit] != nil
+		for span, h := range r.histories {
+			came = came || span.New == commit || span.Old == commit && !h.OldGone
+		}
+		if !came {
+			lacking = append(lacking, commit)
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	return s.from.Ensure(ctx, url, lacking)
 }
 
 // manifest parses a manifest, once for all places that have the same.

@@ -105,6 +105,7 @@ func (s *suite) benchmarks() []benchmark {
 	return []benchmark{
 		{"odoo-run", "odoo-run and a bash script that has Python render the same file", s.odooRun},
 		{"lock-repos", "lock-repos --refresh-all and git ls-remote for each merge", s.lockRepos},
+		{"plan", "a plan of many destinations with their changelogs and git fetch and git log for each", s.plan},
 		{"cold", "Odoo and a repository with two merges, nothing cached", s.cold},
 		{"warm", "the same trees are there, one merge moved", s.warm},
 		{"still", "the same trees are there, nothing moved", s.still},

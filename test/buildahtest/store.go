@@ -40,7 +40,7 @@ import (
 type Store struct {
 	asRoot []string // what runs a command as root
 	dir    string
-	tree   string   // root of the work tree that uses it
+	tree   string // root of the work tree that uses it
 	spare  time.Duration
 	used   *os.File // locked, shared, while the store is in use
 }

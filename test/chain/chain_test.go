@@ -42,8 +42,7 @@ func TestChain(t *testing.T) {
 	s.scaffold()
 
 	s.step("upstream moves, the bot proposes it, a person merges")
-	s.publish(versions[1])
-	s.refresh()
+	s.refresh(s.publish(versions[1]))
 
 	s.step("the release is killed between the push and the proposal")
 	s.killBeforeProposal(place{dir: "/build/odoo-image"})

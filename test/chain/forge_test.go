@@ -59,16 +59,18 @@ func (s *stage) grant(ctx context.Context) {
 	s.Credentials = filepath.Join(s.secrets, "git-credentials")
 }
 
-// publish commits a version of the module to the private upstream.
-func (s *stage) publish(version string) {
+// publish commits a version of the module to the private upstream, and returns
+// the commit.
+func (s *stage) publish(version string) string {
 	s.t.Helper()
-	_, err := s.Server.Push(s.t.Context(), s.Upstream, s.Upstream.Login+"/addons", giteatest.Commit{
+	heads, err := s.Server.Push(s.t.Context(), s.Upstream, s.Upstream.Login+"/addons", giteatest.Commit{
 		Branch: standin.Series, Message: "[IMP] acme_base: " + version, Files: map[string]giteatest.File{
 			"acme_base/__init__.py":     {},
 			"acme_base/__manifest__.py": {Content: "{'name': 'Acme', 'version': '" + version + "', 'depends': ['web'], 'license': 'LGPL-3'}\n"},
 		},
 	})
 	s.must(err)
+	return heads[0]
 }
 
 // scaffold fills the derived-image repository and the deployment repository as
@@ -134,8 +136,9 @@ func (s *stage) scaffolded(kind string, args ...string) map[string]string {
 	return files
 }
 
-// refresh has the bot run, and merges the one pull request that it opens.
-func (s *stage) refresh() {
+// refresh has the bot run, and merges the one pull request that it opens, which
+// is to a commit.
+func (s *stage) refresh(commit string) {
 	s.t.Helper()
 	outcomes, said, err := s.Run(s.t.Context())
 	if err != nil {
@@ -144,7 +147,7 @@ func (s *stage) refresh() {
 	s.secret(said)
 	open, err := s.PullRequests(s.t.Context(), "open")
 	s.must(err)
-	if len(open) != 1 || !strings.Contains(open[0].Body, versions[1]) {
+	if len(open) != 1 || !strings.Contains(open[0].Body, commit) {
 		s.t.Fatalf("%+v: the bot has opened %+v", outcomes, open)
 	}
 	s.merge(s.Image, open[0].Number)

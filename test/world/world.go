@@ -94,7 +94,8 @@ func (w *World) URL(name string) string {
 type Subject struct{ Author, Text string }
 
 // Grow puts commits on a branch of an upstream repository and returns its new
-// head. Each commit changes a file of its own, which no other branch changes.
+// head. Each commit changes a file of its own, which no other branch changes, in
+// the addon that its subject names.
 func (w *World) Grow(ctx context.Context, name, branch string, subjects ...Subject) (string, error) {
 	return w.Fork(ctx, name, "", branch, subjects...)
 }
@@ -103,10 +104,9 @@ func (w *World) Grow(ctx context.Context, name, branch string, subjects ...Subje
 func (w *World) Fork(ctx context.Context, name, from, branch string, subjects ...Subject) (string, error) {
 	var commits []giteatest.Commit
 	for _, s := range subjects {
-		file := fmt.Sprintf("module/%s/file%d.py", branch, len(commits))
 		commits = append(commits, giteatest.Commit{
 			Branch: branch, From: from, Message: s.Text, Author: s.Author,
-			Files: map[string]giteatest.File{file: {Content: s.Text + "\n"}},
+			Files: s.files(name, branch, len(commits)),
 		})
 	}
 	heads, err := w.Server.Push(ctx, w.Upstream, w.Upstream.Login+"/"+name, commits...)
