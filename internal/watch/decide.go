@@ -163,11 +163,7 @@ func (w *Watcher) situation(forgeName string, e forge.Event) (s situation, ok bo
 	if known := w.repos[key(forgeName, e.Repo)]; known != nil {
 		watched := known.Watched
 		s.watched, s.timings = &watched, known.timings
-		for _, f := range w.Followers {
-			if key(f.Forge, f.Repo) == key(forgeName, e.Repo) {
-				s.follows = append(s.follows, f)
-			}
-		}
+		s.follows = w.followers(forgeName, e.Repo)
 		return s, true
 	}
 	if e.Repo == (forge.Name{}) {
@@ -177,6 +173,16 @@ func (w *Watcher) situation(forgeName string, e forge.Event) (s situation, ok bo
 	asked, again := site.strangers[key(forgeName, e.Repo)]
 	s.discover = len(site.Config.Discover) > 0 && (!again || e.Kind == forge.EventRepository || w.Now().Sub(asked).Abs() > strangeness)
 	return s, true
+}
+
+// followers are those of a repository.
+func (w *Watcher) followers(forgeName string, repo forge.Name) (all []Follower) {
+	for _, f := range w.Followers {
+		if key(f.Forge, f.Repo) == key(forgeName, repo) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 const (

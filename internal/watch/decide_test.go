@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/watch"
 )
@@ -241,4 +243,35 @@ func subjects(w *watch.Watcher) (out []string) {
 		out = append(out, r.Subject)
 	}
 	return out
+}
+
+// A push to a mirror has the repository's merges looked at that locks it.
+func TestAccept_follower(t *testing.T) {
+	t.Parallel()
+	for branch, want := range map[string][]string{
+		"": {"main:acme/a merges", "main:acme/b merges"}, "main": {"main:acme/a merges", "main:acme/b merges"}, "17.0": {"main:acme/b merges"},
+	} {
+		s := newScene(t, "a", "b")
+		w := s.watcher(s.listed(), func(o *watch.Options) {
+			o.Followers = []watch.Follower{{Forge: "main", Repo: forge.Name{Owner: "ACME", Name: "b"}, Branch: branch, Subject: "main:acme/a"}}
+		})
+		s.sweep(w)
+		drain(t, s)
+		accept(t, w, pushEvent("b", "1", "h"), true)
+		var got []string
+		for _, job := range jobs(t, s, queue.Waiting) {
+			got = append(got, job.Subject+" "+job.Kind)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("following %q (-want +got):\n%s", branch, diff)
+		}
+		drain(t, s)
+		s.set(s.Now().Add(time.Hour))
+		s.human["b"].Push(t, forgetest.Commit{Branch: "main", Message: "missed", Files: map[string]forgetest.File{"x": {Content: "x"}}})
+		s.sweep(w)
+		if !slices.ContainsFunc(jobs(t, s, queue.Waiting), func(j queue.Info) bool { return j.Subject == "main:acme/a" && j.Kind == watch.Merges }) {
+			t.Error("a sweep that found the push did not ask for the follower's merges")
+		}
+	}
 }

@@ -157,7 +157,11 @@ func (s *sweep) lookAtBranch(ctx context.Context, e *entry, repo forge.Repo, bef
 		delay = offset(tickKey(e.Subject, Merges), s.spread())
 	}
 	known, _ := s.known(e.Subject)
-	if err := s.want(ctx, known.wanted(e.Subject, delay)...); err != nil {
+	requests := known.wanted(e.Subject, delay)
+	for _, f := range s.followers(e.Forge, e.Repo) {
+		requests = append(requests, queue.Request{Subject: f.Subject, Kind: Merges, Delay: delay})
+	}
+	if err := s.want(ctx, requests...); err != nil {
 		return before, err
 	}
 	return after, nil

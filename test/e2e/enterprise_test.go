@@ -319,3 +319,61 @@ func (e *enterprises) issue(day string) (number int64) {
 }
 
 var commentNumber = regexp.MustCompile(`/pulls/[0-9]+#issuecomment-[0-9]+`)
+
+// What people do with a pull request of the mirror counts, and an answer that gets
+// lost makes no second one.
+func TestEnterprise_people(t *testing.T) {
+	e := newEnterprises(t, 2)
+	e.offer("2026-11-20")
+	e.More = e.config()
+	lost := false
+	e.proxy.Before = func(c world.Call) world.Fault {
+		if c.Method == http.MethodPost && strings.HasSuffix(c.Path, "/pulls") && !lost {
+			lost = true
+			return world.LoseAnswer
+		}
+		return world.None
+	}
+	run := func(want string) {
+		t.Helper()
+		outcomes, stderr, err := e.Run(t.Context(), "--repo", e.Image, "--only", "enterprise")
+		must(t, err)
+		if len(outcomes) != 1 || !strings.HasPrefix(string(outcomes[0].Action)+" "+outcomes[0].Reason, want) {
+			t.Fatalf("want %q, got %+v\n%s", want, outcomes, stderr)
+		}
+		e.secret("what run prints", fmt.Sprint(outcomes)+stderr)
+	}
+	run("")
+	first := e.mirror.one()
+	head := first.Head.SHA
+	run("unchanged ")
+	if again := e.mirror.one(); again.Head.SHA != head || !lost {
+		t.Errorf("the second run moved the branch, or no answer was lost")
+	}
+	e.mirror.closePullRequest(first.Number)
+	run("held this was closed before")
+	e.newBundle("2026-11-21")
+	run("reopened ")
+	second := e.mirror.one()
+	if second.Head.SHA == head || !strings.Contains(second.Title, "2026-11-21") {
+		t.Errorf("after another bundle: %+v", second)
+	}
+	_, err := e.Server.Push(t.Context(), e.Owner, e.mirror.Image, giteatest.Commit{
+		Branch: second.Head.Ref, Message: "Mine", Files: map[string]giteatest.File{"ent_00/mine.txt": {Content: "x"}},
+	})
+	must(t, err)
+	mine := e.mirror.one().Head.SHA
+	e.newBundle("2026-11-22")
+	run("held somebody pushed to")
+	if now := e.mirror.one(); now.Head.SHA != mine || !strings.Contains(now.Body, "Somebody pushed to this branch") {
+		t.Errorf("somebody's commit was treated so: %+v", now)
+	}
+}
+
+// newBundle has the portal offer another one, and forgets that which was kept.
+func (e *enterprises) newBundle(day string) {
+	e.t.Helper()
+	e.bundle.Put("ent_01", "17.0."+strings.ReplaceAll(day, "-", "."))
+	e.offer(day)
+	must(e.t, os.RemoveAll(e.path("work/bundle")))
+}

@@ -69,7 +69,7 @@ func newScene(t *testing.T) *scene {
 	client := git.New(git.Options{Policy: gitname.Operator(true), Environ: os.Environ()})
 	s.in = &intake.Intake{
 		Dir: filepath.Join(t.TempDir(), "intake"), Reports: filepath.Join(t.TempDir(), "reports"), URL: s.mirror.URL, Mirror: client, Git: client,
-		Portal: portal.Options{BaseURL: s.portal.URL, Platform: "src_17e", Code: secret.New(enterprisetest.Code), Timeout: time.Second, MaxSize: 64 << 20},
+		Portal: portal.Options{BaseURL: s.portal.URL, Platform: "src_17e", Code: secret.New(enterprisetest.Code), Timeout: time.Minute, MaxSize: 64 << 20},
 		Limits: archive.DefaultLimits(),
 		Aggregate: func(ctx context.Context, store *git.Store, d *lock.Destination) (string, error) {
 			one := *d

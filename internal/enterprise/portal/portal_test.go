@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ func (s *site) page(host string) http.HandlerFunc {
 func (s *site) client() *portal.Client {
 	s.t.Helper()
 	c, err := portal.New(portal.Options{
-		BaseURL: s.portal.URL, CDN: s.cdn.URL, Platform: "src_17e", Code: secret.New(canary), Timeout: 300 * time.Millisecond, MaxSize: 1 << 20,
+		BaseURL: s.portal.URL, CDN: s.cdn.URL, Platform: "src_17e", Code: secret.New(canary), Timeout: 2 * time.Second, MaxSize: 1 << 20,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
 	if err != nil {
@@ -329,10 +330,10 @@ func TestDownload_resumed(t *testing.T) {
 		t.Run(etag, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			ranges := 0
+			var ranges atomic.Int32
 			s.download = func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Range") != "" {
-					ranges++
+					ranges.Add(1)
 					w.Header().Set("ETag", etag)
 					http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.archive))
 					return
@@ -351,8 +352,8 @@ func TestDownload_resumed(t *testing.T) {
 				return
 			}
 			got, err := s.client().Download(t.Context(), s.target())
-			if err != nil || got.Size != int64(len(s.archive)) || ranges != 1 {
-				t.Errorf("%+v, %v, %d", got, err, ranges)
+			if err != nil || got.Size != int64(len(s.archive)) || ranges.Load() != 1 {
+				t.Errorf("%+v, %v, %d", got, err, ranges.Load())
 			}
 		})
 	}
