@@ -38,7 +38,7 @@ func openMemory(dir string, environ []string) (refresh.Memory, error) {
 	case err != nil && named:
 		return nil, fmt.Errorf("--state: %w", err)
 	case err != nil:
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil //nolint:nilnil,nilerr // as above
 	}
 	return directory{dir}, nil
 }
