@@ -155,7 +155,7 @@ func (s *scene) act(t *testing.T, event, workflow string, more ...string) (strin
 	t.Helper()
 	label := map[string]string{"github": "ubuntu-24.04", "gitea": "ubuntu-latest"}[s.forge]
 	return s.call(t, "act", append(more, event, "--workflows", "."+s.forge+"/workflows/"+workflow, "--platform", label+"=-self-hosted",
-		"--var", "ODYSSEY_ON_HOST=true", "--secret-file", filepath.Join(s.temp, "secrets"), "--eventpath", filepath.Join(s.temp, "event.json"),
+		"--var", "ODYSSEY_ON_HOST=true", "--var", "LANGUAGES=ca,es", "--secret-file", filepath.Join(s.temp, "secrets"), "--eventpath", filepath.Join(s.temp, "event.json"),
 		"--github-instance", strings.TrimPrefix(strings.TrimSuffix(s.hosted.URL, "/acme/odoo-image.git"), "http://"))...)
 }
 

@@ -84,6 +84,9 @@ func (s *scene) signed(t *testing.T, image string) {
 	if out := s.must(t, "odoo-build-image", "provenance", image); !strings.Contains(out, builder) || !strings.Contains(out, "/actions/runs/1") {
 		t.Errorf("%s: the provenance is\n%s", s.forge, out)
 	}
+	if out := s.must(t, "odoo-build-image", "provenance", "--json", image); !regexp.MustCompile(`"languages": \[\s*"ca",\s*"es"\s*\]`).MatchString(out) {
+		t.Errorf("%s: the translations were not chosen:\n%s", s.forge, out)
+	}
 	if out := s.must(t, "odoo-build-image", "sbom", image); !strings.Contains(out, "./odoo") {
 		t.Errorf("%s: the bill of materials is\n%s", s.forge, out)
 	}

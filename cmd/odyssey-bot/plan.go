@@ -130,22 +130,23 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if err != nil {
 		return err
 	}
+	upstreams, err := a.openOwnRemotes(client, o.cache)
+	if err != nil {
+		return err
+	}
+	asked := refresh.NewAsked(client)
 	p := planned{proposals: []proposal{}}
 	if len(kinds) == 0 || slices.Contains(kinds, refresh.Merges) {
-		progress := cli.NewProgress(client, a.stderr, a.log.Quiet)
+		progress := cli.NewProgress(asked, a.stderr, a.log.Quiet)
 		in := refresh.Input{Files: snapshot.Files, URLs: o.git.Policy(), Jobs: o.git.Jobs, Lookup: progress}
-		upstreams, err := a.openOwnRemotes(client, o.cache)
-		if err != nil {
-			return err
-		}
-		err = p.merges(ctx, in, upstreams, client, checkout)
+		err := p.merges(ctx, in, upstreams, upstreams, checkout)
 		progress.Finish()
 		if err != nil {
 			return err
 		}
 	}
-	at := refresh.Repository{Policy: policy, Tree: checkout, Demanded: len(kinds) > 0}
-	for _, source := range a.planSources(client, o.git.Policy()) {
+	at := refresh.Repository{Policy: policy, Tree: checkout, Lookup: asked, Demanded: len(kinds) > 0}
+	for _, source := range a.planSources(upstreams, o.git.Policy()) {
 		if len(kinds) > 0 && !slices.Contains(kinds, source.Kind()) {
 			continue
 		}

@@ -27,7 +27,11 @@ func (a *app) runPlanAt(ctx context.Context, args []string, o *planOptions) erro
 	if state.Idle != "" {
 		return cli.Usagef("there is nothing to try: %s", state.Idle)
 	}
-	attempt, err := state.At(ctx, client, args[len(args)-1], o.at)
+	upstreams, err := a.openOwnRemotes(client, o.cache)
+	if err != nil {
+		return err
+	}
+	attempt, err := state.At(ctx, upstreams, args[len(args)-1], o.at)
 	if errors.Is(err, refresh.ErrCommit) {
 		return cli.Usagef("--at: %w", err)
 	}

@@ -29,6 +29,7 @@ type runOptions struct {
 	only   []string
 	jobs   int
 	dryRun bool
+	state  string
 	json   bool
 }
 
@@ -39,7 +40,8 @@ func (a *app) run() *cobra.Command {
 		Short: "Open, update and close pull requests, once",
 		Long: `Look at every repository of the configuration once, and open, update and close
 the pull requests that are due: for use from cron or CI. A second run with
-nothing new changes nothing.
+nothing new changes nothing. Where a policy has a minimumAge, --state is to be
+kept from one run to the next.
 
 Exit codes: 0 done, 1 failed for at least one repository, 2 wrong usage or
 invalid configuration.`,
@@ -54,6 +56,7 @@ invalid configuration.`,
 	registerOnly(cmd, &o.only)
 	flags.IntVar(&o.jobs, "jobs", 16, "remotes asked at once")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and write nothing")
+	flags.StringVar(&o.state, "state", "", "`DIR` that keeps what runs need not find out again, and since when commits are known (default: odyssey/state in the user's cache directory)")
 	flags.BoolVar(&o.json, "json", false, "print the outcomes as JSON")
 	return cmd
 }
@@ -117,7 +120,11 @@ func (a *app) prepare(ctx context.Context, o *runOptions) (*bot.Bot, []watched, 
 	if err != nil {
 		return nil, nil, err
 	}
-	askUpstreams(b, forges, nil)
+	memory, err := openMemory(o.state, a.environ)
+	if err != nil {
+		return nil, nil, err
+	}
+	askUpstreams(b, forges, memory)
 	if err := a.addMirrors(b, &server, forges); err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +180,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	}
 	registries := oci.New(oci.Options{UserAgent: userAgent, Transport: outward.Transport(policy, nil), Insecure: true, Attempts: 3})
 	return &bot.Bot{
-		Git: upstreams, Rehearser: client,
+		Git: upstreams, Rehearser: upstreams,
 		URLs:     policy,
 		Identity: forge.Identity{Name: server.Identity.Name, Email: server.Identity.Email},
 		Jobs:     jobs,
@@ -181,7 +188,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client, Warn: warnLanded(log)}, baseImages(registries), a.pythonLock(server, client, policy, log)},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries), a.pythonLock(server, upstreams, policy, log)},
 	}, nil
 }
 

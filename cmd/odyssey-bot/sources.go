@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/go-cleanhttp"
 
 	"github.com/nuobit/odyssey/internal/config"
-	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/oci"
 	"github.com/nuobit/odyssey/internal/osv"
@@ -48,12 +47,12 @@ func baseImages(registries *oci.Client) *refresh.BaseImages {
 
 // planSources make the refreshes of other kinds than merges for a checkout,
 // which its operator trusts.
-func (a *app) planSources(client *git.Client, policy gitname.Policy) []refresh.Source {
+func (a *app) planSources(rehearser refresh.Rehearser, policy gitname.Policy) []refresh.Source {
 	return []refresh.Source{
-		&refresh.Landed{URLs: policy, Lookup: client, Rehearser: client},
+		&refresh.Landed{URLs: policy, Rehearser: rehearser},
 		baseImages(oci.New(oci.Options{UserAgent: userAgent})),
 		&refresh.PythonLock{
-			Resolver: a.resolver(), Rehearser: client, URLs: policy,
+			Resolver: a.resolver(), Rehearser: rehearser, URLs: policy,
 			Advisories: &osv.Client{URL: osv.DefaultURL, HTTP: cleanhttp.DefaultClient()},
 			Warn:       func(_ string, err error) { a.say("vulnerabilities are not known: %s", err) },
 		},
@@ -61,9 +60,9 @@ func (a *app) planSources(client *git.Client, policy gitname.Policy) []refresh.S
 }
 
 // pythonLock refreshes Python locks as the configuration says.
-func (a *app) pythonLock(server *config.Server, client *git.Client, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
+func (a *app) pythonLock(server *config.Server, rehearser refresh.Rehearser, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
 	p := &refresh.PythonLock{
-		Rehearser: client, URLs: policy,
+		Rehearser: rehearser, URLs: policy,
 		Warn: func(repo string, err error) { log.Warn("vulnerabilities are not known", "repo", repo, "err", err) },
 	}
 	if server.Python.Local {

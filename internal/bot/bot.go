@@ -119,6 +119,8 @@ type Bot struct {
 	Wait func(ctx context.Context, d time.Duration) error
 	// Rehearser tries merges before they are proposed; nil: nobody does.
 	Rehearser refresh.Rehearser
+	// Memory keeps since when commits are known; nil: nobody does.
+	Memory refresh.Memory
 }
 
 // Action is what was done about a pull request.

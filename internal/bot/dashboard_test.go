@@ -13,6 +13,7 @@ import (
 
 // newBoard is a desk whose worker keeps dashboards.
 func newBoard(t testing.TB, config string) *desk {
+	t.Helper()
 	d := newDesk(t, config)
 	d.worker.Dashboards = true
 	return d

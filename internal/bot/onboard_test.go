@@ -12,6 +12,7 @@ import (
 
 // newStranger is a scene without a policy, whose bot offers one.
 func newStranger(t testing.TB) *scene {
+	t.Helper()
 	s := newScene(t, unconfigured)
 	s.bot.Onboard = true
 	return s

@@ -13,12 +13,13 @@ import (
 // reconciler brings one repository to one plan.
 type reconciler struct {
 	keeper
-	visit  *visit
-	state  *refresh.State
-	plan   *refresh.Plan
-	wanted wanted
-	ahead  map[merge]int
-	survey refresh.Historian // of the plan; nil before it is needed
+	visit   *visit
+	state   *refresh.State
+	plan    *refresh.Plan
+	wanted  wanted
+	limited []refresh.Limit // what may not move, or not so far, for the policy's sake
+	ahead   map[merge]int
+	survey  refresh.Historian // of the plan; nil before it is needed
 
 	decisions []refresh.Decision
 }
@@ -45,7 +46,10 @@ func (r *reconciler) run(ctx context.Context) error {
 	if err := r.rememberable(d, choices); err != nil {
 		return err
 	}
-	r.plan, err = r.state.Plan(refresh.Wishes{Held: held.destinations(), Choices: choices})
+	if r.limited, err = r.limits(ctx); err != nil {
+		return err
+	}
+	r.plan, err = r.state.Plan(refresh.Wishes{Held: held.destinations(), Choices: choices, Limits: r.limited})
 	if err != nil {
 		return err
 	}
@@ -70,6 +74,7 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 		}
 		r.stuck(p, r.open[p.Branch].Body)
 	}
+	r.reportLimits(r.limited)
 	for _, dest := range r.plan.Held {
 		if r.wanted.destination(dest) {
 			r.report(dest, Held, forge.PullRequest{}, refresh.ReposFile+" and the lock disagree; its merges move once they agree")

@@ -125,7 +125,7 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 		return done, err
 	}
 	done.policy = &policy
-	v := &visit{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, policy: policy, demand: d}
+	v := &visit{Bot: b, forge: f, repo: done.repo, snapshot: snapshot, policy: policy, demand: d, lookup: refresh.NewAsked(b.Git)}
 	err = v.run(ctx, &done)
 	done.issues, done.open = v.issues, v.pulls()
 	return done, err

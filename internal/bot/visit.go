@@ -22,6 +22,7 @@ type visit struct {
 	policy   config.Repo
 	demand   Demand
 
+	lookup            *refresh.Asked               // upstreams, for the time of the visit
 	looked, onboarded bool                         // onboarded: a first policy was proposed, and that has ended
 	all               []forge.PullRequest          // that are open, of whomever
 	open              map[string]forge.PullRequest // the bot's, by branch, of all kinds
@@ -133,7 +134,7 @@ func (v *visit) run(ctx context.Context, done *result) error {
 // merges brings the repository to the plan of its merges. It returns why there
 // was nothing to do.
 func (v *visit) merges(ctx context.Context, done *result) (idle string, err error) {
-	done.state, err = refresh.Read(ctx, refresh.Input{Files: v.snapshot.Files, URLs: v.URLs, Jobs: v.Jobs, Lookup: v.Git})
+	done.state, err = refresh.Read(ctx, refresh.Input{Files: v.snapshot.Files, URLs: v.URLs, Jobs: v.Jobs, Lookup: v.lookup})
 	if err != nil {
 		return "", err
 	}
@@ -160,7 +161,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
-		Name: v.repo.String(), Policy: v.policy, Tree: v, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Kind(), err)

@@ -10,8 +10,9 @@ import (
 
 // Merges is the policy for refreshing the merges of repos.lock.yaml.
 type Merges struct {
-	Refresh `yaml:",inline"`
-	Group   Grouping `yaml:"group" jsonschema_description:"Which merges share a pull request: those of a destination, each one alone, all, or those whose destination matches a glob of the same name. Other destinations then have one each."`
+	Refresh    `yaml:",inline"`
+	MinimumAge time.Duration `yaml:"minimumAge" jsonschema:"default=0s" jsonschema_description:"For how long the bot must have known a commit before it proposes it, from 0s to 720h (30 days). It goes by when it first saw the commit as the newest of its ref, since the dates in commits are whatever their authors wrote. A command that names one merge does not wait."`
+	Group      Grouping      `yaml:"group" jsonschema_description:"Which merges share a pull request: those of a destination, each one alone, all, or those whose destination matches a glob of the same name. Other destinations then have one each."`
 }
 
 // defaultMerges: often enough to follow upstreams through a day, and no more
@@ -19,6 +20,9 @@ type Merges struct {
 func defaultMerges() Merges {
 	return Merges{Refresh: refreshed(true, "0 */4 * * *", 15*time.Minute), Group: Grouping{mode: perDestination}}
 }
+
+// maxAge is the longest minimumAge.
+const maxAge = 30 * 24 * time.Hour
 
 // checkGlobs checks what the schema cannot: that each glob of the named
 // groups is a valid one.

@@ -31,6 +31,8 @@ type Graph struct {
 	tips   []Tip
 	depths []int
 	rung   int // the number of depths that were fetched
+	// fetch brings in so many commits from each tip.
+	fetch func(ctx context.Context, depth int) error
 }
 
 // Graph fetches the commits that lead to tips. No tree and no file of them
@@ -46,6 +48,9 @@ func (s *Store) Graph(ctx context.Context, tips []Tip) (*Graph, error) {
 		return nil, err
 	}
 	g := &Graph{quarantine: q, tips: tips, depths: s.depths}
+	g.fetch = func(ctx context.Context, depth int) error {
+		return fetchTips(ctx, g.quarantine, g.tips, "--filter=tree:0", "--depth="+strconv.Itoa(depth))
+	}
 	if err = g.empty(ctx); err == nil {
 		err = g.deepen(ctx)
 	}
@@ -66,8 +71,7 @@ func (g *Graph) empty(ctx context.Context) error {
 // deepen fetches to the next depth, or further if a tip is not in that.
 func (g *Graph) deepen(ctx context.Context) error {
 	for {
-		option := "--depth=" + strconv.Itoa(g.depths[g.rung])
-		if err := fetchTips(ctx, g.quarantine, g.tips, "--filter=tree:0", option); err != nil {
+		if err := g.fetch(ctx, g.depths[g.rung]); err != nil {
 			return err
 		}
 		g.rung++

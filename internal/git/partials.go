@@ -212,13 +212,13 @@ func (r *partial) anew() error {
 // written into it by itself. Remove it after use.
 type Joined struct {
 	*bare
+	all  []*partial
 	done []func()
 }
 
 // Join makes one of URLs, none of which is asked.
 func (p *Partials) Join(ctx context.Context, urls []string) (*Joined, error) {
 	j := &Joined{}
-	var all []*partial
 	var err error
 	for _, url := range urls {
 		r, done, failed := p.of(url)
@@ -226,13 +226,13 @@ func (p *Partials) Join(ctx context.Context, urls []string) (*Joined, error) {
 			err = failed
 			break
 		}
-		all, j.done = append(all, r), append(j.done, done)
+		j.all, j.done = append(j.all, r), append(j.done, done)
 	}
-	if err == nil && len(all) == 0 {
+	if err == nil && len(j.all) == 0 {
 		err = errors.New("no URL to join")
 	}
 	if err == nil {
-		j.bare, err = all[0].seeing("joined-", all[1:])
+		j.bare, err = j.all[0].seeing("joined-", j.all[1:])
 	}
 	if err == nil {
 		err = j.uncut(ctx)

@@ -5,19 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
 // Rehearsal tries what merges give without fetching what is merged: it has
-// commits without trees, trees without files, and of files those that a merge
-// has to look into. Close it after use; it is for one goroutine.
+// commits and trees, and of files those that a merge has to look into. Close it
+// after use; it is for one goroutine.
 type Rehearsal struct {
-	dir   string
-	store *Store // its pool is the trees that single merge bases need
-	graph *Graph
-	trees *treeRepo
-	deep  *treeRepo // with whole histories, for several merge bases; nil until needed
+	dir    string
+	joined *Joined
+	store  *Store // its pool is what is joined
+	graph  *Graph
+	trees  *treeRepo
+	deep   *treeRepo // with whole histories, for several merge bases; nil until needed
+	may    []Tip     // commits that need not be there
 }
 
 // Trial is what merging some commits one after the other gives.
@@ -43,30 +46,108 @@ type Clash struct {
 // and trees of odoo/odoo are more; no server need heed what is asked of it.
 const maxRehearsed = 1 << 30
 
-// Rehearse fetches the commits that lead to tips, without trees.
-func (c *Client) Rehearse(ctx context.Context, tips []Tip) (*Rehearsal, error) {
-	dir, err := os.MkdirTemp("", "odyssey-rehearsal-")
+// Rehearse fetches what leads to tips, as far as it is not kept. What leads to
+// the commits of may comes along, if their servers have them still. All URLs of
+// what is tried later must be among these.
+func (p *Partials) Rehearse(ctx context.Context, tips, may []Tip) (*Rehearsal, error) {
+	for _, t := range slices.Concat(tips, may) {
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := os.MkdirTemp(p.scratch, "rehearsal-")
 	if err != nil {
 		return nil, err
 	}
-	r := &Rehearsal{dir: dir}
-	if err := r.open(ctx, c, tips); err != nil {
-		return nil, errors.Join(err, r.Close())
+	r := &Rehearsal{dir: dir, may: may}
+	if err := r.open(ctx, p, tips); err != nil {
+		return nil, errors.Join(err, r.Close()) //nolint:contextcheck // it clears away also what a run that was ended has left
 	}
 	return r, nil
 }
 
-func (r *Rehearsal) open(ctx context.Context, c *Client, tips []Tip) (err error) {
-	if r.store, err = c.OpenStore(r.dir); err != nil {
+func (r *Rehearsal) open(ctx context.Context, p *Partials, tips []Tip) (err error) {
+	if r.store, err = p.c.OpenStore(filepath.Join(r.dir, "store")); err != nil {
 		return err
 	}
 	r.store.most = maxRehearsed
-	r.trees = newTreeRepo(r.store, "--depth=1")
-	r.graph, err = r.store.Graph(ctx, tips)
+	if r.joined, err = p.Join(ctx, urlsOf(slices.Concat(tips, r.may))); err != nil {
+		return err
+	}
+	r.store.bare = r.joined.bare
+	r.trees = newTreeRepo(r.store)
+	r.trees.joined = r.joined
+	r.graph = &Graph{quarantine: &quarantine{bare: r.joined.bare}, tips: tips, depths: append([]int{0}, p.depths...)}
+	r.graph.fetch = r.fetch
+	if err = r.graph.empty(ctx); err == nil {
+		err = r.graph.deepen(ctx)
+	}
 	return err
 }
 
-// Close removes all that was fetched.
+// fetch brings in so many commits from each tip, with their trees; at depth 0
+// nothing, so that what is kept is looked at first.
+func (r *Rehearsal) fetch(ctx context.Context, depth int) error {
+	if depth == 0 {
+		return nil
+	}
+	for _, from := range r.joined.all {
+		ids := func(tips []Tip) (ids []string) {
+			for _, t := range tips {
+				if t.URL == from.url {
+					ids = append(ids, t.Commit)
+				}
+			}
+			return ids
+		}
+		may := ids(r.may)
+		if ends := append(ids(r.graph.tips), may...); len(ends) > 0 {
+			if err := from.bring(ctx, ends, may, depth); err != nil {
+				return err
+			}
+		}
+	}
+	return r.joined.again(ctx)
+}
+
+// lost is one of the commits that their servers said they do not have, if there is
+// one.
+func (j *Joined) lost(tips []Tip) string {
+	for _, from := range j.all {
+		from.fetching.Lock()
+		i := slices.IndexFunc(tips, func(t Tip) bool { return t.URL == from.url && from.gone[t.Commit] })
+		from.fetching.Unlock()
+		if i >= 0 {
+			return tips[i].Commit
+		}
+	}
+	return ""
+}
+
+// bring is deepen, one at a time.
+func (r *partial) bring(ctx context.Context, ends, mayLack []string, depth int) error {
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	return explain(r.url, r.deepen(ctx, ends, mayLack, depth))
+}
+
+// again has the repository see how far back the commits go now.
+func (j *Joined) again(ctx context.Context) error {
+	var cut []string
+	for _, from := range j.all {
+		kept, err := keptIDs(filepath.Join(from.home, "shallow"))
+		if err != nil {
+			return err
+		}
+		cut = append(cut, kept...)
+	}
+	if err := writeIDs(filepath.Join(j.dir, "shallow"), cut); err != nil {
+		return err
+	}
+	return j.uncut(ctx)
+}
+
+// Close removes what is not kept.
 func (r *Rehearsal) Close() (err error) {
 	if r.store != nil {
 		err = r.store.Close()
@@ -74,10 +155,13 @@ func (r *Rehearsal) Close() (err error) {
 	if r.deep != nil {
 		err = errors.Join(err, r.deep.s.Close())
 	}
+	if r.joined != nil {
+		err = errors.Join(err, r.joined.Remove())
+	}
 	return errors.Join(err, os.RemoveAll(r.dir))
 }
 
-// Add fetches the commits that lead to more tips.
+// Add fetches what leads to more tips.
 func (r *Rehearsal) Add(ctx context.Context, tips []Tip) error {
 	had := len(r.graph.tips)
 	for _, t := range tips {
@@ -88,12 +172,16 @@ func (r *Rehearsal) Add(ctx context.Context, tips []Tip) error {
 			r.graph.tips = append(r.graph.tips, t)
 		}
 	}
-	if len(r.graph.tips) == had {
-		return nil
+	err := r.graph.present(ctx, r.graph.tips)
+	if !errors.Is(err, ErrNoCommit) {
+		return err
 	}
-	r.graph.rung = max(r.graph.rung-1, 0)
-	err := r.graph.deepen(ctx)
-	if err != nil {
+	if lost := r.joined.lost(tips); lost != "" {
+		r.graph.tips = r.graph.tips[:had]
+		return fmt.Errorf("%w: the server does not have %s", ErrNoCommit, lost)
+	}
+	r.graph.rung = max(r.graph.rung-1, 1)
+	if err = r.graph.deepen(ctx); err != nil {
 		r.graph.tips = r.graph.tips[:had]
 	}
 	return err

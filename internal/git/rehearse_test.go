@@ -15,12 +15,16 @@ import (
 // rehearse fetches what leads to tips.
 func rehearse(t testing.TB, o git.Options, tips []git.Tip) *git.Rehearsal {
 	t.Helper()
-	r, err := git.New(o).Rehearse(t.Context(), tips)
+	p, err := git.New(o).OpenPartials("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Rehearse(t.Context(), tips, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
+		if err := errors.Join(r.Close(), p.Close()); err != nil {
 			t.Error(err)
 		}
 	})

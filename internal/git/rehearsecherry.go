@@ -2,9 +2,7 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -30,24 +28,8 @@ func (r *Rehearsal) Cherry(ctx context.Context, ours, theirs Tip) (own, applied 
 	if err != nil || among > maxAmong {
 		return own, 0, err
 	}
-	all, err := r.count(ctx, relation.Bases[0]+".."+theirs.Commit)
-	if err != nil {
-		return own, 0, err
-	}
-	dir, err := os.MkdirTemp(r.dir, "cherry-")
-	if err != nil {
-		return own, 0, err
-	}
-	s, err := r.store.c.OpenStore(dir)
-	if err != nil {
-		return own, 0, err
-	}
-	s.most = maxRehearsed
-	w := newTreeRepo(s, "--depth="+strconv.Itoa(max(among, all)+2))
-	if err = w.bring(ctx, []Tip{ours, theirs}); err == nil {
-		applied, err = w.cherry(ctx, ours, theirs)
-	}
-	return own, applied, errors.Join(err, s.Close())
+	applied, err = r.trees.cherry(ctx, ours, theirs)
+	return own, applied, err
 }
 
 func (r *Rehearsal) count(ctx context.Context, args ...string) (int, error) {

@@ -35,13 +35,15 @@ func (w *treeRepo) bringFiles(ctx context.Context, m merging) error {
 	}
 	wanted, count := map[string][]string{}, 0
 	for path, there := range theirs {
-		if here, both := ours[path]; both && here != there {
-			url := m.theirs.URL
-			wanted[url] = append(wanted[url], there.old, there.new)
-			url = w.from(here.new, m)
-			wanted[url] = append(wanted[url], here.new)
-			count++
+		here, both := ours[path]
+		if !both || here == there {
+			continue
 		}
+		url := m.theirs.URL
+		wanted[url] = append(wanted[url], there.old, there.new)
+		url = w.from(here.new, m)
+		wanted[url] = append(wanted[url], here.new)
+		count++
 	}
 	for _, there := range theirs {
 		w.origin[there.new] = m.theirs.URL
@@ -85,6 +87,12 @@ func (w *treeRepo) fetchFiles(ctx context.Context, wanted map[string][]string) e
 		if err != nil {
 			return err
 		}
+		if kept := w.keeps(url); kept != nil && len(lacking) > 0 {
+			if err := kept.keep(ctx, lacking); err != nil {
+				return err
+			}
+			continue
+		}
 		for some := range slices.Chunk(lacking, filesAsked) {
 			if err := w.ask(ctx, url, some); err != nil {
 				return err
@@ -92,6 +100,26 @@ func (w *treeRepo) fetchFiles(ctx context.Context, wanted map[string][]string) e
 		}
 	}
 	return nil
+}
+
+// keeps is where files of a URL are kept; nil: nowhere.
+func (w *treeRepo) keeps(url string) *partial {
+	if w.joined == nil {
+		return nil
+	}
+	for _, r := range w.joined.all {
+		if r.url == url {
+			return r
+		}
+	}
+	return nil
+}
+
+// keep fetches files by their ids.
+func (r *partial) keep(ctx context.Context, ids []string) error {
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	return r.fetch(ctx, ids, nil, "--filter=blob:none")
 }
 
 // ask fetches files by their ids. The server is not told what there is: it would

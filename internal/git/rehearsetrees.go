@@ -15,18 +15,22 @@ type treeRepo struct {
 	options []string          // how far back commits are fetched
 	had     map[string]bool   // commits that have come with their trees
 	origin  map[string]string // files that are from elsewhere than the first merge: URLs by ids
+	joined  *Joined           // what it is, where that is kept; nil: it fetches by itself
 }
 
 // newTreeRepo takes a store over that has nothing in its pool.
 func newTreeRepo(s *Store, options ...string) *treeRepo {
 	// The pool's objects lie where the repository has them: what is fetched goes
 	// there as it comes.
-	s.bare.env, s.bare.most = []string{allocLimit}, s.most
+	s.env, s.bare.most = []string{allocLimit}, s.most
 	return &treeRepo{s: s, q: &quarantine{bare: s.bare}, options: options, had: map[string]bool{}, origin: map[string]string{}}
 }
 
 // bring fetches commits with their trees, each URL once.
 func (w *treeRepo) bring(ctx context.Context, tips []Tip) error {
+	if w.joined != nil {
+		return w.joined.ensure(ctx, tips)
+	}
 	for i, t := range tips {
 		if slices.ContainsFunc(tips[:i], func(o Tip) bool { return o.URL == t.URL }) {
 			continue
@@ -51,6 +55,34 @@ func (w *treeRepo) bring(ctx context.Context, tips []Tip) error {
 		}
 	}
 	return nil
+}
+
+// ensure fetches those commits that are not there, with their trees.
+func (j *Joined) ensure(ctx context.Context, tips []Tip) error {
+	came := false
+	for _, from := range j.all {
+		var ids []string
+		for _, t := range tips {
+			if t.URL == from.url {
+				ids = append(ids, t.Commit)
+			}
+		}
+		missing, err := j.missing(ctx, ids)
+		if err != nil || len(missing) == 0 {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := from.bring(ctx, missing, nil, 1); err != nil {
+			return err
+		}
+		came = true
+	}
+	if !came {
+		return nil
+	}
+	return j.again(ctx)
 }
 
 // replay merges what bring has brought.

@@ -42,6 +42,7 @@ func TestDrop(t *testing.T) {
 		}
 		return text
 	}
+	before, after, _ := strings.Cut(repos, "    target")
 	const fix, more, docs = "        - acme 17.0-fix\n", "        - remote: acme\n          ref: 17.0-more\n          depth: 3\n", "        - {remote: oca, ref: 17.0-docs}\n"
 	const acme, oca = "        acme: https://example.org/acme.git\n", "        oca: \"https://example.org/oca.git\"\n"
 	for name, test := range map[string]struct {
@@ -55,7 +56,7 @@ func TestDrop(t *testing.T) {
 		"the last of": {repos, []int{1, 3}, without(fix, more, acme), []string{"acme"}},
 		"braces":      {repos, []int{2}, without(docs, oca), []string{"oca"}},
 		"all but one": {repos, []int{1, 2, 3}, without(fix, more, docs, acme, oca), []string{"acme", "oca"}},
-		"fetch_all":   {repos[:strings.Index(repos, "    target")] + "    fetch_all: [oca]\n" + repos[strings.Index(repos, "    target"):], []int{2}, strings.Replace(without(docs), "    target", "    fetch_all: [oca]\n    target", 1), nil},
+		"fetch_all":   {before + "    fetch_all: [oca]\n    target" + after, []int{2}, strings.Replace(without(docs), "    target", "    fetch_all: [oca]\n    target", 1), nil},
 		"target":      {strings.Replace(repos, "target: odoo", "target: oca", 1), []int{2}, strings.Replace(without(docs), "target: odoo", "target: oca", 1), nil},
 	} {
 		got, remotes, err := lock.Drop("repos.yaml", []byte(test.in), false, "odoo", test.positions, gitname.Operator(false))

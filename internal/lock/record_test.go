@@ -31,10 +31,12 @@ func TestRecord(t *testing.T) {
 `
 	fill := strings.NewReplacer("AAAA", id("a"), "BBBB", id("b"), "CCCC", id("c"), "BASE", id("d"), "TREE", id("e"), "OLD", id("f"))
 	lines := strings.Replace(strings.Replace(before, "    - remote: acme", "    # merge-base: BASE\n    - remote: acme", 1), "      depth: 1\n", "      depth: 1\n    # tree: TREE\n", 1)
+	short, _, _ := strings.Cut(before, "\n# of the web")
+	shortLines, _, _ := strings.Cut(lines, "\n# of the web")
 	for name, test := range map[string]struct{ in, dest, want string }{
 		"new":          {before, "odoo", lines},
 		"others there": {strings.ReplaceAll(strings.ReplaceAll(lines, "BASE", "OLD"), "TREE", "OLD"), "./odoo", lines},
-		"the last one": {before[:strings.Index(before, "\n# of the web")], "./odoo", lines[:strings.Index(lines, "\n# of the web")]},
+		"the last one": {short, "./odoo", shortLines},
 		"one line":     {before, "./web", before},
 		"not there":    {before, "./pos", before},
 	} {

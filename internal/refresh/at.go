@@ -42,10 +42,10 @@ func (s *State) At(ctx context.Context, r Rehearser, dest, commit string) (*Atte
 	for _, m := range d.Merges {
 		look.sides, look.chosen = append(look.sides, Side{m.Remote, m.Ref, m.Commit, d.Remote(m.Remote).URL}), append(look.chosen, m.Commit)
 	}
-	if look.r, err = r.Rehearse(ctx, look.tips(look.chosen)); err != nil {
+	if look.r, err = r.Rehearse(ctx, look.tips(look.chosen), nil); err != nil {
 		return nil, err
 	}
-	defer look.r.Close() //nolint:errcheck // a directory for temporary files
+	defer look.r.Close() //nolint:contextcheck // a directory for temporary files
 	at, id, err := look.find(ctx, commit)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,8 @@ import (
 
 // Rehearser opens a place to try merges in, which the caller closes.
 type Rehearser interface {
-	Rehearse(ctx context.Context, tips []git.Tip) (*git.Rehearsal, error)
+	// Rehearse fetches what leads to tips, and to may where that is still there.
+	Rehearse(ctx context.Context, tips, may []git.Tip) (*git.Rehearsal, error)
 }
 
 // Reason says why a merge stays behind its ref.
@@ -165,10 +166,10 @@ func firstLine(text string) string {
 }
 
 func (s *search) run(ctx context.Context, r Rehearser) (trial git.Trial, conflict *Conflict, err error) {
-	if s.r, err = r.Rehearse(ctx, s.tips(s.chosen)); err != nil {
+	if s.r, err = r.Rehearse(ctx, s.tips(s.chosen), s.tips(s.locked)); err != nil {
 		return trial, nil, err
 	}
-	defer s.r.Close() //nolint:errcheck // a directory for temporary files
+	defer s.r.Close() //nolint:contextcheck // a directory for temporary files
 	if trial, err = s.try(ctx, s.chosen); err != nil || trial.Clash == nil {
 		return trial, nil, err
 	}

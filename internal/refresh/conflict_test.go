@@ -19,9 +19,24 @@ import (
 // stacked are upstreams on a server, of a destination with three merges.
 type stacked struct {
 	srv           *gitserver.Server
-	client        *git.Client
+	client        *both
 	odoo, oca     *gitserver.Repo
 	locked, repos string
+}
+
+func newUpstream(t *testing.T) *both {
+	t.Helper()
+	client := git.New(git.Options{Policy: gitname.Operator(false), Environ: os.Environ(), Backoff: time.Millisecond})
+	kept, err := client.OpenPartials("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := kept.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &both{asked{client}, kept}
 }
 
 // module is a file of an addon with so many lines, some of them changed.
@@ -41,7 +56,7 @@ const model = "base_exception/models/base_exception.py"
 
 func newStacked(t *testing.T) *stacked {
 	t.Helper()
-	s := &stacked{srv: gitserver.New(t), client: git.New(git.Options{Policy: gitname.Operator(false), Environ: os.Environ(), Backoff: time.Millisecond})}
+	s := &stacked{srv: gitserver.New(t), client: newUpstream(t)}
 	s.oca, s.odoo = s.srv.Repo(t, "OCA/server-tools"), s.srv.Repo(t, "acme/server-tools")
 	s.oca.Commit(t, "17.0", map[string]string{"base_exception/__manifest__.py": "{'name': 'x'}\n", model: module(nil), "README": module(nil)})
 	s.odoo.Git(t, "fetch", "--quiet", s.oca.Dir, "17.0:refs/heads/17.0-docs", "17.0:refs/heads/17.0-fix")
@@ -276,7 +291,9 @@ func TestSettle_private(t *testing.T) {
 // broken is a Rehearser that cannot.
 type broken struct{ err error }
 
-func (b broken) Rehearse(context.Context, []git.Tip) (*git.Rehearsal, error) { return nil, b.err }
+func (b broken) Rehearse(context.Context, []git.Tip, []git.Tip) (*git.Rehearsal, error) {
+	return nil, b.err
+}
 
 // What cannot be tried is proposed, and said.
 func TestSettle_unknown(t *testing.T) {

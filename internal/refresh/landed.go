@@ -39,7 +39,6 @@ type UpstreamPulls interface {
 // are in their base. It is of the kind Merges.
 type Landed struct {
 	URLs      gitname.Policy
-	Lookup    lock.Resolver
 	Rehearser Rehearser
 	Pulls     UpstreamPulls // nil: nobody is asked
 	Memory    Memory        // nil: what was found out is found out again
@@ -99,7 +98,7 @@ func (l *Landed) Offer(ctx context.Context, r Repository) (Offer, error) {
 			offer.Waiting[retirement(d.Path)] = ReposFile + " and the lock disagree; it goes on once they agree"
 			continue
 		}
-		draft, err := l.draft(ctx, d, now, data)
+		draft, err := l.draft(ctx, r.Lookup, d, now, data)
 		switch {
 		case ctx.Err() != nil:
 			return offer, ctx.Err()
@@ -124,9 +123,9 @@ func retirement(dest string) string { return retirements + branchName(cleanDest(
 func retirementGroup(dest string) string { return "retire " + dest }
 
 // draft proposes what may go of a destination; nil: nothing.
-func (l *Landed) draft(ctx context.Context, d, locked *lock.Destination, data map[string][]byte) (*Draft, error) {
-	c := &landing{Landed: l, declared: d, locked: locked}
-	defer c.close()
+func (l *Landed) draft(ctx context.Context, lookup lock.Resolver, d, locked *lock.Destination, data map[string][]byte) (*Draft, error) {
+	c := &landing{Landed: l, lookup: lookup, declared: d, locked: locked}
+	defer c.close() //nolint:contextcheck // it clears away also what a run that was ended has left
 	gone, err := c.find(ctx)
 	if err != nil || len(gone) == 0 {
 		return nil, err
@@ -175,6 +174,7 @@ func commented(data []byte, d *lock.Destination, positions []int) (n int) {
 // landing looks into one destination.
 type landing struct {
 	*Landed
+	lookup           lock.Resolver
 	declared, locked *lock.Destination
 	r                *git.Rehearsal // nil until it is needed
 }
@@ -202,7 +202,7 @@ func (c *landing) find(ctx context.Context) (gone []retiring, err error) {
 		if gitname.IsObjectID(side.Ref) {
 			continue
 		}
-		found, err := c.Lookup.Resolve(ctx, side.URL, []string{side.Ref})
+		found, err := c.lookup.Resolve(ctx, side.URL, []string{side.Ref})
 		if err != nil {
 			return nil, err
 		}
@@ -238,22 +238,33 @@ func (c *landing) pull(ctx context.Context, side Side) (UpstreamPull, error) {
 	return pull, nil
 }
 
-// landedBucket is where verdicts are kept, by what they are about.
+// landedBucket is where is kept what was found out, by a digest of the two URLs
+// and refs.
 const landedBucket = "landed"
+
+// judged is what was found out of two commits.
+type judged struct {
+	Base, Head string
+	Presence
+}
 
 // judge says whether a merge is in the base.
 func (c *landing) judge(ctx context.Context, side Side) (v Presence, err error) {
 	base := c.base()
-	key := strings.Join([]string{base.URL, base.Commit, side.URL, side.Commit}, " ")
+	sum := sha256.Sum256([]byte(strings.Join([]string{base.URL, base.Ref, side.URL, side.Ref}, " ")))
+	key, known := hex.EncodeToString(sum[:]), judged{Base: base.Commit, Head: side.Commit}
 	if c.Memory != nil {
-		if data, err := c.Memory.Get(ctx, landedBucket, key); err == nil && data != nil && json.Unmarshal(data, &v) == nil {
-			return v, nil
+		var before judged
+		data, err := c.Memory.Get(ctx, landedBucket, key)
+		if err == nil && json.Unmarshal(data, &before) == nil && before.Base == known.Base && before.Head == known.Head {
+			return before.Presence, nil
 		}
 	}
 	if v, err = c.compare(ctx, base, side); err != nil {
 		return v, err
 	}
-	if data, err := json.Marshal(v); err == nil && c.Memory != nil {
+	known.Presence = v
+	if data, err := json.Marshal(known); err == nil && c.Memory != nil {
 		_ = c.Memory.Put(ctx, landedBucket, key, data) // it may be forgotten
 	}
 	return v, nil
@@ -292,7 +303,11 @@ func (c *landing) rehearsal(ctx context.Context, tips []git.Tip) (err error) {
 	if c.r != nil {
 		return c.r.Add(ctx, tips)
 	}
-	c.r, err = c.Rehearser.Rehearse(ctx, tips)
+	var all []git.Tip
+	for i := range c.locked.Merges {
+		all = append(all, c.side(i, c.locked.Merges[i].Commit).tip())
+	}
+	c.r, err = c.Rehearser.Rehearse(ctx, tips, all)
 	return err
 }
 

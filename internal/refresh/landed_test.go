@@ -50,11 +50,11 @@ func (s *stacked) relock(t *testing.T) {
 
 func (s *stacked) landed(t *testing.T, l *refresh.Landed) refresh.Offer {
 	t.Helper()
-	l.URLs, l.Lookup = gitname.Operator(false), s.client
+	l.URLs = gitname.Operator(false)
 	if l.Rehearser == nil {
 		l.Rehearser = s.client
 	}
-	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: landedTree(files("", s.repos, s.locked))})
+	offer, err := l.Offer(t.Context(), refresh.Repository{Policy: config.DefaultRepo(), Tree: landedTree(files("", s.repos, s.locked)), Lookup: s.client})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,27 +92,33 @@ func TestLanded(t *testing.T) {
 		gone    []string // refs
 	}{
 		{name: "landed-merged", gone: []string{"17.0-fix"}, prepare: func(t *testing.T, s *stacked) {
+			t.Helper()
 			fix := s.odoo.Head(t, "17.0-fix")
 			s.oca.Git(t, "fetch", "--quiet", s.odoo.Dir, fix)
 			s.oca.Add(t, gitserver.Commit{Branch: "17.0", Parents: []string{s.oca.Head(t, "17.0"), fix}, Files: map[string]string{model: module(map[int]string{5: "fixed"})}})
 		}},
 		{name: "landed-squashed", gone: []string{"17.0-docs"}, prepare: func(t *testing.T, s *stacked) {
+			t.Helper()
 			s.odoo.Commit(t, "17.0-docs", map[string]string{"README": module(map[int]string{5: "explained", 9: "better"})})
 			s.oca.Commit(t, "17.0", map[string]string{"README": module(map[int]string{5: "explained", 9: "better"})})
 		}},
 		{name: "landed-picked", gone: []string{"17.0-fix"}, prepare: func(t *testing.T, s *stacked) {
+			t.Helper()
 			s.grow(t, s.oca, "17.0", 2, -1, nil)
 			s.oca.Commit(t, "17.0", map[string]string{model: module(map[int]string{5: "fixed"})})
 			s.oca.Commit(t, "17.0", map[string]string{model: module(map[int]string{5: "fixed better"})})
 		}},
 		{name: "landed-both", gone: []string{"17.0-fix", "17.0-docs"}, prepare: func(t *testing.T, s *stacked) {
+			t.Helper()
 			s.oca.Commit(t, "17.0", map[string]string{model: module(map[int]string{5: "fixed"}), "README": module(map[int]string{5: "explained"})})
 		}},
 		{name: "landed-closed", gone: []string{"refs/pull/7/head"}, pulls: pulls{7: {Closed: true}, 8: {}}, prepare: func(t *testing.T, s *stacked) {
+			t.Helper()
 			s.oca.Git(t, "fetch", "--quiet", s.odoo.Dir, "17.0-fix:refs/pull/7/head", "17.0-docs:refs/pull/8/head")
 			s.repos = strings.NewReplacer("acme 17.0-fix", "oca refs/pull/7/head", "acme 17.0-docs", "oca refs/pull/8/head").Replace(s.repos)
 		}},
 		{name: "landed-branch-gone", gone: []string{"17.0-fix"}, prepare: func(t *testing.T, s *stacked) {
+			t.Helper()
 			s.grow(t, s.oca, "17.0", 2, 1, map[string]string{model: module(map[int]string{5: "fixed"})})
 			s.relock(t)
 			s.odoo.Git(t, "update-ref", "-d", "refs/heads/17.0-fix")

@@ -207,7 +207,28 @@ func (p *planner) wait() {
 		if c.Moved() && onHold && !slices.Contains(p.plan.OnHold, c.Dest) {
 			p.plan.OnHold = append(p.plan.OnHold, c.Dest)
 		}
+		if limit, is := p.wishes.limit(c.Dest, c.Remote, c.Ref); is && c.Moved() && !onHold && !p.chose(c) && p.aimed(c) != c.New {
+			p.plan.Waiting[p.Branch(c.Dest, c.Remote, c.Ref)] = true
+			p.plan.Reasons = append(p.plan.Reasons, limit.Reason)
+		}
 	}
+}
+
+// chose reports whether somebody has chosen where a merge goes.
+func (p *planner) chose(c lock.Change) bool {
+	return slices.ContainsFunc(p.wishes.Choices, func(choice Choice) bool { return choice.is(c.Dest, c.Remote, c.Ref) })
+}
+
+// aimed is the commit that a merge is to move to.
+func (p *planner) aimed(c lock.Change) string {
+	if d := p.aim.Find(c.Dest); d != nil {
+		for _, m := range d.Merges {
+			if m.Remote == c.Remote && m.Ref == c.Ref {
+				return m.Commit
+			}
+		}
+	}
+	return ""
 }
 
 // proposeMoves adds a proposal for each group that has something to move.

@@ -157,7 +157,7 @@ func (p *PythonLock) input(ctx context.Context, before []byte, files map[string]
 	for _, m := range d.Merges {
 		tips = append(tips, git.Tip{URL: d.Remote(m.Remote).URL, Want: git.Want{Commit: m.Commit, Ref: m.Ref}})
 	}
-	rehearsal, err := p.Rehearser.Rehearse(ctx, tips)
+	rehearsal, err := p.Rehearser.Rehearse(ctx, tips, nil)
 	if err != nil {
 		return in, fmt.Errorf("read Odoo's requirements: %w", err)
 	}

@@ -79,7 +79,15 @@ func newPythonScene(t *testing.T) *pythonScene {
 	t.Helper()
 	srv := gitserver.New(t)
 	policy := gitname.Operator(false)
-	client := git.New(git.Options{Policy: policy, Environ: os.Environ()})
+	client, err := git.New(git.Options{Policy: policy, Environ: os.Environ()}).OpenPartials(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	s := &pythonScene{t: t, odoo: srv.Repo(t, "odoo"), tree: checkout{}, answer: &resolved{}}
 	s.source = &refresh.PythonLock{Resolver: s.answer, Rehearser: client, URLs: policy, Memory: shelf{}, Advisories: advisories{}}
 	s.lockOdoo("urllib3==1.26.5\n")

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/lock"
 )
 
 // The kinds of refresh beside Merges. They are also the names of their blocks
@@ -38,9 +39,10 @@ type Repository struct {
 	Name      string // OWNER/NAME; "" of a checkout
 	Policy    config.Repo
 	Tree      Tree
-	Commands  bool // the texts name the commands that a comment may give
-	Scheduled bool // it is time for it
-	Demanded  bool // somebody waits for it: what is done now and then is done now
+	Commands  bool          // the texts name the commands that a comment may give
+	Lookup    lock.Resolver // what the run has asked before it does not ask again
+	Scheduled bool          // it is time for it
+	Demanded  bool          // somebody waits for it: what is done now and then is done now
 }
 
 // Source makes refreshes of a kind. There may be several of a kind: they share

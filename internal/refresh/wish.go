@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"cmp"
 	"errors"
 	"path"
 	"slices"
@@ -14,6 +15,13 @@ import (
 type Wishes struct {
 	Held    []string // destinations that nothing is proposed for
 	Choices []Choice // what the groups of these merges are restricted to
+	Limits  []Limit  // how far merges may move that nobody has chosen
+}
+
+// Limit is how far a merge may move for now.
+type Limit struct {
+	Reason
+	To string // full object id; "" when it may not move
 }
 
 // Choice restricts the proposal of a merge's group to this merge, and to the
@@ -135,6 +143,15 @@ func (s *State) Standings() []Standing {
 	return all
 }
 
+// limit is how far a merge may move, if there is a limit.
+func (w Wishes) limit(dest, remote, ref string) (Limit, bool) {
+	i := slices.IndexFunc(w.Limits, func(l Limit) bool { return l.Dest == dest && l.Remote == remote && l.Ref == ref })
+	if i < 0 {
+		return Limit{}, false
+	}
+	return w.Limits[i], true
+}
+
 func (w Wishes) holds(dest string) bool {
 	return slices.ContainsFunc(w.Held, func(held string) bool { return path.Clean(held) == path.Clean(dest) })
 }
@@ -164,6 +181,10 @@ func (s *State) aim(w Wishes) *lock.File {
 				m.Commit = declared.Destinations[i].Merges[j].Commit
 			case at >= 0 && choices[at].To != "":
 				m.Commit = choices[at].To
+			case at < 0:
+				if limit, is := w.limit(d.Path, m.Remote, m.Ref); is {
+					m.Commit = cmp.Or(limit.To, declared.Destinations[i].Merges[j].Commit)
+				}
 			}
 		}
 		aim.Destinations = append(aim.Destinations, d)

@@ -59,7 +59,7 @@ func installed(venv string) ([]pythonPackage, error) {
 		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b pythonPackage) int { return strings.Compare(a.Name+"\x00"+a.Version, b.Name+"\x00"+b.Version) })
-	return all, nil
+	return slices.CompactFunc(all, func(a, b pythonPackage) bool { return a.Name == b.Name && a.Version == b.Version }), nil
 }
 
 // readMetadata reads the head of a distribution's METADATA, which whoever made it may have written as he

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nuobit/odyssey/internal/bot"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 func sha(n int) string { return strings.Repeat(fmt.Sprintf("%02x", n%256), 20) }
@@ -82,7 +83,7 @@ func hostileReport() *bot.Report {
 			{Group: "long", Action: bot.Held, Title: strings.Repeat("w", 300), Reason: strings.Repeat("long words ", 400)},
 		},
 		Destinations: []bot.DestinationReport{{Path: hostile, Held: hostile, Merges: []bot.MergeReport{
-			{Remote: hostile, Ref: hostile, Locked: hostile, Newest: "data:text/html,<script>alert(1)</script>", Behind: 1 << 40, Since: noon.Add(-time.Hour)},
+			{Remote: hostile, Ref: hostile, Locked: hostile, Newest: "data:text/html,<script>alert(1)</script>", Behind: 1 << 40, Since: noon.Add(-time.Hour), URL: hostile, Verdict: refresh.Verdict(hostile), Why: hostile, Pull: refresh.Pull{URL: "javascript:alert(2)", Title: hostile}},
 		}}},
 		Pulls: []bot.Pull{
 			{URL: "javascript:alert(document.domain)//7", Title: hostile},

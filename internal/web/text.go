@@ -11,6 +11,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 const longestText = 2000 // characters of a text from elsewhere on a page
@@ -76,7 +77,8 @@ func cleanReport(r *bot.Report) {
 		clean(&d.Path, &d.Held)
 		for j := range d.Merges {
 			m := &d.Merges[j]
-			clean(&m.Remote, &m.Ref, &m.Locked, &m.Newest)
+			clean(&m.Remote, &m.Ref, &m.Locked, &m.Newest, &m.Why, &m.Pull.Title)
+			m.Verdict, m.URL, m.Pull.URL = refresh.Verdict(public(string(m.Verdict))), link(m.URL), link(m.Pull.URL)
 		}
 	}
 }

@@ -13,14 +13,14 @@ import (
 // at is a commit in a command.
 var at = regexp.MustCompile(`--at [0-9a-f]{7}`)
 
-// pushUpstream puts a commit on a branch of an upstream.
-func (s *stage) pushUpstream(name string, commit giteatest.Commit, files map[string]string) string {
+// pushUpstream puts a commit on a branch of the upstream odoo.
+func (s *stage) pushUpstream(commit giteatest.Commit, files map[string]string) string {
 	s.t.Helper()
 	commit.Author, commit.Files = "Ana Prat <ana@example.org>", map[string]giteatest.File{}
 	for path, content := range files {
 		commit.Files[path] = giteatest.File{Content: content}
 	}
-	ids, err := s.Server.Push(s.t.Context(), s.Upstream, s.Upstream.Login+"/"+name, commit)
+	ids, err := s.Server.Push(s.t.Context(), s.Upstream, s.Upstream.Login+"/odoo", commit)
 	must(s.t, err)
 	return ids[0]
 }
@@ -30,7 +30,7 @@ func (s *stage) pushUpstream(name string, commit giteatest.Commit, files map[str
 func TestConflict(t *testing.T) {
 	s := newStage(t)
 	const model = "sale/models/order.py"
-	s.pushUpstream("odoo", giteatest.Commit{Branch: hotfix, Message: "[ADD] sale: orders of ours"}, map[string]string{"sale/__manifest__.py": "{'name': 'Sale', 'version': '17.0.1.0.0'}\n", model: "ours = 1\n"})
+	s.pushUpstream(giteatest.Commit{Branch: hotfix, Message: "[ADD] sale: orders of ours"}, map[string]string{"sale/__manifest__.py": "{'name': 'Sale', 'version': '17.0.1.0.0'}\n", model: "ours = 1\n"})
 	s.wantRun("./odoo opened")
 	pr := s.one()
 	if !strings.Contains(pr.Body, "**Applies cleanly** on top of the other merges (tree `") || !strings.Contains(s.diff(pr.Number), "\n+  # tree: ") {
@@ -45,7 +45,7 @@ func TestConflict(t *testing.T) {
 		if i == 2 {
 			files[model] = "theirs = 2\n"
 		}
-		ids = append(ids, s.pushUpstream("odoo", giteatest.Commit{Branch: "17.0", Message: fmt.Sprintf("[IMP] base: number %d", i)}, files))
+		ids = append(ids, s.pushUpstream(giteatest.Commit{Branch: "17.0", Message: fmt.Sprintf("[IMP] base: number %d", i)}, files))
 	}
 	s.wantRun("./odoo opened")
 	pr = s.one()
@@ -60,7 +60,7 @@ func TestConflict(t *testing.T) {
 	}
 
 	// Newer commits that do not apply either are no reason to propose it again.
-	s.pushUpstream("odoo", giteatest.Commit{Branch: "17.0", Message: "[IMP] base: one more"}, map[string]string{"log": "more\n"})
+	s.pushUpstream(giteatest.Commit{Branch: "17.0", Message: "[IMP] base: one more"}, map[string]string{"log": "more\n"})
 	if outcomes := s.wantRun("./odoo held"); !strings.Contains(outcomes[0].Reason, "closed before") {
 		t.Errorf("with newer commits: %+v", outcomes)
 	}
@@ -73,7 +73,7 @@ func TestConflict(t *testing.T) {
 	}
 
 	// The fork gives way, and everything moves.
-	s.pushUpstream("odoo", giteatest.Commit{Branch: hotfix, Message: "[IMP] sale: as upstream has it"}, map[string]string{model: "theirs = 2\n"})
+	s.pushUpstream(giteatest.Commit{Branch: hotfix, Message: "[IMP] sale: as upstream has it"}, map[string]string{model: "theirs = 2\n"})
 	s.wantRun("./odoo opened")
 	if pr := s.one(); !strings.Contains(pr.Body, "**Applies cleanly**") {
 		t.Errorf("text:\n%s", pr.Body)

@@ -13,7 +13,7 @@ import (
 // and stays when people say no.
 func TestLanded(t *testing.T) {
 	s := newStage(t)
-	s.pushUpstream("odoo", giteatest.Commit{Branch: "17.0", Message: "[FIX] stock: lots without a name (#12)"}, map[string]string{"module/" + hotfix + "/file0.py": "[FIX] stock: lots without a name\n"})
+	s.pushUpstream(giteatest.Commit{Branch: "17.0", Message: "[FIX] stock: lots without a name (#12)"}, map[string]string{"addons/stock/views/" + hotfix + "/view0.xml": "<!-- lots without a name -->\n"})
 	s.wantRun("./odoo opened")
 	s.merge(s.one().Number)
 	s.wantRun("retire ./odoo opened")

@@ -90,6 +90,7 @@ func TestSecondRunWritesNothing(t *testing.T) {
 	locked, err := s.Lock(t.Context(), s.repos, "")
 	must(t, err)
 	s.commit("Ask upstreams by another name", map[string]string{"repos.yaml": s.repos, "repos.lock.yaml": locked})
+	s.wantRun("idle") // whether merges have landed is found out once, and remembered
 	for _, open := range []bool{false, true} {
 		if open {
 			s.grow("odoo", hotfix, "[FIX] stock: one")

@@ -205,7 +205,7 @@ func (w *World) Run(ctx context.Context, args ...string) ([]bot.Outcome, string,
 	if err != nil {
 		return nil, "", err
 	}
-	cmd := exec.CommandContext(ctx, w.Binary, append([]string{"run", "--json", "--config", config}, args...)...)
+	cmd := exec.CommandContext(ctx, w.Binary, append([]string{"run", "--json", "--config", config, "--state", filepath.Join(w.Dir, "state")}, args...)...)
 	cmd.Env = append(os.Environ(), w.Environ...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
