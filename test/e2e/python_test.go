@@ -42,8 +42,6 @@ func TestPythonLock(t *testing.T) {
 	s.commit("Lock Python", map[string]string{
 		"repos.lock.yaml": locked, "requirements.lock.txt": before, "requirements.in": "pillow\n", "requirements-constraints.in": "# Odoo 17.0 wants ANTIALIAS.\npillow<10\n",
 	})
-	// Without being asked, a single run resolves nothing.
-	s.wantRun("idle")
 	outcomes := s.run("--only", "python")
 	if len(outcomes) != 1 || outcomes[0].Action != "opened" || outcomes[0].Group != "python" {
 		t.Fatalf("%+v", outcomes)
