@@ -80,6 +80,43 @@ type importer struct {
 	request intake.Request
 	issues  []forge.Issue // the bot's in the mirror
 	locked  *lock.Destination
+	pending refresh.Pull // that brings Community to its newest commits; zero when none is open
+}
+
+// community proposes what the locked Community lacks, before Enterprise is compared
+// with it: what a bundle has of Community is newer than an old lock. It returns the
+// pull request that is open about that, the zero value when none is.
+func (v *visit) community(ctx context.Context, done *result) (refresh.Pull, error) {
+	dest := v.policy.Enterprise.Community
+	state, open := done.state, v.open
+	if !v.demand.aboutMerges() {
+		locked, err := lock.ParseLock(refresh.LockFile, v.snapshot.Files[refresh.LockFile], v.URLs)
+		if err != nil || locked.Find(dest) == nil || v.demand.Bundle != "" {
+			return refresh.Pull{}, err
+		}
+		first, found := *v, result{}
+		first.demand = Demand{}
+		if !v.demand.none() {
+			first.demand.Destinations = []string{dest}
+		}
+		if _, err := first.merges(ctx, &found); err != nil {
+			return refresh.Pull{}, err
+		}
+		for _, o := range found.outcomes {
+			if o.Action.Changed() {
+				done.outcomes = append(done.outcomes, o)
+			}
+		}
+		state, open = found.state, first.open
+	}
+	if state != nil && state.Idle == "" {
+		for _, branch := range state.BranchesOf(dest) {
+			if pr, isOpen := open[branch]; isOpen {
+				return refresh.Pull{URL: pr.URL, Title: pr.Title}, nil
+			}
+		}
+	}
+	return refresh.Pull{}, nil
 }
 
 // enterprise brings the mirror that is kept for the repository to the newest
@@ -94,7 +131,11 @@ func (v *visit) enterprise(ctx context.Context, done *result) (idle string, err 
 	case !policy.Enabled:
 		return "enterprise refreshes are not enabled in " + refresh.ConfigFile, nil
 	}
-	i := &importer{visit: v, mirror: m}
+	pending, err := v.community(ctx, done)
+	if err != nil {
+		return "", fmt.Errorf("refresh %s first: %w", policy.Community, err)
+	}
+	i := &importer{visit: v, mirror: m, pending: pending}
 	i.keeper = keeper{
 		Bot: v.Bot, forge: v.forge, labels: policy.Labels, reviewers: policy.Reviewers, limit: v.policy.PullRequests.Limit,
 		demanded: !v.demand.none(), mine: func(name string) bool { return refresh.KindOf(name) == refresh.Enterprise },
@@ -204,7 +245,7 @@ func (i *importer) settle(ctx context.Context, got *intake.Result, accepted acce
 		group: string(refresh.Enterprise), branch: i.request.Branch, target: text.Target(), newer: "another bundle",
 		commit: got.Head, push: func(ctx context.Context, lease string) error { return i.pushImport(ctx, got.Head, lease) },
 		remember: accepted.only(got.SHA256).mark(got.SHA256),
-		stands:   func(string) bool { return true },
+		stands:   text.Stands,
 		describe: func(context.Context) (refresh.Text, error) { return text.Describe(), nil },
 		list:     text.List,
 	})
@@ -235,6 +276,7 @@ func (i *importer) pushImport(ctx context.Context, commit, lease string) error {
 func (i *importer) text(got *intake.Result, accepted acceptances) *refresh.Import {
 	text := &refresh.Import{
 		Repository: i.visit.repo.String(), Community: i.locked.Path, Commit: i.locked.Merges[0].Commit, Base: i.keeper.repo.DefaultBranch, SHA256: got.SHA256,
+		Pending: i.pending,
 	}
 	for _, a := range accepted.only(got.SHA256) {
 		text.Accepted = append(text.Accepted, refresh.Acceptance{What: a.What, By: a.By, URL: a.URL})

@@ -192,9 +192,21 @@ func (v *visit) Paths(ctx context.Context) ([]string, error) {
 
 // Files implements refresh.Tree.
 func (v *visit) Files(ctx context.Context, paths []string) (map[string][]byte, error) {
-	snapshot, err := v.forge.Snapshot(ctx, v.repo, paths)
+	files, unread := map[string][]byte{}, []string{}
+	for _, path := range paths {
+		if data, exists := v.snapshot.Files[path]; exists {
+			files[path] = data
+		} else if !slices.Contains(refresh.Files(), path) {
+			unread = append(unread, path)
+		}
+	}
+	if len(unread) == 0 {
+		return files, nil
+	}
+	snapshot, err := v.forge.Snapshot(ctx, v.repo, unread)
 	if err == nil && snapshot.Commit != v.snapshot.Commit {
 		err = fmt.Errorf("%w: %s is at %s", forge.ErrLeaseLost, v.repo.DefaultBranch, snapshot.Commit)
 	}
-	return snapshot.Files, err
+	maps.Copy(files, snapshot.Files)
+	return files, err
 }

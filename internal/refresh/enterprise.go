@@ -15,6 +15,7 @@ type Import struct {
 	Community  string // destination of Community there
 	Commit     string // that it is locked at
 	Base       string // branch of the mirror
+	Pending    Pull   // that brings Community to its newest commits; zero when none is open
 
 	Bundle  string // name of the file
 	SHA256  string
@@ -79,6 +80,14 @@ func (e *Import) Target() string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// behind begins the warning that the locked Community has something newer.
+const behind = "⚠️ **Community is behind**"
+
+// Stands reports whether a pull request's text says of Community what holds now.
+func (e *Import) Stands(body string) bool {
+	return strings.Contains(body, behind) == (e.Pending.URL != "")
 }
 
 // removes reports whether modules that the bundle lacks are to be removed.
@@ -194,6 +203,9 @@ func (e *Import) source() string {
 
 func (e *Import) warnings(rows int) string {
 	var b strings.Builder
+	if e.Pending.URL != "" {
+		fmt.Fprintf(&b, behind+": %s of %s is to be merged first. The import is made anew on what it leads to.\n\n", Link("the refresh", e.Pending.URL), Code(e.Repository))
+	}
 	if e.DaysOff > 0 {
 		fmt.Fprintf(&b, "⚠️ **The bundle and Community are %s apart.** Refresh the one that is older before this is merged.\n\n", count(e.DaysOff, "day"))
 	}

@@ -81,7 +81,7 @@ func TestDashboard(t *testing.T) {
 	s := newStage(t)
 	s.grow("odoo", hotfix, "[FIX] stock: one")
 	s.serve(world.ServeOptions{})
-	at := s.shown("1 in a pull request", "- [ ] <!-- odyssey do: /hold ./odoo -->", "!not looked at yet")
+	at := s.shown("1 in a pull request", "- [ ] <!-- odyssey do: /hold ./odoo -->", "!not looked at yet", "- python: there is no requirements.lock.txt")
 	golden(t, "testdata/dashboard.md", at.Title+"\n\n"+regexp.MustCompile(`w[0-9]+-`).ReplaceAllString(anonymous(s, at.Body), ""))
 	s.api(http.MethodPatch, fmt.Sprintf("/issues/%d", at.Number), map[string]string{"body": refresh.Tick(at.Body, "/hold ./odoo")}, nil)
 	at = s.shown("1 held", "/unhold ./odoo", "![x]")

@@ -102,7 +102,7 @@ func TestDeploy(t *testing.T) {
 		" after the image before.",
 		"| ./odoo · acme " + strings.ReplaceAll(hotfix, "_", `\_`) + " | ",
 		"[`" + fix[:7] + "`](" + s.URL("odoo")[:len(s.URL("odoo"))-len(".git")] + "/commit/" + fix + ")",
-		"`odoo-update DB --changed`",
+		"**Upgrade:** `odoo-update DB stock` — no migration script, no model and no version changed",
 	} {
 		if !strings.Contains(pr.Body, want) {
 			t.Errorf("%q is not in\n%s", want, pr.Body)

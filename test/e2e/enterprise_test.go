@@ -377,3 +377,44 @@ func (e *enterprises) newBundle(day string) {
 	e.offer(day)
 	must(e.t, os.RemoveAll(e.path("work/bundle")))
 }
+
+// Community is refreshed first: what its lock lacks is proposed, and the import
+// says so until that is merged.
+func TestEnterprise_communityFirst(t *testing.T) {
+	e := newEnterprises(t, 2)
+	e.offer("2026-11-20")
+	e.More = e.config()
+	run := func() string {
+		t.Helper()
+		outcomes, stderr, err := e.Run(t.Context(), "--repo", e.Image, "--only", "enterprise")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stderr)
+		}
+		var words []string
+		for _, o := range outcomes {
+			words = append(words, o.Group+" "+string(o.Action))
+		}
+		return strings.Join(words, ", ")
+	}
+	_, err := e.Server.Push(t.Context(), e.Upstream, e.Upstream.Login+"/community", giteatest.Commit{
+		Branch: "17.0", Message: "[FIX] base: one", Files: map[string]giteatest.File{"README": {Content: "newer\n"}},
+	})
+	must(t, err)
+	if got := run(); got != "./odoo opened, enterprise opened" {
+		t.Fatalf("the first run: %s", got)
+	}
+	community, pr := e.one(), e.mirror.one()
+	if !strings.Contains(pr.Body, "**Community is behind**: [the refresh]("+community.URL+")") {
+		t.Errorf("the import does not say that Community is behind:\n%s", pr.Body)
+	}
+	if got := run(); got != "enterprise unchanged" {
+		t.Errorf("the second run: %s", got)
+	}
+	e.merge(community.Number)
+	if got := run(); got != "enterprise updated" {
+		t.Errorf("after the merge: %s", got)
+	}
+	if body := e.mirror.one().Body; strings.Contains(body, "Community is behind") {
+		t.Errorf("the import still says that Community is behind:\n%s", body)
+	}
+}

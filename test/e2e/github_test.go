@@ -277,7 +277,7 @@ func TestGitHub_mergeRefresh(t *testing.T) {
 	}
 	h.Requests()
 	h.run("./odoo unchanged")
-	if calls := h.Requests(); len(calls) > 12 || slices.ContainsFunc(calls, isWrite) {
+	if calls := h.Requests(); len(calls) > 14 || slices.ContainsFunc(calls, isWrite) {
 		t.Errorf("nothing is new, and the bot makes %d calls: %+v", len(calls), calls)
 	}
 	second := h.grow("[FIX] stock: two")
