@@ -26,7 +26,8 @@ type CommentItem struct {
 	Body    string    `json:"body"`
 	Head    string    `json:"head,omitempty"` // of the pull request when the comment was written; "" when the event did not say
 	Created time.Time `json:"created"`
-	Bot     bool      `json:"bot,omitempty"` // Author is known to be no person
+	Bot     bool      `json:"bot,omitempty"`    // Author is known to be no person
+	Ticked  []string  `json:"ticked,omitempty"` // commands whose boxes Author has ticked
 }
 
 // commands obeys the comments of a job, one after the other. After a fault

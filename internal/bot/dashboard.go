@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -191,15 +192,16 @@ func (w *Worker) items(ctx context.Context, at place, kind string) []refresh.Ite
 func boxes(dests []DestinationReport) []refresh.Box {
 	var all []refresh.Box
 	for _, d := range dests {
+		name := "./" + path.Clean(d.Path) // "enterprise" alone is a kind of refresh
 		late := slices.ContainsFunc(d.Merges, func(m MergeReport) bool { return m.Locked != m.Newest && m.Locked != "" })
 		switch {
 		case strings.ContainsAny(d.Path, " \t"): // no command can name it
 		case d.Held != "":
-			all = append(all, refresh.Box{Command: "/unhold " + d.Path, Text: "propose " + d.Path + " again"})
+			all = append(all, refresh.Box{Command: "/unhold " + name, Text: "propose " + d.Path + " again"})
 		case late:
 			all = append(all,
-				refresh.Box{Command: "/refresh " + d.Path, Text: "refresh " + d.Path},
-				refresh.Box{Command: "/hold " + d.Path, Text: "hold " + d.Path})
+				refresh.Box{Command: "/refresh " + name, Text: "refresh " + d.Path},
+				refresh.Box{Command: "/hold " + name, Text: "hold " + d.Path})
 		}
 	}
 	return append(all, refresh.Box{Command: "/refresh all", Text: "refresh everything"}) // after what was held is not any more

@@ -54,9 +54,15 @@ func (d *desk) ticks(login string, commands ...string) {
 	}
 	_, err := d.fake.EditIssue(d.t.Context(), d.repo, issue.Number, forge.Edit{Body: issue.Body})
 	must(d.t, err)
-	item := d.item(bot.CommentItem{Number: issue.Number, Author: login})
-	item.ID = "issue"
-	d.hears(item)
+	d.hears(d.ticked(login, false, commands...))
+}
+
+// ticked is the item of an event that somebody has ticked boxes.
+func (d *desk) ticked(login string, robot bool, commands ...string) queue.Item {
+	d.t.Helper()
+	item := d.item(bot.CommentItem{Number: d.board().Number, Author: login, Bot: robot, Ticked: commands})
+	item.ID = "issue " + login
+	return item
 }
 
 // The dashboard is opened once, edited when something changes, and not written
@@ -111,13 +117,42 @@ func TestFault_S3_Tick(t *testing.T) {
 	forged := strings.Replace(issue.Body, "- [ ] <!-- odyssey do: /refresh all -->", "- [x] <!-- odyssey do: /hold ./web -->", 1)
 	_, err := d.fake.EditIssue(t.Context(), d.repo, issue.Number, forge.Edit{Body: forged})
 	must(t, err)
-	d.hears(queue.Item{ID: "issue", Data: d.item(bot.CommentItem{Number: issue.Number, Author: forgetest.FakeHuman}).Data})
+	d.hears(d.ticked(forgetest.FakeHuman, false, "/hold ./web"))
 	d.shows("!1 held")
-	robot := d.item(bot.CommentItem{Number: issue.Number, Author: forgetest.FakeHuman, Bot: true})
+	robot := d.ticked(forgetest.FakeHuman, true, "/hold ./odoo")
 	_, err = d.fake.EditIssue(t.Context(), d.repo, issue.Number, forge.Edit{Body: refresh.Tick(issue.Body, "/hold ./odoo")})
 	must(t, err)
 	d.hears(robot)
 	d.shows("I take commands only from people", "!1 held", "![x]")
+}
+
+// S3: what one has ticked is not obeyed as another's, who edits the issue after
+// him.
+func TestFault_S3_TickOfAnother(t *testing.T) {
+	t.Parallel()
+	d := newBoard(t, "")
+	d.git.commits[acme] = id(11)
+	d.merges()
+	body := refresh.Tick(refresh.Tick(d.board().Body, "/hold ./odoo"), "/refresh ./odoo")
+	_, err := d.fake.EditIssue(t.Context(), d.repo, d.board().Number, forge.Edit{Body: body})
+	must(t, err)
+	d.hears(d.ticked("stranger", false, "/hold ./odoo"), d.ticked(forgetest.FakeHuman, false, "/refresh ./odoo"))
+	d.shows("ticked by stranger", "!1 held", "![x]")
+	if got := d.report("commands").Commands; len(got) != 1 || got[0] != "/refresh ./odoo" {
+		t.Errorf("obeyed were %q", got)
+	}
+}
+
+// A destination that is called as a kind of refresh has boxes of its own.
+func TestDashboard_bareName(t *testing.T) {
+	t.Parallel()
+	d := newBoard(t, "")
+	bare := strings.NewReplacer("./odoo:", "enterprise:")
+	d.push("main", map[string]string{refresh.ReposFile: bare.Replace(repos), refresh.LockFile: bare.Replace(d.newest())})
+	d.git.commits[acme] = id(11)
+	d.merges()
+	d.ticks(forgetest.FakeHuman, "/hold ./enterprise")
+	d.shows("1 held, 2 current")
 }
 
 // A tick that nobody has told of stays until somebody does.

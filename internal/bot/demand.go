@@ -24,6 +24,7 @@ type Demand struct {
 	Choices      []refresh.Choice // these merges; Remote may be empty for the destination's first
 	Branch       string           // what the bot's open pull request from this branch is about
 	Rebase       bool             // with Branch: make it anew on the default branch
+	Foreign      bool             // asked for in another repository, so that nobody of this one is overruled
 	Bundle       string           // SHA-256 of the bundle of Enterprise that somebody has looked at
 }
 

@@ -96,7 +96,7 @@ func (v *visit) community(ctx context.Context, done *result) (refresh.Pull, erro
 		}
 		first, found := *v, result{}
 		first.demand = Demand{}
-		if !v.demand.none() {
+		if !v.demand.none() && !v.demand.Foreign {
 			first.demand.Destinations = []string{dest}
 		}
 		if _, err := first.merges(ctx, &found); err != nil {

@@ -224,7 +224,7 @@ func (s *session) stopIssue(ctx context.Context, t *talk) (*forge.Issue, error) 
 func (s *session) importInto(ctx context.Context, t *talk, m *Mirror, bundle string) (answer, error) {
 	at := s.at
 	at.subject, at.name = m.Subject, m.For
-	done, err := s.run(ctx, at, Demand{Kinds: []refresh.Kind{refresh.Enterprise}, All: true, Bundle: bundle})
+	done, err := s.run(ctx, at, Demand{Kinds: []refresh.Kind{refresh.Enterprise}, All: true, Foreign: true, Bundle: bundle})
 	s.outcomes = append(s.outcomes, done.outcomes...)
 	if err != nil {
 		return answer{}, err

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/bot/command"
@@ -9,8 +10,8 @@ import (
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
-// tick obeys the boxes of the dashboard that are ticked, if who edited it last
-// may command. The boxes are unticked, whatever came of them, and the dashboard
+// tick obeys the boxes of the dashboard that somebody has ticked, as an event
+// told, if he may command and they still are. The boxes are unticked, whatever came of them, and the dashboard
 // says what that was when it does not show by itself.
 func (s *session) tick(ctx context.Context, told CommentItem) error {
 	own, err := ownIssues(ctx, s.at.forge, s.repo)
@@ -21,7 +22,9 @@ func (s *session) tick(ctx context.Context, told CommentItem) error {
 	if issue == nil || issue.Number != told.Number {
 		return nil
 	}
-	commands := refresh.Ticked(issue.Body, s.dashboard(ctx, s.at, s.policy).Boxes)
+	commands := slices.DeleteFunc(refresh.Ticked(issue.Body, s.dashboard(ctx, s.at, s.policy).Boxes), func(c string) bool {
+		return !slices.Contains(told.Ticked, c) || slices.Contains(s.ticked.commands, c)
+	})
 	if len(commands) == 0 {
 		return nil
 	}

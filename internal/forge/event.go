@@ -31,6 +31,8 @@ type Event struct {
 	Repo     Name
 	Sender   string // login of who caused it
 	Bot      bool   // of EventIssue: Sender is known to be no person
+	Text     string // of EventIssue: the issue's text after an edit of it; "" otherwise
+	Before   string // of EventIssue: its text before that edit
 	Branch   string // of EventPush: its name without refs/heads/; of a pull request, check or workflow: its head branch, "" of one from a fork
 	Head     string // of EventPush: the new head; of a pull request, a comment on one, a check or a workflow: its head then. "" when the delivery does not say
 	Number   int64  // of the pull request or issue

@@ -192,7 +192,20 @@ func Attribute(command string) string {
 // Ticked lists the commands whose boxes are ticked in a dashboard, each once, in
 // their order. Only those that offered says are of today's dashboard count: the
 // text is for everybody to edit who may write to the repository.
-func Ticked(body string, offered []Box) (commands []string) {
+func Ticked(body string, offered []Box) []string {
+	return slices.DeleteFunc(ticked(body), func(command string) bool {
+		return !slices.ContainsFunc(offered, func(b Box) bool { return b.Command == command })
+	})
+}
+
+// Ticks lists the commands whose boxes an edit has ticked, as the text tells them.
+func Ticks(before, after string) []string {
+	was := ticked(before)
+	return slices.DeleteFunc(ticked(after), func(command string) bool { return slices.Contains(was, command) })
+}
+
+// ticked lists the commands of a text whose boxes are ticked.
+func ticked(body string) (commands []string) {
 	for line := range strings.SplitSeq(strings.ReplaceAll(body, "\r\n", "\n"), "\n") {
 		rest, is := strings.CutPrefix(line, "- [x]"+tick)
 		if !is {
@@ -202,12 +215,15 @@ func Ticked(body string, offered []Box) (commands []string) {
 		if !is || !ended || command == "" || slices.Contains(commands, command) {
 			continue
 		}
-		if slices.ContainsFunc(offered, func(b Box) bool { return b.Command == command }) {
-			commands = append(commands, command)
+		if commands = append(commands, command); len(commands) == maxTicks {
+			break
 		}
 	}
 	return commands
 }
+
+// maxTicks is how many ticks of a text are looked at.
+const maxTicks = 50
 
 // Tick ticks the box of a command in a dashboard's text.
 func Tick(body, command string) string {

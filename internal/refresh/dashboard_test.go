@@ -124,3 +124,16 @@ func TestOnboard(t *testing.T) {
 		t.Errorf("%v: nobody is obeyed, but the text says so", err)
 	}
 }
+
+func TestTicks(t *testing.T) {
+	t.Parallel()
+	before := dashboard().Body()
+	after := refresh.Tick(before, "/hold ./odoo")
+	if diff := cmp.Diff([]string{"/hold ./odoo"}, refresh.Ticks(before, after)); diff != "" {
+		t.Error(diff)
+	}
+	// Who edits something else, or unticks, has ticked nothing.
+	if got := append(refresh.Ticks(after, after+"more"), refresh.Ticks(after, before)...); len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+}

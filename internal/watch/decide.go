@@ -118,12 +118,13 @@ func commands(subject, account string, c forge.Comment, head string) []queue.Req
 // ticks asks for the boxes to be obeyed that may be ticked in the bot's issue that
 // somebody has edited.
 func ticks(subject string, e forge.Event) []queue.Request {
-	if e.Delivery == "" {
+	ticked := refresh.Ticks(e.Before, e.Text)
+	if e.Delivery == "" || len(ticked) == 0 {
 		return nil
 	}
-	data, err := json.Marshal(bot.CommentItem{Number: e.Number, Author: e.Sender, Bot: e.Bot})
-	if err != nil {
-		return nil // of text and numbers: cannot be
+	data, err := json.Marshal(bot.CommentItem{Number: e.Number, Author: e.Sender, Bot: e.Bot, Ticked: ticked})
+	if err != nil || len(data) > mostData {
+		return nil // no command is so long
 	}
 	item := &queue.Item{ID: fmt.Sprintf("issue %d %s", e.Number, e.Delivery), Data: data}
 	return []queue.Request{{Subject: subject, Kind: Commands, Item: item}}

@@ -275,3 +275,39 @@ func TestAccept_follower(t *testing.T) {
 		}
 	}
 }
+
+// A box that somebody ticks in the bot's issue is a command of his; what he
+// edits otherwise is none, nor what the bot itself writes.
+func TestDecide_ticks(t *testing.T) {
+	t.Parallel()
+	const box = " <!-- odyssey do: /hold ./odoo --> hold ./odoo"
+	edit := func(sender, before, after string) forge.Event {
+		return forge.Event{Kind: forge.EventIssue, Sender: sender, Author: "bot", Number: 4, Delivery: "d-1", Before: before, Text: after}
+	}
+	watched := &watch.Watched{Subject: "main:acme/a", DefaultBranch: "main"}
+	for _, test := range []struct {
+		name  string
+		event forge.Event
+		want  []string // what is ticked
+	}{
+		{"ticked", edit("alice", "- [ ]"+box, "- [x]"+box), []string{"/hold ./odoo"}},
+		{"unticked", edit("alice", "- [x]"+box, "- [ ]"+box), nil},
+		{"ticked by another before", edit("alice", "- [x]"+box, "- [x]"+box+" more"), nil},
+		{"by the bot", edit("Bot", "- [ ]"+box, "- [x]"+box), nil},
+		{"no edit of the text", edit("alice", "", ""), nil},
+	} {
+		var got []string
+		for _, r := range watch.DecideRequests(test.event, "bot", watched) {
+			if r.Kind == watch.Commands {
+				told := item(t, r)
+				got = append(got, told.Ticked...)
+				if told.Number != 4 || told.Author != "alice" || told.Comment != 0 || r.Item.ID != "issue 4 d-1" {
+					t.Errorf("%s: %+v", test.name, told)
+				}
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}

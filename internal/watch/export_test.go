@@ -1,6 +1,9 @@
 package watch
 
-import "github.com/nuobit/odyssey/internal/forge"
+import (
+	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/queue"
+)
 
 // Decide calls decide, of which the arguments are what is judged; the
 // repository is watched unless watched is nil.
@@ -13,4 +16,9 @@ func Decide(e forge.Event, account string, watched *Watched, discover bool) (ask
 		asked = append(asked, text)
 	}
 	return asked
+}
+
+// DecideRequests is Decide for a watched repository, and returns the requests.
+func DecideRequests(e forge.Event, account string, watched *Watched) []queue.Request {
+	return decide(e, situation{forge: "main", account: account, watched: watched})
 }

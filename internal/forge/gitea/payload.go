@@ -29,7 +29,13 @@ type payload struct {
 	Issue       *struct {
 		Number int64        `json:"number"`
 		User   *payloadUser `json:"user"`
+		Body   string       `json:"body"`
 	} `json:"issue"`
+	Changes *struct {
+		Body *struct {
+			From string `json:"from"`
+		} `json:"body"`
+	} `json:"changes"`
 	Comment *payloadComment `json:"comment"`
 }
 
@@ -171,6 +177,9 @@ func issued(event *forge.Event, p payload) error {
 		return nil
 	}
 	event.Kind, event.Number, event.Bot = forge.EventIssue, p.Issue.Number, p.Sender.ID <= 0
+	if p.Action == "edited" && p.Changes != nil && p.Changes.Body != nil {
+		event.Text, event.Before = p.Issue.Body, p.Changes.Body.From
+	}
 	if p.Issue.User != nil {
 		var err error
 		if event.Author, err = p.Issue.User.name(); err != nil {

@@ -364,6 +364,10 @@ func TestReceiver_issue(t *testing.T) {
 			`{"action":"edited",` + rest + `,"sender":{"id":3,"login":"ana"}}`,
 			forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey-bot", Sender: "ana"},
 		},
+		"ticked": {
+			`{"action":"edited","changes":{"body":{"from":"- [ ] a"}},"repository":{"full_name":"acme/image"},"issue":{"number":4,"body":"- [x] a","user":{"id":7,"login":"odyssey-bot"}},"sender":{"id":3,"login":"ana"}}`,
+			forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey-bot", Sender: "ana", Text: "- [x] a", Before: "- [ ] a"},
+		},
 		"by Gitea itself": {
 			`{"action":"closed",` + rest + `,"sender":{"id":-2,"login":"gitea-actions"}}`,
 			forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey-bot", Sender: "gitea-actions", Bot: true},

@@ -34,11 +34,12 @@ type payload struct {
 	Changes     payloadChanges   `json:"changes"`
 }
 
-// payloadChanges is what a repository was called before.
+// payloadChanges is what a repository was called before, or an issue's text.
 type payloadChanges struct {
 	Repository struct {
 		Name struct{ From string } `json:"name"`
 	} `json:"repository"`
+	Body  struct{ From *string } `json:"body"` // of an issue whose text was edited
 	Owner struct {
 		From struct{ User, Organization *payloadUser } `json:"from"`
 	} `json:"owner"`
@@ -68,6 +69,7 @@ type payloadBranch struct {
 type payloadIssue struct {
 	Number      int64        `json:"number"`
 	User        *payloadUser `json:"user"`
+	Body        string       `json:"body"`
 	PullRequest *struct{}    `json:"pull_request"` // it is one
 }
 
@@ -223,6 +225,9 @@ func issued(event *forge.Event, p payload) error {
 		return nil
 	}
 	event.Kind, event.Number, event.Bot = forge.EventIssue, p.Issue.Number, p.Sender.Type != "User"
+	if from := p.Changes.Body.From; p.Action == "edited" && from != nil {
+		event.Text, event.Before = p.Issue.Body, *from
+	}
 	if p.Issue.User != nil {
 		var err error
 		if event.Author, err = p.Issue.User.name(); err != nil {

@@ -180,6 +180,7 @@ func TestReceive(t *testing.T) {
 		"check made":      {"check_run", `{"action":"completed",` + repo + `,"check_run":{"head_sha":"` + head + `"}}`, forge.Event{}},
 		"issue closed":    {"issues", `{"action":"closed",` + repo + `,"issue":{"number":4,"user":{"login":"odyssey[bot]"}}}`, forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey[bot]"}},
 		"issue opened":    {"issues", `{"action":"opened",` + repo + `,"issue":{"number":4,"user":{"login":"alice"}}}`, forge.Event{}},
+		"issue ticked":    {"issues", `{"action":"edited","changes":{"body":{"from":"- [ ] a"}},` + repo + `,"issue":{"number":4,"body":"- [x] a","user":{"login":"odyssey[bot]"}}}`, forge.Event{Kind: forge.EventIssue, Number: 4, Author: "odyssey[bot]", Text: "- [x] a", Before: "- [ ] a"}},
 		"issue of nobody": {"issues", `{"action":"closed",` + repo + `,"issue":{"number":4,"user":null}}`, forge.Event{Kind: forge.EventIssue, Number: 4}},
 		"workflow ended": {
 			"workflow_run", `{"action":"completed",` + repo + `,"workflow_run":{"head_sha":"` + head + `","head_branch":"main","head_repository":{"id":1}}}`,
