@@ -112,7 +112,7 @@ func (s *stage) killBeforeProposal(p place) {
 	defer c.Remove(s.t.Context())
 	defer r.Close()
 	killed := make(chan error, 1)
-	s.proxy.Before = func(call world.Call) world.Fault {
+	s.proxy.Intercept(func(call world.Call) world.Fault {
 		if !call.Writes() || !strings.Contains(call.Path, s.deployment) {
 			return world.None
 		}
@@ -121,9 +121,9 @@ func (s *stage) killBeforeProposal(p place) {
 		default:
 		}
 		return world.Reset
-	}
+	})
 	err := r.Wait()
-	s.proxy.Before = nil
+	s.proxy.Intercept(nil)
 	select {
 	case failed := <-killed:
 		s.must(failed)

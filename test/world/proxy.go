@@ -43,6 +43,13 @@ type Proxy struct {
 	calls []Call
 }
 
+// Intercept sets Before while calls may be on their way; nil lets all pass.
+func (p *Proxy) Intercept(before func(Call) Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.Before = before
+}
+
 // NewProxy starts a proxy to target. The caller closes it.
 func NewProxy(target string) (*Proxy, error) {
 	u, err := url.Parse(target)
@@ -60,10 +67,11 @@ func NewProxy(target string) (*Proxy, error) {
 		}
 		p.mu.Lock()
 		p.calls = append(p.calls, call)
+		before := p.Before
 		p.mu.Unlock()
 		fault := None
-		if p.Before != nil {
-			fault = p.Before(call)
+		if before != nil {
+			fault = before(call)
 		}
 		switch fault {
 		case Status500:
