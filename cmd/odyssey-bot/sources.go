@@ -105,6 +105,7 @@ func (a *app) planSources(rehearser refresh.Rehearser, policy gitname.Policy) []
 			Resolver: a.resolver(), Rehearser: rehearser, URLs: policy,
 			Advisories: &osv.Client{URL: osv.DefaultURL, HTTP: cleanhttp.DefaultClient()},
 			Warn:       func(_ string, err error) { a.say("vulnerabilities are not known: %s", err) },
+			Unresolved: func(_ string, cause error) { a.say("no Python lock could be made: %s", cause) },
 		},
 	}
 }
@@ -113,7 +114,8 @@ func (a *app) planSources(rehearser refresh.Rehearser, policy gitname.Policy) []
 func (a *app) pythonLock(server *config.Server, rehearser refresh.Rehearser, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
 	p := &refresh.PythonLock{
 		Rehearser: rehearser, URLs: policy,
-		Warn: func(repo string, err error) { log.Warn("vulnerabilities are not known", "repo", repo, "err", err) },
+		Warn:       func(repo string, err error) { log.Warn("vulnerabilities are not known", "repo", repo, "err", err) },
+		Unresolved: func(repo string, cause error) { log.Warn("python lock not resolved", "repo", repo, "err", cause) },
 	}
 	if server.Python.Local {
 		p.Resolver = a.resolver()
