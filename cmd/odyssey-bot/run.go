@@ -18,8 +18,6 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
-	"github.com/nuobit/odyssey/internal/oci"
-	"github.com/nuobit/odyssey/internal/outward"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -178,7 +176,6 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("%s: git.cache: %w", file, err)
 	}
-	registries := oci.New(oci.Options{UserAgent: userAgent, Transport: outward.Transport(policy, nil), Insecure: true, Attempts: 3})
 	return &bot.Bot{
 		Git: upstreams, Rehearser: upstreams,
 		URLs:     policy,
@@ -188,7 +185,7 @@ func (a *app) newBot(server *config.Server, file string, jobs int, log *slog.Log
 		Log:      log,
 		Now:      time.Now,
 		Wait:     wait,
-		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(registries), a.pythonLock(server, upstreams, policy, log)},
+		Sources:  []refresh.Source{&refresh.Landed{URLs: policy, Rehearser: upstreams, Warn: warnLanded(log)}, baseImages(newRegistries(policy, server.Git.Allow)), a.pythonLock(server, upstreams, policy, log)},
 	}, nil
 }
 

@@ -78,10 +78,24 @@ func (b *BaseImages) Offer(ctx context.Context, r Repository) (Offer, error) {
 		return Offer{Idle: "no Dockerfile pins an image by tag and digest"}, nil
 	}
 	offer := Offer{Idle: "every base image is at the newest of its line"}
+	var passing []error
+	silent := map[string]error{} // by registry
 	for _, together := range companions(pins) {
-		held, err := b.advance(ctx, together, r.Policy.Base.Follow)
-		if err != nil {
+		held, err := "", silent[together[0].registry()]
+		if err == nil { // it is not waited for once for each image
+			held, err = b.advance(ctx, together, r.Policy.Base.Follow)
+		}
+		switch {
+		case err != nil && (ctx.Err() != nil || !errors.Is(err, ErrTransient)):
 			return Offer{}, err
+		case err != nil: // the others do not wait for it
+			if !slices.Contains(passing, err) {
+				passing = append(passing, err)
+			}
+			if unanswered(err) {
+				silent[together[0].registry()] = err
+			}
+			held = "the registry of " + ImageName(together[0].ref.Repository) + " does not answer now; it is asked again"
 		}
 		if held != "" {
 			offer.Held = append(offer.Held, Held{Group: groupName(together), Reason: held})
@@ -90,6 +104,8 @@ func (b *BaseImages) Offer(ctx context.Context, r Repository) (Offer, error) {
 	moved := slices.DeleteFunc(pins, func(p *pin) bool { return p.next == p.ref })
 	if len(moved) > 0 {
 		offer.Drafts = []Draft{b.draft(files, moved, r.Commands)}
+	} else if len(passing) > 0 { // nothing is lost by another attempt, and what is open stays
+		return Offer{}, errors.Join(passing...)
 	} else if len(offer.Held) > 0 {
 		offer.Waiting = map[string]string{baseBranch: offer.Held[0].Reason}
 	}
@@ -267,7 +283,7 @@ func (b *BaseImages) newest(ctx context.Context, together []*pin) (tag, held str
 // somebody to mend is said.
 func (b *BaseImages) trouble(what string, err error) (held string, failure error) {
 	switch {
-	case errors.Is(err, outward.ErrRefused), strings.Contains(err.Error(), outward.ErrRefused.Error()): // the registry's client may have made a text of it
+	case refusedThroughout(err):
 		return what + " is not on the public internet, and git.allow of the bot's odyssey.yaml does not name its registry", nil
 	case errors.Is(err, oci.ErrTransient):
 		return "", fmt.Errorf("%w: %w", ErrTransient, err)
@@ -281,6 +297,34 @@ func (b *BaseImages) trouble(what string, err error) (held string, failure error
 		return "the registry does not answer for " + what + " as it should", nil
 	}
 	return "", err
+}
+
+// refusedThroughout reports whether nothing else is at fault than that an address
+// is not allowed. A client that may speak plain HTTP tries that after TLS, and
+// joins both faults in a text: where one is allowed, and the other one failed, the
+// registry is out of reach.
+func refusedThroughout(err error) bool {
+	if answered := (*oci.RegistryError)(nil); errors.As(err, &answered) && answered.Status != 0 {
+		return false
+	}
+	for _, attempt := range strings.Split(err.Error(), `; Get "http://`) {
+		if !strings.Contains(attempt, outward.ErrRefused.Error()) {
+			return false
+		}
+	}
+	return true
+}
+
+// unanswered reports whether a registry did not say a word.
+func unanswered(err error) bool {
+	failed := (*oci.RegistryError)(nil)
+	return errors.As(err, &failed) && failed.Status == 0
+}
+
+// registry is the host that serves the image.
+func (p *pin) registry() string {
+	host, _, _ := strings.Cut(p.ref.Repository, "/")
+	return host
 }
 
 // draft is the pull request that moves the pins.

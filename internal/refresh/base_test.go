@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuobit/odyssey/internal/config"
+	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/oci"
+	"github.com/nuobit/odyssey/internal/outward"
 	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/test/registrytest"
 )
@@ -34,6 +39,9 @@ func (c checkout) Files(_ context.Context, paths []string) (map[string][]byte, e
 	}
 	return files, nil
 }
+
+// nothing is a digest that no image has.
+const nothing = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
 // foundation is a registry with images to build upon.
 type foundation struct {
@@ -124,7 +132,6 @@ func TestBaseImages(t *testing.T) {
 	f.push("odoo/alone:17.0-py310-r0002", "alone")
 	py19, py20, slim := f.push("python:3.10.19-slim", "19"), f.push("python:3.10.20-slim", "20"), f.push("python:3.10-slim", "20")
 	f.push("python:3.11.1-slim", "another Python")
-	const nothing = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 	const none = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 	both := func(runtime, builder string) map[string]string {
 		return map[string]string{
@@ -244,5 +251,85 @@ func TestBaseImages_trouble(t *testing.T) {
 		if got != want {
 			t.Errorf("%d: %s, want %s; %v", status, got, want, err)
 		}
+	}
+}
+
+// A registry that is not there is asked again; that an address is not allowed is
+// another fault, and nobody takes one for the other.
+func TestBaseImages_unreachable(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	host := strings.TrimPrefix(gone.URL, "http://")
+	gone.Close()
+	for _, test := range []struct {
+		name, host string
+		insecure   bool
+		allow      []string
+		held       bool
+	}{
+		{"no such name", "gone.invalid", false, nil, false},
+		{"no such name, and plain HTTP is not allowed", "gone.invalid", true, nil, false},
+		{"down, and TLS is not allowed", host, true, []string{"http://" + host}, false},
+		{"private", host, false, nil, true},
+		{"private, both ways", host, true, nil, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			policy, err := gitname.Bot(test.allow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked := 0
+			lookup := func(_ context.Context, _, host string) ([]netip.Addr, error) {
+				asked++
+				if addr, err := netip.ParseAddr(host); err == nil {
+					return []netip.Addr{addr}, nil
+				}
+				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+			}
+			source := &refresh.BaseImages{Now: time.Now, Registry: oci.New(oci.Options{Transport: outward.Transport(policy, lookup), Insecure: test.insecure, Attempts: 1})}
+			parsed, err := config.ParseRepo(".odyssey.yaml", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			offer, err := source.Offer(t.Context(), refresh.Repository{Policy: parsed, Tree: checkout{
+				"Dockerfile": "FROM " + test.host + "/x:1.2.3@" + nothing + "\nFROM " + test.host + "/y:1.2.3@" + nothing + "\n",
+			}})
+			if held := err == nil && len(offer.Held) == 2 && strings.Contains(offer.Held[0].Reason, "git.allow"); held != test.held || !held && !errors.Is(err, refresh.ErrTransient) {
+				t.Errorf("%+v, %v", offer, err)
+			}
+			if asked > 1 {
+				t.Errorf("looked up %d times", asked)
+			}
+		})
+	}
+}
+
+// One registry that does not answer keeps no other images from moving.
+func TestBaseImages_onePassing(t *testing.T) {
+	t.Parallel()
+	f := newFoundation(t)
+	old := f.push("python:3.10.19", "old")
+	f.push("python:3.10.20", "new")
+	f.push("odoo:1.0.0", "odoo")
+	f.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+		if broken := strings.HasPrefix(r.URL.Path, "/v2/odoo/"); !broken {
+			return false
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	offer, err := f.offer(map[string]string{
+		"a/Dockerfile": "FROM HOST/odoo:1.0.0@" + nothing + "\n", "b/Dockerfile": "FROM HOST/python:3.10.19@" + old + "\n",
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(offer.Drafts) != 1 || len(offer.Drafts[0].Files) != 1 || offer.Drafts[0].Files[0].Path != "b/Dockerfile" {
+		t.Errorf("%+v", offer.Drafts)
+	}
+	want := []refresh.Held{{Group: f.Host + "/odoo", Reason: "the registry of " + f.Host + "/odoo does not answer now; it is asked again"}}
+	if d := cmp.Diff(want, offer.Held); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -46,10 +47,18 @@ type LockResult struct {
 }
 
 // UnresolvableError says that there is no lock for an input, or none that can be made
-// here. Its text is for people, and may hold what strangers wrote.
-type UnresolvableError struct{ Reason string }
+// here.
+type UnresolvableError struct {
+	// Reason is for all who read the repository: it has nothing of what other
+	// repositories, indexes or packages say.
+	Reason string
+	Cause  error // for the log: it may have that; nil when Reason says all
+}
 
 func (e *UnresolvableError) Error() string { return e.Reason }
+
+// Unwrap returns the cause.
+func (e *UnresolvableError) Unwrap() error { return e.Cause }
 
 // LockResolver resolves Python locks. An input that cannot be resolved is an
 // *UnresolvableError.
@@ -71,6 +80,8 @@ type PythonLock struct {
 	URLs       gitname.Policy
 	Memory     Memory // what was resolved last; nil: nothing is remembered, so that nothing is resolved but when asked for
 	Warn       func(repo string, err error)
+	// Unresolved is told why a lock could not be resolved, in full; nil: nobody is.
+	Unresolved func(repo string, cause error)
 }
 
 // Kind implements Source.
@@ -100,7 +111,10 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 		return Offer{}, err
 	}
 	made := in.digest() // nobody knows another forge's repository of that name from this one
-	if !r.Demanded && !r.Scheduled && p.recall(ctx, r.Name) == made {
+	if known, why := p.recall(ctx, r.Name); !r.Demanded && !r.Scheduled && known == made {
+		if why != "" {
+			return unresolved(why), nil
+		}
 		stays.Idle = "what the Python lock is made of has not changed since it was resolved"
 		return stays, nil
 	}
@@ -111,16 +125,16 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 	result, err := p.Resolver.ResolveLock(ctx, in)
 	impossible := (*UnresolvableError)(nil)
 	if errors.As(err, &impossible) {
-		p.remember(ctx, r.Name, made) // until something changes, or somebody asks
-		return Offer{
-			Waiting: map[string]string{pythonBranch: "no newer lock could be made"},
-			Held:    []Held{{Group: string(Python), Reason: impossible.Reason}},
-		}, nil
+		p.remember(ctx, r.Name, made, impossible.Reason) // until something changes, or somebody asks
+		if p.Unresolved != nil && impossible.Cause != nil {
+			p.Unresolved(r.Name, impossible.Cause)
+		}
+		return unresolved(impossible.Reason), nil
 	}
 	if err != nil {
 		return Offer{}, err
 	}
-	p.remember(ctx, r.Name, made)
+	p.remember(ctx, r.Name, made, "")
 	if bytes.Equal(result.Lock, before) {
 		return Offer{Idle: "every Python package is at the newest version that is allowed"}, nil
 	}
@@ -129,6 +143,14 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 		return Offer{}, err
 	}
 	return Offer{Drafts: []Draft{draft}}, nil
+}
+
+// unresolved is the offer where no lock can be made.
+func unresolved(why string) Offer {
+	return Offer{
+		Waiting: map[string]string{pythonBranch: "no newer lock could be made"},
+		Held:    []Held{{Group: string(Python), Reason: why}},
+	}
 }
 
 // mostRequirements is how large Odoo's requirements.txt may be, in bytes.
@@ -184,23 +206,30 @@ func (in LockInput) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-const pythonBucket = "python" // by repository: the digest of what was resolved last
+// By repository: the digest of what was resolved last, and on a second line why that
+// could not be resolved.
+const pythonBucket = "python"
 
-func (p *PythonLock) recall(ctx context.Context, repo string) string {
+func (p *PythonLock) recall(ctx context.Context, repo string) (digest, unresolvable string) {
 	if p.Memory == nil {
-		return ""
+		return "", ""
 	}
 	data, err := p.Memory.Get(ctx, pythonBucket, repo)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return string(data)
+	digest, unresolvable, _ = strings.Cut(string(data), "\n")
+	return digest, unresolvable
 }
 
-func (p *PythonLock) remember(ctx context.Context, repo, digest string) {
-	if p.Memory != nil {
-		_ = p.Memory.Put(ctx, pythonBucket, repo, []byte(digest)) // it may be forgotten
+func (p *PythonLock) remember(ctx context.Context, repo, digest, unresolvable string) {
+	if p.Memory == nil {
+		return
 	}
+	if unresolvable != "" {
+		digest += "\n" + unresolvable
+	}
+	_ = p.Memory.Put(ctx, pythonBucket, repo, []byte(digest)) // it may be forgotten
 }
 
 // draft is the pull request with the new lock.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -150,12 +152,24 @@ func TestPythonLock_conditional(t *testing.T) {
 	if offer := resolves("another requirements.in", "due", 1); offer.Idle != "every Python package is at the newest version that is allowed" {
 		t.Errorf("%+v", offer)
 	}
-	s.answer.err = &refresh.UnresolvableError{Reason: "no boto3"}
+	s.answer.err = &refresh.UnresolvableError{Reason: "no boto3", Cause: errors.New("of 10.0.0.1")}
+	var told []string
+	s.source.Unresolved = func(repo string, cause error) { told = append(told, repo+" "+cause.Error()) }
 	s.tree["requirements-constraints.in"] = "boto3<0\n"
 	if offer := resolves("what cannot be", "due", 1); len(offer.Held) != 1 || offer.Held[0].Reason != "no boto3" || offer.Waiting["odyssey/python"] == "" {
 		t.Errorf("%+v", offer)
 	}
-	resolves("what could not be", "due", 0)
+	if offer := resolves("what could not be", "due", 0); offer.Idle != "" || len(offer.Held) != 1 || offer.Held[0].Reason != "no boto3" {
+		t.Errorf("as if it had been resolved: %+v", offer)
+	}
+	if d := cmp.Diff([]string{"acme/odoo-image of 10.0.0.1"}, told); d != "" {
+		t.Errorf("logged (-want +got):\n%s", d)
+	}
+	s.answer.err = nil
+	resolves("what can be again", "demanded", 1)
+	if offer := resolves("what could be", "due", 0); offer.Idle == "" || len(offer.Held) > 0 {
+		t.Errorf("%+v", offer)
+	}
 
 	s.source.Memory = nil
 	if offer := resolves("without a memory", "due", 0); !strings.Contains(offer.Idle, "--only python") {

@@ -46,7 +46,7 @@ func (l *Local) ResolveLock(ctx context.Context, in refresh.LockInput) (result r
 	}
 	text, report, err := python.Resolve(ctx, o)
 	if err != nil {
-		return result, unresolvable(ctx, dir, err)
+		return result, unresolvable(ctx, dir, in, err)
 	}
 	result = refresh.LockResult{Lock: text, Python: report.Python}
 	if len(o.Constraints) == 0 && o.Overrides == "" {
@@ -114,19 +114,40 @@ func (l *Local) options(dir, interpreter string, in refresh.LockInput) (python.O
 	return o, os.MkdirAll(o.Fetched, 0o700)
 }
 
-// unresolvable tells what people can mend from what went wrong here, without
-// the directory that was made for it.
-func unresolvable(ctx context.Context, dir string, err error) error {
+// What all may read of a fault: what the tools say has lines of other
+// repositories, the operator's index, and the words of packages.
+const (
+	notMade   = "no set of packages is what all requirements ask for, or one of them cannot be fetched or built; the log says more"
+	notRead   = "the requirements cannot be read; the log says more"
+	notAtHand = "the machine lacks what it takes to resolve Python locks; the log says more"
+)
+
+// unresolvable tells what people can mend from what went wrong here. Of faults in
+// the repository's own files, below dir, it says all.
+func unresolvable(ctx context.Context, dir string, in refresh.LockInput, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var fault *yamldoc.Error
 	var failed *python.ToolError
-	if !errors.As(err, &fault) && !errors.As(err, &failed) && !errors.Is(err, exec.ErrNotFound) && !errors.Is(err, fs.ErrNotExist) {
+	told := &refresh.UnresolvableError{Cause: err}
+	switch {
+	case errors.As(err, &fault):
+		told.Reason = notRead
+		name := strings.TrimPrefix(fault.Path, dir+"/")
+		_, own := in.Files[name]
+		if own && !strings.Contains(name, "/") || name == refresh.RequirementsLock {
+			text := strings.ReplaceAll(fault.Error(), dir+"/", "")
+			told.Reason, told.Cause = strings.Join(strings.Fields(text), " "), nil
+		}
+	case errors.As(err, &failed):
+		told.Reason = notMade
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		told.Reason = notAtHand
+	default:
 		return err
 	}
-	text := strings.NewReplacer(dir+"/src/", "", dir+"/", "").Replace(err.Error())
-	return &refresh.UnresolvableError{Reason: strings.Join(strings.Fields(text), " ")}
+	return told
 }
 
 // versions are those of a lock, by name.

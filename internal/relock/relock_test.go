@@ -76,17 +76,46 @@ func TestLocal(t *testing.T) {
 func TestLocal_unresolvable(t *testing.T) {
 	t.Parallel()
 	l := scene(t)
-	for name, in := range map[string]refresh.LockInput{
-		"no such version":     {Files: map[string][]byte{"requirements.in": []byte("alpha>2\n")}},
-		"requirements.in:2: ": {Files: map[string][]byte{"requirements.in": []byte("alpha\n=\n")}},
-		"is for Python 3.1":   {Python: "3.1", Files: map[string][]byte{"requirements.in": []byte("alpha\n")}},
-	} {
-		_, err := l.ResolveLock(t.Context(), in)
-		impossible := (*refresh.UnresolvableError)(nil)
-		if !errors.As(err, &impossible) || strings.Contains(err.Error(), "odyssey-relock-") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v", name, err)
-		} else if name != "no such version" && !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
+	index := strings.TrimPrefix(l.Environ[len(l.Environ)-1], "PIP_INDEX_URL=")
+	in := func(files ...string) (in refresh.LockInput) {
+		in.Files = map[string][]byte{}
+		for i := 0; i < len(files); i += 2 {
+			in.Files[files[i]] = []byte(files[i+1])
 		}
+		return in
+	}
+	const own, odoos = "requirements.in", "odoo/requirements.txt"
+	older := in(own, "alpha\n")
+	older.Python = "3.1"
+	for _, test := range []struct {
+		name, want string
+		in         refresh.LockInput
+		logged     string
+	}{
+		{"no such version", "no set of packages", in(own, "alpha>2\n"), "alpha"},
+		{"a package of a private Odoo", "no set of packages", in(odoos, "secret-name==1\n"), "secret-name"},
+		{"a fault of its own", "requirements.in:2: ", in(own, "alpha\n=\n"), ""},
+		{"a fault of Odoo's", "the requirements cannot be read", in(odoos, "alpha\nsecret-name =\n"), "requirements.txt:2: "},
+		{"a machine without the Python", "is for Python 3.1", older, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := l.ResolveLock(t.Context(), test.in)
+			impossible := (*refresh.UnresolvableError)(nil)
+			if !errors.As(err, &impossible) {
+				t.Fatal(err)
+			}
+			for _, private := range []string{"odyssey-", "/tmp", "\n", "secret-name", index} {
+				if strings.Contains(impossible.Reason, private) {
+					t.Errorf("%q tells %q", impossible.Reason, private)
+				}
+			}
+			if !strings.Contains(impossible.Reason, test.want) {
+				t.Error(impossible.Reason)
+			}
+			if test.logged == "" != (impossible.Cause == nil) || impossible.Cause != nil && !strings.Contains(impossible.Cause.Error(), test.logged) {
+				t.Errorf("the log has %v", impossible.Cause)
+			}
+		})
 	}
 }
