@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/deploy"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -187,7 +189,7 @@ func (r *deployer) compare(ctx context.Context, text *refresh.Deployment, change
 	}
 	if url, err := gitname.ParseURL(next.Source); err == nil && url.User == "" && gitname.IsObjectID(next.Revision) {
 		text.Source, text.New = next.Source, next.Revision
-		if text.Discretion, err = r.discretion(ctx, r.forge, r.repo, []string{next.Source}); err != nil {
+		if text.Discretion, err = r.discretion(ctx, r.forge, r.repo, []string{next.Source}, nil); err != nil {
 			return err
 		}
 	}
@@ -203,13 +205,17 @@ func (r *deployer) compare(ctx context.Context, text *refresh.Deployment, change
 		text.Old = last.Revision
 	}
 	text.Parts = deploy.Differing(last, next)
-	text.Merges = r.lockChanges(ctx, text)
+	var enterprise []string
+	text.Merges, enterprise = r.lockChanges(ctx, text)
 	urls := []string{next.Source}
 	for _, c := range text.Merges {
 		urls = append(urls, c.URL)
 	}
-	if text.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls); err != nil {
+	if text.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls, enterprise); err != nil {
 		return err
+	}
+	if text.Source != "" && !text.Discretion.Tells(text.Source) { // nor what its lock and its destinations are
+		text.Merges, text.Parts = nil, nil
 	}
 	if len(r.Installed) > 0 {
 		text.Around.InstalledIn = r.repo.String()
@@ -221,24 +227,47 @@ func (r *deployer) compare(ctx context.Context, text *refresh.Deployment, change
 }
 
 // lockChanges compares the locks of the two commits, if their repository is on
-// this forge and can be read; nil if not.
-func (r *deployer) lockChanges(ctx context.Context, text *refresh.Deployment) []lock.Change {
+// this forge and can be read; nil if not. It returns the URLs, too, of the remotes
+// that have Enterprise there.
+func (r *deployer) lockChanges(ctx context.Context, text *refresh.Deployment) (changes []lock.Change, enterprise []string) {
 	base := strings.TrimSuffix(r.repo.WebURL, r.repo.String())
 	rest, here := strings.CutPrefix(strings.TrimSuffix(text.Source, ".git"), base)
 	name, err := forge.ParseName(rest)
 	if !here || err != nil || text.Old == "" || text.New == "" || text.Old == text.New {
-		return nil
+		return nil, nil
 	}
 	var locks [2]*lock.File
+	var policy config.Repo
 	for i, commit := range []string{text.Old, text.New} {
-		data, err := r.forge.File(ctx, forge.Repo{Name: name}, commit, refresh.LockFile)
-		if err == nil {
+		var data []byte
+		if data, err = r.forge.File(ctx, forge.Repo{Name: name}, commit, refresh.LockFile); err == nil {
 			locks[i], err = lock.ParseLock(refresh.LockFile, data, r.URLs)
 		}
 		if err != nil {
-			r.Log.Info("the locks of the images could not be compared", "repo", name.String(), "err", err)
-			return nil
+			break
 		}
 	}
-	return lock.Changes(locks[0], locks[1])
+	if err == nil {
+		policy, err = r.policyAt(ctx, name, text.New)
+	}
+	if err != nil {
+		r.Log.Info("the locks of the images could not be compared", "repo", name.String(), "err", err)
+		return nil, nil
+	}
+	changes = lock.Changes(locks[0], locks[1])
+	for _, c := range changes {
+		if path.Clean(c.Dest) == path.Clean(policy.Enterprise.Destination) {
+			enterprise = append(enterprise, c.URL)
+		}
+	}
+	return changes, enterprise
+}
+
+// policyAt reads the policy that a repository had at a commit.
+func (r *deployer) policyAt(ctx context.Context, name forge.Name, commit string) (config.Repo, error) {
+	data, err := r.forge.File(ctx, forge.Repo{Name: name}, commit, refresh.ConfigFile)
+	if err != nil && !errors.Is(err, forge.ErrNotFound) {
+		return config.Repo{}, err
+	}
+	return config.ParseRepo(refresh.ConfigFile, data)
 }

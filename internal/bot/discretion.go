@@ -4,39 +4,65 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 // discretion finds out which of some remotes a text in a repository must not
-// tell of. Of those on the same forge, the forge is asked; one that it does not
-// show to the bot is private.
-func (b *Bot) discretion(ctx context.Context, f Reader, repo forge.Repo, urls []string) (refresh.Discretion, error) {
-	if repo.Private {
-		return refresh.Discretion{}, nil
-	}
-	d := refresh.Discretion{Public: true, Private: append([]string{}, b.Private...)}
-	asked := map[string]bool{}
+// tell of; enterprise are those that have Odoo Enterprise. Of those on the same
+// forge, the forge is asked; one that it does not show to the bot is private. One
+// elsewhere is, unless everybody can ask for it.
+func (b *Bot) discretion(ctx context.Context, f Reader, repo forge.Repo, urls, enterprise []string) (refresh.Discretion, error) {
+	d := refresh.Discretion{Public: !repo.Private, Enterprise: slices.Concat(b.Private, enterprise)}
 	for _, remote := range urls {
-		name, here := sameForge(repo, remote)
-		if id := refresh.RemoteID(remote); !here || asked[id] || !d.Tells(remote) {
-			continue
-		} else if asked[id] = true; name == repo.Name {
+		if refresh.IsEnterprise(remote) {
+			d.Enterprise = append(d.Enterprise, remote)
+		}
+	}
+	own := refresh.RemoteID(repo.WebURL)
+	if repo.Private {
+		d.Enterprise = slices.DeleteFunc(d.Enterprise, func(remote string) bool { return refresh.RemoteID(remote) == own })
+		return d, nil
+	}
+	asked := map[string]bool{own: true}
+	for _, remote := range urls {
+		if !d.Tells(remote) {
 			continue
 		}
+		name, here := sameForge(repo, remote)
+		if !here {
+			if !anonymous(remote) {
+				d.Private = append(d.Private, remote)
+			}
+			continue
+		}
+		id := refresh.RemoteID(remote)
+		if asked[id] {
+			continue
+		}
+		asked[id] = true
 		found, err := f.Repo(ctx, name)
 		switch {
 		case errors.Is(err, forge.ErrNotFound):
 			d.Private = append(d.Private, remote)
 		case err != nil:
-			return d, err
-		case found.Private:
+			return refresh.Discretion{}, err
+		case found.Private, found.Internal && !(repo.Internal && strings.EqualFold(found.Owner, repo.Owner)):
 			d.Private = append(d.Private, remote)
 		}
 	}
 	return d, nil
+}
+
+// anonymous reports whether a remote is asked without saying who asks. By ssh
+// nobody is: its host may be the forge's own under another name.
+func anonymous(remote string) bool {
+	u, err := gitname.ParseURL(remote)
+	return err == nil && u.User == "" && slices.Contains([]string{"https", "http", "git"}, u.Scheme)
 }
 
 // sameForge returns the name of a remote that is a repository of the forge that

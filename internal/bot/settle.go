@@ -30,7 +30,7 @@ func (r *reconciler) settle(ctx context.Context, p *refresh.Proposal, made *prop
 
 // discreet finds out of which remotes a proposal's text may tell.
 func (r *reconciler) discreet(ctx context.Context, p *refresh.Proposal) (err error) {
-	if p.Discretion.Public || p.Discretion.Private != nil {
+	if p.Discretion.Public || p.Discretion.Enterprise != nil {
 		return nil
 	}
 	var urls, enterprise []string
@@ -40,8 +40,7 @@ func (r *reconciler) discreet(ctx context.Context, p *refresh.Proposal) (err err
 			enterprise = append(enterprise, s.URL)
 		}
 	}
-	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls)
-	p.Discretion.Private = append(p.Discretion.Private, enterprise...) // of Enterprise nothing is told, wherever it is from
+	p.Discretion, err = r.discretion(ctx, r.forge, r.repo, urls, enterprise)
 	return err
 }
 

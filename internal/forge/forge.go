@@ -33,6 +33,7 @@ type Repo struct {
 	WebURL        string
 	Archived      bool
 	Private       bool      // only whom its owner has let in may read it; one that all accounts of the forge may read is not
+	Internal      bool      // not Private, and yet only its owner's people may read it: that of a private organisation
 	Empty         bool      // has no commit yet
 	Account       string    // login of the account that asked
 	Changed       time.Time // of the newest push that the forge knows of; other changes may count too

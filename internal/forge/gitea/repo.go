@@ -54,6 +54,7 @@ func describe(got *sdk.Repository, account string) forge.Repo {
 		WebURL:        got.HTMLURL,
 		Archived:      got.Archived,
 		Private:       got.Private,
+		Internal:      got.Internal,
 		Empty:         got.Empty,
 		Changed:       got.Updated.UTC(),
 	}
