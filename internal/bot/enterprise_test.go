@@ -154,3 +154,25 @@ func TestEnterprise_acceptanceOutlivesFault(t *testing.T) {
 		t.Errorf("issues: %+v", all)
 	}
 }
+
+// Who closes the issue about a bundle has read it: it comes back when somebody asks.
+func TestEnterprise_issueClosed(t *testing.T) {
+	t.Parallel()
+	d, imp := newMirror(t)
+	d.bot.Memory = d.kept
+	must(t, d.worker.Work(t.Context(), d.job("enterprise", 1)))
+	imp.human.EditIssue(t, imp.stopped(t).Number, forge.Edit{State: forge.Closed})
+	for range 2 {
+		must(t, d.worker.Work(t.Context(), d.job("enterprise", 1)))
+	}
+	if all := imp.human.Issues(t); len(all) != 1 {
+		t.Errorf("%d issues", len(all))
+	}
+	if got := d.report("enterprise").Outcomes; len(got) != 1 || got[0].Action != bot.Held || got[0].Reason != "2 modules differ" {
+		t.Errorf("outcomes: %+v", got)
+	}
+	_, reply := d.obeys("/refresh enterprise")
+	if imp.stopped(t); !strings.Contains(reply, "2 modules differ") {
+		t.Errorf("the reply says %q", reply)
+	}
+}
