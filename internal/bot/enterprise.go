@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/enterprise"
@@ -81,6 +82,8 @@ type importer struct {
 	issues  []forge.Issue // the bot's in the mirror
 	locked  *lock.Destination
 	pending refresh.Pull // that brings Community to its newest commits; zero when none is open
+
+	policyBranch string // of the mirror: the one that has its policy
 }
 
 // community proposes what the locked Community lacks, before Enterprise is compared
@@ -167,7 +170,10 @@ func (i *importer) run(ctx context.Context) (idle string, err error) {
 	if _, err := i.keeper.look(ctx); err != nil {
 		return "", err
 	}
-	accepted := i.accepted()
+	accepted, err := i.accepted(ctx)
+	if err != nil {
+		return "", err
+	}
 	i.request.Bundle, i.request.Fresh = i.demand.Bundle, i.demanded && i.demand.Bundle == ""
 	i.request.Removals, i.request.Drift = accepted.of(refresh.Removals).Bundle, accepted.of(refresh.Drift).Bundle
 	got, err := i.mirror.Importer.Prepare(ctx, i.request)
@@ -204,6 +210,7 @@ func (i *importer) open(ctx context.Context) (reason string, err error) {
 	case repo.Empty:
 		return "the mirror " + name + " has no commit yet; begin it with a README", nil
 	}
+	i.policyBranch = repo.DefaultBranch
 	repo.DefaultBranch = cmp.Or(i.mirror.Branch, repo.DefaultBranch)
 	i.keeper.repo = repo
 	base, err := i.keeper.forge.Branch(ctx, repo, repo.DefaultBranch)
@@ -225,27 +232,42 @@ func (i *importer) open(ctx context.Context) (reason string, err error) {
 	return "", nil
 }
 
-// settle makes what was prepared true on the forge.
+// settle makes what was prepared true on the forge. An issue of a bundle is closed
+// last: until the pull request has it, only there stands what was accepted of it.
 func (i *importer) settle(ctx context.Context, got *intake.Result, accepted acceptances) (idle string, err error) {
 	text := i.text(got, accepted)
-	if err := i.tell(ctx, got, text); err != nil {
+	if got.Stop != nil {
+		return "", i.tell(ctx, got, text, accepted)
+	}
+	before := len(i.outcomes)
+	pr, isOpen := i.keeper.open[i.request.Branch]
+	switch {
+	case got.Head != i.request.Base:
+		err = i.bring(ctx, got, text, accepted)
+	case isOpen:
+		err = i.retire(ctx, pr, "`"+i.keeper.repo.DefaultBranch+"` has what this proposed")
+	default:
+		idle = "the mirror has what the newest bundle has"
+	}
+	if err != nil {
 		return "", err
 	}
-	if got.Stop != nil {
-		return "", nil
+	keep := ""
+	held := slices.ContainsFunc(i.outcomes[before:], func(o Outcome) bool { return o.Action == Held })
+	if held && len(accepted.only(got.SHA256)) > 0 {
+		keep = got.SHA256
 	}
-	pr, isOpen := i.keeper.open[i.request.Branch]
-	if got.Head == i.request.Base {
-		if isOpen {
-			return "", i.retire(ctx, pr, "`"+i.keeper.repo.DefaultBranch+"` has what this proposed")
-		}
-		return "the mirror has what the newest bundle has", nil
-	}
-	return "", i.propose(ctx, &proposal{
+	return idle, i.untell(ctx, keep)
+}
+
+// bring proposes what was prepared.
+func (i *importer) bring(ctx context.Context, got *intake.Result, text *refresh.Import, accepted acceptances) error {
+	word := accepted.only(got.SHA256).mark(got.SHA256)
+	return i.propose(ctx, &proposal{
 		group: string(refresh.Enterprise), branch: i.request.Branch, target: text.Target(), newer: "another bundle",
 		commit: got.Head, push: func(ctx context.Context, lease string) error { return i.pushImport(ctx, got.Head, lease) },
-		remember: accepted.only(got.SHA256).mark(got.SHA256),
-		stands:   text.Stands,
+		remember: word,
+		stands:   func(body string) bool { return text.Stands(body) && strings.Contains(body, word) },
 		describe: func(context.Context) (refresh.Text, error) { return text.Describe(), nil },
 		list:     text.List,
 	})

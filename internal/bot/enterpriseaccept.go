@@ -9,18 +9,21 @@ import (
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/bot/command"
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/enterprise/intake"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
-// acceptance is somebody's word for what a bundle brings. It is remembered in the
-// text of the bot's own pull request or issue in the mirror.
+// acceptance is somebody's word for what a bundle brings. The text of the bot's own
+// pull request or issue in the mirror remembers which comment it was, and nothing
+// more: people may edit that text, but only the comment is somebody's word.
 type acceptance struct {
-	What   string `json:"what"`   // refresh.Removals or refresh.Drift
-	Bundle string `json:"bundle"` // SHA-256
-	By     string `json:"by"`     // login
-	URL    string `json:"url,omitempty"`
+	What    string `json:"what"`    // refresh.Removals or refresh.Drift
+	Bundle  string `json:"bundle"`  // SHA-256
+	Comment int64  `json:"comment"` // its id
+	By      string `json:"-"`       // login
+	URL     string `json:"-"`
 }
 
 type acceptances []acceptance
@@ -76,26 +79,90 @@ func readBundle(body string) (bundle string, all acceptances) {
 	})
 }
 
-// accepted reads what was accepted in the mirror.
-func (i *importer) accepted() (all acceptances) {
-	add := func(body string) {
+// accepted reads what was accepted in the mirror, as far as it still counts.
+func (i *importer) accepted(ctx context.Context) (all acceptances, err error) {
+	add := func(body string, place int64, onPull bool) error {
 		_, found := readBundle(body)
-		for _, a := range found {
-			if !strings.HasPrefix(a.URL, i.keeper.repo.WebURL+"/") {
-				a.URL = ""
+		for _, what := range []string{refresh.Removals, refresh.Drift} {
+			a := found.of(what)
+			if a.Comment == 0 {
+				continue
 			}
-			all = all.with(a)
+			said, err := i.word(ctx, a, place, onPull)
+			if err != nil {
+				return err
+			}
+			if said != nil {
+				a.By, a.URL = said.Author, said.URL
+				all = all.with(a)
+			}
 		}
+		return nil
 	}
 	if pr, isOpen := i.keeper.open[i.request.Branch]; isOpen {
-		add(pr.Body)
-	}
-	for _, issue := range i.issues {
-		if issue.State == forge.Open && stopPattern.MatchString(issue.Body) {
-			add(issue.Body)
+		if err := add(pr.Body, pr.Number, true); err != nil {
+			return nil, err
 		}
 	}
-	return all
+	for _, issue := range i.issues {
+		if tellsStop(issue) {
+			if err := add(issue.Body, issue.Number, false); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// word returns the comment that an acceptance stands on; nil when there is none, it
+// says something else, or its author may not say it now. Drift that a pull request
+// tells of was accepted in an issue before.
+func (i *importer) word(ctx context.Context, a acceptance, place int64, onPull bool) (*forge.Comment, error) {
+	said, err := i.keeper.forge.Comment(ctx, i.keeper.repo, a.Comment)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil, nil //nolint:nilnil // there is none, and no fault
+	}
+	if err != nil {
+		return nil, err
+	}
+	fits := said.Number == place
+	if onPull && a.What == refresh.Drift {
+		fits = !said.OnPull
+	}
+	says := slices.ContainsFunc(command.Parse(said.Body), func(c command.Command) bool {
+		return c.Fault == "" && c.Word == command.Accept && c.Kind == a.What
+	})
+	if !fits || !says || said.Edited() || said.Bot || strings.EqualFold(said.Author, i.keeper.repo.Account) {
+		return nil, nil //nolint:nilnil // as above
+	}
+	if may, err := i.may(ctx, said.Author); !may || err != nil {
+		return nil, err
+	}
+	return &said, nil
+}
+
+// may reports whether somebody may give commands in the mirror, by its policy.
+func (i *importer) may(ctx context.Context, login string) (bool, error) {
+	may, err := i.keeper.forge.Permission(ctx, i.keeper.repo, login)
+	if errors.Is(err, forge.ErrUnauthorized) {
+		i.keeper.Log.Error("permission not told", "repo", i.keeper.repo.String(), "err", err)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	data, err := i.keeper.forge.File(ctx, i.keeper.repo, i.policyBranch, refresh.ConfigFile)
+	if faults, others := faultsOf(err); errors.Is(err, forge.ErrNotFound) || len(faults) > 0 && !others {
+		data, err = nil, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	policy, err := config.ParseRepo(refresh.ConfigFile, data)
+	if err != nil {
+		policy = config.DefaultRepo() // as when the comment was obeyed
+	}
+	return policy.Commands.Enabled && policy.Commands.Allow.May(login, may >= forge.MayWrite, may >= forge.MayAdminister), nil
 }
 
 const stopMark = "<!-- odyssey enterprise stopped -->"
@@ -104,48 +171,106 @@ var stopPattern = regexp.MustCompile(`(?m)^` + stopMark + `\r?$`)
 
 // tell keeps the issue in the mirror that says why a bundle is not imported: one
 // for each bundle, so that a word in it is about that one alone.
-func (i *importer) tell(ctx context.Context, got *intake.Result, text *refresh.Import) error {
-	title, body, url := "", "", ""
-	if got.Stop != nil {
-		title, body = text.Stopped()
-		body += "\n" + stopMark
-		if got.SHA256 != "" {
-			body += acceptances{}.mark(got.SHA256)
-		}
-		body += "\n"
+func (i *importer) tell(ctx context.Context, got *intake.Result, text *refresh.Import, accepted acceptances) error {
+	title, body := text.Stopped()
+	body += "\n" + stopMark
+	if got.SHA256 != "" {
+		body += accepted.only(got.SHA256).mark(got.SHA256)
 	}
-	for _, issue := range i.issues {
-		if issue.State != forge.Open || !stopPattern.MatchString(issue.Body) {
-			continue
+	body += "\n"
+	if i.dismissed(ctx, got) {
+		i.outcomes = append(i.outcomes, i.nothing(got, ""))
+		return nil
+	}
+	told := -1
+	for n, issue := range i.issues {
+		if bundle, _ := readBundle(issue.Body); tellsStop(issue) && bundle == got.SHA256 {
+			told = n
+			break
 		}
-		if bundle, _ := readBundle(issue.Body); got.Stop != nil && bundle == got.SHA256 && url == "" {
-			url = issue.URL
-			if normal(issue.Body) == normal(body) && issue.Title == title {
-				continue
-			}
+	}
+	url := ""
+	if told >= 0 {
+		issue := i.issues[told]
+		url = issue.URL
+		if normal(issue.Body) != normal(body) || issue.Title != title {
 			if _, err := i.keeper.forge.EditIssue(ctx, i.keeper.repo, issue.Number, forge.Edit{Title: title, Body: body}); err != nil {
 				return err
 			}
+		}
+		i.issues = slices.Delete(i.issues, told, told+1)
+	}
+	if err := i.untell(ctx, ""); err != nil {
+		return err
+	}
+	if told < 0 {
+		made, err := i.keeper.forge.CreateIssue(ctx, i.keeper.repo, forge.NewIssue{Title: title, Body: body})
+		if err != nil && !errors.Is(err, forge.ErrNotFound) && !errors.Is(err, forge.ErrConflict) {
+			return err // else issues are switched off
+		}
+		if url = made.URL; err == nil {
+			i.remember(ctx, got.SHA256, got.Stop.Kind)
+		}
+	}
+	i.outcomes = append(i.outcomes, i.nothing(got, url))
+	return nil
+}
+
+// nothing is what becomes of a bundle that is not imported.
+func (i *importer) nothing(got *intake.Result, url string) Outcome {
+	return Outcome{
+		Repo: i.mirror.Name.String(), Group: string(refresh.Enterprise), Action: Held, URL: url, Title: "nothing is imported", Reason: got.Stop.Reason,
+	}
+}
+
+// toldBucket is where is kept of which bundles an issue told, and why they are not
+// imported: people who close one have read it.
+const toldBucket = "told"
+
+func (i *importer) toldKey(bundle string) string {
+	return digest([]byte(i.keeper.repo.WebURL + " " + bundle))
+}
+
+// dismissed reports whether people closed the issue that told the same, and nobody
+// asks.
+func (i *importer) dismissed(ctx context.Context, got *intake.Result) bool {
+	if i.keeper.Memory == nil || i.demanded || got.SHA256 == "" || slices.ContainsFunc(i.issues, tellsStop) {
+		return false
+	}
+	kind, err := i.keeper.Memory.Get(ctx, toldBucket, i.toldKey(got.SHA256))
+	return err == nil && string(kind) == got.Stop.Kind
+}
+
+// remember keeps why a bundle is told of; "": it is not any more. When that fails,
+// it is told once more.
+func (i *importer) remember(ctx context.Context, bundle, kind string) {
+	if _, dry := i.keeper.forge.(dryRun); dry || i.keeper.Memory == nil || bundle == "" {
+		return
+	}
+	if err := i.keeper.Memory.Put(ctx, toldBucket, i.toldKey(bundle), []byte(kind)); err != nil {
+		i.keeper.Log.Warn("not kept that a bundle was told of", "repo", i.keeper.repo.String(), "err", err)
+	}
+}
+
+// untell closes the issues of bundles that are not imported, but for that of one to
+// keep.
+func (i *importer) untell(ctx context.Context, keep string) error {
+	for _, issue := range i.issues {
+		bundle, _ := readBundle(issue.Body)
+		if !tellsStop(issue) || bundle != "" && bundle == keep {
 			continue
 		}
 		if _, err := i.keeper.forge.EditIssue(ctx, i.keeper.repo, issue.Number, forge.Edit{State: forge.Closed}); err != nil {
 			return err
 		}
+		i.remember(ctx, bundle, "")
 	}
-	if got.Stop == nil {
-		return nil
-	}
-	if url == "" {
-		made, err := i.keeper.forge.CreateIssue(ctx, i.keeper.repo, forge.NewIssue{Title: title, Body: body})
-		if err != nil && !errors.Is(err, forge.ErrNotFound) && !errors.Is(err, forge.ErrConflict) {
-			return err // else issues are switched off
-		}
-		url = made.URL
-	}
-	i.outcomes = append(i.outcomes, Outcome{
-		Repo: i.mirror.Name.String(), Group: string(refresh.Enterprise), Action: Held, URL: url, Title: "nothing is imported", Reason: got.Stop.Reason,
-	})
 	return nil
+}
+
+// tellsStop reports whether an issue tells of a bundle that is not imported.
+func tellsStop(issue forge.Issue) bool {
+	return issue.State == forge.Open && stopPattern.MatchString(issue.Body)
 }
 
 // accept takes somebody's word for the removals or the drift of the bundle that a
@@ -189,7 +314,7 @@ func (s *session) accept(ctx context.Context, t *talk, c command.Command) (answe
 	if bundle, known = readBundle(body); bundle == "" {
 		return answer{"I do not see any more which bundle this is about. `/refresh enterprise` in " + refresh.Code(m.For.String()) + " makes it anew.", true}, nil
 	}
-	next := known.with(acceptance{What: c.Kind, Bundle: bundle, By: t.Author, URL: t.URL})
+	next := known.with(acceptance{What: c.Kind, Bundle: bundle, Comment: t.ID})
 	if err := save(bundlePattern.ReplaceAllLiteralString(body, strings.TrimPrefix(next.mark(bundle), "\n"))); err != nil {
 		return answer{}, err
 	}
@@ -212,7 +337,7 @@ func (s *session) stopIssue(ctx context.Context, t *talk) (*forge.Issue, error) 
 		return nil, err
 	}
 	for i := range own {
-		if own[i].Number == t.Number && own[i].State == forge.Open && stopPattern.MatchString(own[i].Body) {
+		if own[i].Number == t.Number && tellsStop(own[i]) {
 			return &own[i], nil
 		}
 	}
