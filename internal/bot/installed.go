@@ -54,7 +54,7 @@ func (v *visit) deployed(ctx context.Context) (addons map[string]bool, by string
 			return nil, ""
 		}
 		repo, err := v.forge.Repo(ctx, name)
-		if err == nil && repo.Private && !v.repo.Private {
+		if err == nil && (repo.Private || repo.Internal) && !v.repo.Private {
 			return nil, ""
 		}
 		var found map[string]bool

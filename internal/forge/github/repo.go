@@ -60,6 +60,7 @@ func describe(got *sdk.Repository, account string) forge.Repo {
 		WebURL:        got.GetHTMLURL(),
 		Archived:      got.GetArchived(),
 		Private:       got.GetPrivate() && got.GetVisibility() != "internal",
+		Internal:      got.GetVisibility() == "internal",
 		Changed:       got.GetPushedAt().UTC(),
 	}
 }
