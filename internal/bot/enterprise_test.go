@@ -76,7 +76,7 @@ func (d *drifter) forge(t *testing.T, comment int64) {
 	t.Helper()
 	issue := d.stopped(t)
 	from, to := strings.Index(issue.Body, "accepted=["), strings.LastIndex(issue.Body, "]")
-	mark := fmt.Sprintf(`accepted=[{"what":"drift","bundle":"%s","comment":%d,"by":"boss"}`, drifted, comment)
+	mark := fmt.Sprintf(`accepted=[{"what":"drift","bundle":%q,"comment":%d,"by":"boss"}`, drifted, comment)
 	d.human.EditIssue(t, issue.Number, forge.Edit{Body: issue.Body[:from] + mark + issue.Body[to:]})
 }
 
@@ -84,18 +84,27 @@ func (d *drifter) forge(t *testing.T, comment int64) {
 func TestEnterprise_forgedAcceptance(t *testing.T) {
 	t.Parallel()
 	writer := forgetest.FakeStranger
-	for name, comment := range map[string]func(t *testing.T, imp *drifter, issue int64) int64{
-		"none":       func(*testing.T, *drifter, int64) int64 { return 0 },
-		"no such":    func(*testing.T, *drifter, int64) int64 { return 4711 },
-		"no command": func(t *testing.T, imp *drifter, n int64) int64 { return imp.human.Comment(t, n, "accept drift?") },
-		"other word": func(t *testing.T, imp *drifter, n int64) int64 { return imp.human.Comment(t, n, "/accept removals") },
-		"no admin": func(t *testing.T, imp *drifter, n int64) int64 {
+	for name, comment := range map[string]func(t testing.TB, imp *drifter, issue int64) int64{
+		"none":    func(testing.TB, *drifter, int64) int64 { return 0 },
+		"no such": func(testing.TB, *drifter, int64) int64 { return 4711 },
+		"no command": func(t testing.TB, imp *drifter, n int64) int64 {
+			t.Helper()
+			return imp.human.Comment(t, n, "accept drift?")
+		},
+		"other word": func(t testing.TB, imp *drifter, n int64) int64 {
+			t.Helper()
+			return imp.human.Comment(t, n, "/accept removals")
+		},
+		"no admin": func(t testing.TB, imp *drifter, n int64) int64 {
+			t.Helper()
 			return imp.fake.As(writer, imp.mirror).Comment(t, n, "/accept drift")
 		},
-		"elsewhere": func(t *testing.T, imp *drifter, _ int64) int64 {
+		"elsewhere": func(t testing.TB, imp *drifter, _ int64) int64 {
+			t.Helper()
 			return imp.human.Comment(t, imp.human.OpenIssue(t, "A talk", ""), "/accept drift")
 		},
-		"edited": func(t *testing.T, imp *drifter, n int64) int64 {
+		"edited": func(t testing.TB, imp *drifter, n int64) int64 {
+			t.Helper()
 			id := imp.human.Comment(t, n, "Never")
 			imp.human.EditComment(t, id, "/accept drift")
 			return id

@@ -102,11 +102,12 @@ func (b *BaseImages) Offer(ctx context.Context, r Repository) (Offer, error) {
 		}
 	}
 	moved := slices.DeleteFunc(pins, func(p *pin) bool { return p.next == p.ref })
-	if len(moved) > 0 {
+	switch {
+	case len(moved) > 0:
 		offer.Drafts = []Draft{b.draft(files, moved, r.Commands)}
-	} else if len(passing) > 0 { // nothing is lost by another attempt, and what is open stays
+	case len(passing) > 0: // nothing is lost by another attempt, and what is open stays
 		return Offer{}, errors.Join(passing...)
-	} else if len(offer.Held) > 0 {
+	case len(offer.Held) > 0:
 		offer.Waiting = map[string]string{baseBranch: offer.Held[0].Reason}
 	}
 	return offer, nil
