@@ -134,16 +134,12 @@ func (v *visit) enterprise(ctx context.Context, done *result) (idle string, err 
 	case !policy.Enabled:
 		return "enterprise refreshes are not enabled in " + refresh.ConfigFile, nil
 	}
-	pending, err := v.community(ctx, done)
-	if err != nil {
-		return "", fmt.Errorf("refresh %s first: %w", policy.Community, err)
-	}
-	i := &importer{visit: v, mirror: m, pending: pending}
+	i := &importer{visit: v, mirror: m}
 	i.keeper = keeper{
 		Bot: v.Bot, forge: v.forge, labels: policy.Labels, reviewers: policy.Reviewers, limit: v.policy.PullRequests.Limit,
 		demanded: !v.demand.none(), mine: func(name string) bool { return refresh.KindOf(name) == refresh.Enterprise },
 	}
-	idle, err = i.run(ctx)
+	idle, err = i.run(ctx, done)
 	done.outcomes = append(done.outcomes, i.outcomes...)
 	if err != nil {
 		err = fmt.Errorf("enterprise: %w", err)
@@ -152,7 +148,7 @@ func (v *visit) enterprise(ctx context.Context, done *result) (idle string, err 
 }
 
 // run looks at the mirror and imports into it.
-func (i *importer) run(ctx context.Context) (idle string, err error) {
+func (i *importer) run(ctx context.Context, done *result) (idle string, err error) {
 	hold := func(reason string) (string, error) {
 		i.outcomes = append(i.outcomes, Outcome{Repo: i.mirror.Name.String(), Group: string(refresh.Enterprise), Action: Held, Reason: reason})
 		return "", nil
@@ -163,6 +159,9 @@ func (i *importer) run(ctx context.Context) (idle string, err error) {
 			return "", err
 		}
 		return hold(reason)
+	}
+	if i.pending, err = i.visit.community(ctx, done); err != nil {
+		return "", fmt.Errorf("refresh %s first: %w", i.policy.Enterprise.Community, err)
 	}
 	if i.issues, err = ownIssues(ctx, i.keeper.forge, i.keeper.repo); err != nil {
 		return "", err
