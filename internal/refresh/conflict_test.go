@@ -63,19 +63,7 @@ func newStacked(t *testing.T) *stacked {
 	s.odoo.Commit(t, "17.0-fix", map[string]string{model: module(map[int]string{5: "fixed"})})
 	s.odoo.Commit(t, "17.0-docs", map[string]string{"README": module(map[int]string{5: "explained"})})
 	s.repos = "./oca/server-tools:\n  remotes:\n    oca: " + s.oca.URL + "\n    acme: " + s.odoo.URL + "\n  merges:\n    - oca 17.0\n    - acme 17.0-fix\n    - acme 17.0-docs\n"
-	file, err := lock.Parse("repos.yaml", []byte(s.repos), gitname.Operator(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, err := lock.Update(t.Context(), file, &lock.File{}, lock.Refresh{}, s.client, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := lock.Format(next)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.locked = string(data)
+	s.relock(t)
 	return s
 }
 

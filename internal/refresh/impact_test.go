@@ -11,7 +11,6 @@ import (
 
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
-	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/test/gitserver"
 )
@@ -88,19 +87,8 @@ func newDerived(t *testing.T) *derived {
 `)
 	d.surrounding = map[string]string{refresh.PythonLockFile: "lxml==5.0 \\\n    --hash=sha256:" + strings.Repeat("0", 64) + "\n"}
 	d.client = git.New(git.Options{Policy: gitname.Operator(false), Environ: os.Environ(), Timeout: time.Minute})
-	file, err := lock.Parse("repos.yaml", []byte(d.repos), gitname.Operator(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, err := lock.Update(t.Context(), file, &lock.File{}, lock.Refresh{}, d.client, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := lock.Format(next)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.locked = string(data)
+	d.locked = lockOf(t, d.repos, d.client)
+	var err error
 	if d.kept, err = d.client.OpenPartials(""); err != nil {
 		t.Fatal(err)
 	}

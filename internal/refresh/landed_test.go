@@ -33,19 +33,7 @@ func (p pulls) UpstreamPull(_ context.Context, url string, number int64) (refres
 // relock locks what repos declares, at its newest commits.
 func (s *stacked) relock(t *testing.T) {
 	t.Helper()
-	file, err := lock.Parse("repos.yaml", []byte(s.repos), gitname.Operator(false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	next, err := lock.Update(t.Context(), file, &lock.File{}, lock.Refresh{}, s.client, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := lock.Format(next)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.locked = string(data)
+	s.locked = lockOf(t, s.repos, s.client)
 }
 
 func (s *stacked) landed(t *testing.T, l *refresh.Landed) refresh.Offer {

@@ -3,14 +3,12 @@ package refresh_test
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuobit/odyssey/internal/config"
-	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -80,18 +78,8 @@ type pythonScene struct {
 func newPythonScene(t *testing.T) *pythonScene {
 	t.Helper()
 	srv := gitserver.New(t)
-	policy := gitname.Operator(false)
-	kept, err := git.New(git.Options{Policy: policy, Environ: os.Environ()}).OpenPartials("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := kept.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	s := &pythonScene{t: t, odoo: srv.Repo(t, "odoo"), tree: checkout{}, answer: &resolved{}}
-	s.source = &refresh.PythonLock{Resolver: s.answer, Rehearser: kept, URLs: policy, Memory: shelf{}, Advisories: advisories{}}
+	s.source = &refresh.PythonLock{Resolver: s.answer, Rehearser: newUpstream(t), URLs: gitname.Operator(false), Memory: shelf{}, Advisories: advisories{}}
 	s.lockOdoo("urllib3==1.26.5\n")
 	s.tree[refresh.RequirementsLock] = locked("urllib3 1.26.5")
 	s.answer.result = refresh.LockResult{Lock: []byte(locked("urllib3 1.26.5")), Python: "3.10.20"}

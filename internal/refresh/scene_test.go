@@ -97,11 +97,19 @@ func (u *upstreams) Refs(context.Context, string) ([]string, error) {
 // lock returns the lock that lock-repos would write.
 func (u *upstreams) lock(t testing.TB, repos string) string {
 	t.Helper()
+	locked := lockOf(t, repos, u)
+	clear(u.asked)
+	return locked
+}
+
+// lockOf returns the lock that lock-repos would write with what upstreams have.
+func lockOf(t testing.TB, repos string, upstreams lock.Resolver) string {
+	t.Helper()
 	file, err := lock.Parse("repos.yaml", []byte(repos), gitname.Operator(false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, err := lock.Update(t.Context(), file, &lock.File{}, lock.Refresh{}, u, 1)
+	next, err := lock.Update(t.Context(), file, &lock.File{}, lock.Refresh{}, upstreams, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +117,6 @@ func (u *upstreams) lock(t testing.TB, repos string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear(u.asked)
 	return string(data)
 }
 
