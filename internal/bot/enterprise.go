@@ -160,7 +160,7 @@ func (i *importer) run(ctx context.Context, done *result) (idle string, err erro
 		}
 		return hold(reason)
 	}
-	if i.pending, err = i.visit.community(ctx, done); err != nil {
+	if i.pending, err = i.community(ctx, done); err != nil {
 		return "", fmt.Errorf("refresh %s first: %w", i.policy.Enterprise.Community, err)
 	}
 	if i.issues, err = ownIssues(ctx, i.keeper.forge, i.keeper.repo); err != nil {
