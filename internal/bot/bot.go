@@ -98,6 +98,7 @@ type Git interface {
 	lock.Resolver
 	refresh.Historian
 	Conflicts(ctx context.Context, base, ours, theirs []byte) (bool, error)
+	Public(ctx context.Context, url string) (bool, error) // whether anybody may read a remote
 }
 
 // Bot refreshes repositories. Its fields are set once, before use.
