@@ -175,6 +175,23 @@ func (k *keeper) cancel(ctx context.Context, pr forge.PullRequest) error {
 	return err
 }
 
+// disarmHeld takes back at once what the forge was asked about the pull requests
+// of some branches, since what they are about is held.
+func (s *session) disarmHeld(ctx context.Context, branches []string, what string) error {
+	open, err := s.at.forge.OpenPullRequests(ctx, s.repo)
+	if err != nil {
+		return err
+	}
+	k := keeper{Bot: s.Bot, forge: s.at.forge, repo: s.repo, mine: func(branch string) bool { return slices.Contains(branches, branch) }}
+	var failures []error
+	for _, pr := range open {
+		if k.ours(pr) && armed(pr) {
+			failures = append(failures, k.disarm(ctx, pr, refresh.Code(what)+" is held"))
+		}
+	}
+	return errors.Join(failures...)
+}
+
 // disarmRest disarms pull requests that nothing was proposed for in this run:
 // what they are about is held, or waits.
 func (k *keeper) disarmRest(ctx context.Context, wanted func(branch string) bool) error {

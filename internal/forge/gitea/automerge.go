@@ -42,7 +42,7 @@ func (f *Forge) Automerge(ctx context.Context, repo forge.Repo, number int64, he
 		return f.failed(repo.Name, doing, err)
 	}
 	for attempt := 1; ; attempt++ {
-		why, again := f.schedule(ctx, repo, number, sdk.MergePullRequestOption{Style: style, HeadCommitId: head, MergeWhenChecksSucceed: true})
+		again, why := f.schedule(ctx, repo, number, sdk.MergePullRequestOption{Style: style, HeadCommitId: head, MergeWhenChecksSucceed: true})
 		switch {
 		case why == nil:
 			return nil
@@ -92,23 +92,23 @@ func (f *Forge) mergeStyle(client *sdk.Client, repo forge.Repo, number int64, he
 	return got.DefaultMergeStyle, nil
 }
 
-// schedule asks once. It returns why that was refused, and whether to ask again.
+// schedule asks once. It returns whether to ask again, and why it was refused.
 // The SDK does not tell what Gitea says of a refusal.
-func (f *Forge) schedule(ctx context.Context, repo forge.Repo, number int64, o sdk.MergePullRequestOption) (why error, again bool) {
+func (f *Forge) schedule(ctx context.Context, repo forge.Repo, number int64, o sdk.MergePullRequestOption) (again bool, why error) {
 	body, err := json.Marshal(o)
 	if err != nil {
-		return err, false
+		return false, err
 	}
 	url := fmt.Sprintf("%s/api/v1/repos/%s/%s/pulls/%d/merge", f.url, repo.Owner, repo.Name.Name, number)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return err, false
+		return false, err
 	}
 	req.Header.Set("Authorization", "token "+f.token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := f.api.Do(req)
 	if err != nil {
-		return forgehttp.Error(resp, err), false
+		return false, forgehttp.Error(resp, err)
 	}
 	defer resp.Body.Close()
 	var said struct {
@@ -118,15 +118,15 @@ func (f *Forge) schedule(ctx context.Context, repo forge.Repo, number int64, o s
 	message := forgehttp.Excerpt(said.Message)
 	switch {
 	case resp.StatusCode < http.StatusMultipleChoices:
-		return nil, false
+		return false, nil
 	case resp.StatusCode == http.StatusConflict && strings.Contains(message, "already scheduled"):
-		return nil, false
+		return false, nil
 	case resp.StatusCode == http.StatusMethodNotAllowed && strings.Contains(message, "try again later"):
-		return &forge.AutomergeError{Reason: "Gitea does not say that it can be merged; the next run asks again"}, true
+		return true, &forge.AutomergeError{Reason: "Gitea does not say that it can be merged; the next run asks again"}
 	case resp.StatusCode == http.StatusMethodNotAllowed:
-		return &forge.AutomergeError{Reason: "Gitea refuses it: " + message}, false
+		return false, &forge.AutomergeError{Reason: "Gitea refuses it: " + message}
 	}
-	return forgehttp.Error(resp, errors.New(message)), false
+	return false, forgehttp.Error(resp, errors.New(message))
 }
 
 // CancelAutomerge takes Automerge back. Where there is nothing to take back, or
