@@ -122,6 +122,8 @@ type Bot struct {
 	Rehearser refresh.Rehearser
 	// Memory keeps since when commits are known; nil: nobody does.
 	Memory refresh.Memory
+	// Upstreams tells what was reported on commits; nil: nobody does.
+	Upstreams Upstreams
 }
 
 // Action is what was done about a pull request.
