@@ -73,13 +73,20 @@ func (p *partial) read(most int64) error {
 	switch {
 	case err != nil:
 		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no plain file\n  remove it", p.Name())
+	case !info.Mode().IsRegular() || !own(info):
+		return fmt.Errorf("%s is no plain file of your own\n  remove it", p.Name())
 	case info.Size() > most:
 		return p.empty()
 	}
 	p.size, err = io.Copy(p.sum, p)
 	return err
+}
+
+// own reports whether a file is this user's: what others have left could be
+// anything.
+func own(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
 }
 
 // empty begins anew.

@@ -143,3 +143,32 @@ func TestDownload_takenUp(t *testing.T) {
 		})
 	}
 }
+
+// What others have left in the directory is not gone on with.
+func TestDownload_strangersPartial(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	s := newSite(t)
+	s.download = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Accept-Ranges", "bytes")
+		if r.Header.Get("Range") != "" {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(len(s.archive)))
+		_, _ = w.Write(s.archive[:100])
+	}
+	if _, err := s.client().Download(t.Context(), s.target()); err == nil {
+		t.Fatal("the first download is complete")
+	}
+	left, err := filepath.Glob(filepath.Join(s.dir, ".odoo-enterprise-*"))
+	if err != nil || len(left) != 1 || os.Chown(left[0], 1, 1) != nil {
+		t.Fatalf("left %q, %v", left, err)
+	}
+	if _, err := s.client().Download(t.Context(), s.target()); err == nil || !strings.Contains(err.Error(), "of your own") {
+		t.Errorf("got %v", err)
+	}
+}
