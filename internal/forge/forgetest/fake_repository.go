@@ -40,6 +40,7 @@ type repository struct {
 	now      func() time.Time // in whole seconds
 	robots   map[string]bool
 	statuses []forge.Status // the oldest first
+	runs     []*run         // of workflows, the oldest first
 }
 
 // commit is a commit with the whole tree below it.

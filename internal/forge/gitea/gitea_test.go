@@ -24,7 +24,12 @@ import (
 // a second to make.
 const smallPages = "[api]\nMAX_RESPONSE_ITEMS = 5\n"
 
-func TestMain(m *testing.M) { os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages})) }
+// withActions lets workflows be dispatched, which no runner takes.
+const withActions = "[actions]\nENABLED = true\n"
+
+func TestMain(m *testing.M) {
+	os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages + withActions}))
+}
 
 func TestGiteaIsAForge(t *testing.T) {
 	t.Parallel()
@@ -36,6 +41,12 @@ func TestGiteaSaysOfCommits(t *testing.T) {
 	t.Parallel()
 	world := newWorld(t)
 	forgetest.ExerciseStatus(t, world.fixture)
+}
+
+func TestGiteaRunsWorkflows(t *testing.T) {
+	t.Parallel()
+	world := newWorld(t)
+	forgetest.ExerciseWorkflows(t, world.fixture)
 }
 
 // world is a server with the three accounts that the tests need.
