@@ -131,9 +131,9 @@ func unable(workflow string, err error) string {
 	case errors.Is(err, errors.ErrUnsupported):
 		return "the bot cannot start workflows on this forge; executor: local resolves the lock on its own machine"
 	case errors.Is(err, forge.ErrNotFound):
-		return "the forge knows no workflow " + workflow + ": Actions must be switched on in the repository, and Gitea must be 1.26 or newer"
+		return "the forge knows no workflow " + workflow + " or no such request: Actions must be switched on in the repository, and Gitea must be 1.26 or newer"
 	case errors.Is(err, forge.ErrUnauthorized):
-		return "the bot's account may not start workflows here: a GitHub App needs the permission actions: write, an account write access"
+		return "the bot's account may not start workflows here: Actions must be switched on in the repository, and a GitHub App needs the permission actions: write, an account write access"
 	case errors.Is(err, forge.ErrConflict):
 		return "the forge refuses to start the workflow " + workflow + ": it is switched off, or its file has faults"
 	}

@@ -24,11 +24,8 @@ import (
 // a second to make.
 const smallPages = "[api]\nMAX_RESPONSE_ITEMS = 5\n"
 
-// withActions lets workflows be dispatched, which no runner takes.
-const withActions = "[actions]\nENABLED = true\n"
-
 func TestMain(m *testing.M) {
-	os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages + withActions}))
+	os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages + giteatest.Actions}))
 }
 
 func TestGiteaIsAForge(t *testing.T) {

@@ -20,7 +20,8 @@ const (
 
 // DispatchWorkflow has a workflow run: one API call. An answer that was lost
 // leaves open whether it does. forge.ErrNotFound: there is no such workflow on
-// the branch, Actions are off, or the server is older than Gitea 1.26. Inputs
+// the branch, or the server is older than Gitea 1.26. forge.ErrUnauthorized: the
+// account may not write, or Actions are off. Inputs
 // that the workflow does not declare are ignored by Gitea.
 func (f *Forge) DispatchWorkflow(ctx context.Context, repo forge.Repo, d forge.WorkflowDispatch) error {
 	doing := "start the workflow " + d.Workflow
@@ -42,7 +43,8 @@ func (f *Forge) DispatchWorkflow(ctx context.Context, repo forge.Repo, d forge.W
 // WorkflowRuns lists the runs of a workflow of the default branch that were
 // dispatched, the newest first: those among the newest 200 of the repository, one
 // API call for each 50, and one more for each of the newest that wait.
-// forge.ErrNotFound: Actions are off, or the server is older than Gitea 1.26.
+// forge.ErrNotFound: the server is older than Gitea 1.26. forge.ErrUnauthorized:
+// Actions are off.
 func (f *Forge) WorkflowRuns(ctx context.Context, repo forge.Repo, workflow string) (runs []forge.WorkflowRun, err error) {
 	doing := "list the runs of " + workflow
 	client, err := f.client(ctx, repo.Name)
