@@ -313,7 +313,7 @@ func (s *scene) dispatch(t *testing.T, branch string) (string, error) {
 func (s *scene) refuseBranches(t *testing.T) {
 	t.Helper()
 	before := s.hosted.Git(t, "for-each-ref")
-	for _, branch := range []string{"17.0", "odyssey/python-lock/$(touch x)", "odyssey/python-lock/../" + strings.Repeat("0", 32), "--all", "x; touch x"} {
+	for _, branch := range []string{"17.0", "odyssey/python-lock/$(touch x)", "--all; touch x #"} {
 		out, err := s.dispatch(t, branch)
 		if err == nil || !strings.Contains(out, "leave it empty") {
 			t.Errorf("%s: the branch %q is taken: %v\n%s", s.forge, branch, err, out)
