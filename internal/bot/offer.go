@@ -53,7 +53,11 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 		}
 	}
 	for _, held := range offer.Held {
-		k.report(held.Group, Held, forge.PullRequest{URL: held.At.URL, Title: held.At.Title}, held.Reason)
+		action := Held
+		if held.UnderWay {
+			action = Waiting
+		}
+		k.report(held.Group, action, forge.PullRequest{URL: held.At.URL, Title: held.At.Title}, held.Reason)
 	}
 	return errors.Join(failures...)
 }

@@ -45,10 +45,7 @@ func (g guarded) WorkflowRuns(ctx context.Context, repo forge.Repo, workflow str
 }
 
 // DispatchWorkflow implements Dispatcher.
-func (d dryRun) DispatchWorkflow(context.Context, forge.Repo, forge.WorkflowDispatch) error {
-	_, err := dispatcher(d.Forge)
-	return err
-}
+func (dryRun) DispatchWorkflow(context.Context, forge.Repo, forge.WorkflowDispatch) error { return nil }
 
 // WorkflowRuns implements Dispatcher, also of a forge that is none.
 func (d dryRun) WorkflowRuns(ctx context.Context, repo forge.Repo, workflow string) ([]forge.WorkflowRun, error) {
@@ -89,26 +86,24 @@ func (v *visit) dispatch(ctx context.Context, wanted *refresh.Dispatch) (refresh
 	if held, known := wanted.Unable(err); known {
 		return held, nil
 	}
+	if _, dry := v.forge.(dryRun); dry {
+		return wanted.Would(), nil
+	}
 	for _, branch := range wanted.Clear {
 		if err := v.remove(ctx, branch, ""); err != nil {
 			return refresh.Held{}, err
 		}
 	}
-	_, dry := v.forge.(dryRun)
-	started := func(sure bool) {
-		if wanted.Started != nil && !dry {
-			wanted.Started(ctx, sure)
-		}
-	}
-	started(false)
+	wanted.Tell(ctx, refresh.RunAsked)
 	err = d.DispatchWorkflow(ctx, v.repo, forge.WorkflowDispatch{Workflow: wanted.Workflow, Branch: v.repo.DefaultBranch, Inputs: wanted.Inputs()})
 	if held, known := wanted.Unable(err); known {
+		wanted.Tell(ctx, refresh.RunRefused)
 		return held, nil
 	}
 	if err != nil {
 		return refresh.Held{}, err
 	}
-	started(true)
+	wanted.Tell(ctx, refresh.RunStarted)
 	v.Log.Info("workflow started", "repo", v.repo.String(), "workflow", wanted.Workflow, "branch", wanted.Branch)
 	runs, err := d.WorkflowRuns(ctx, v.repo, wanted.Workflow)
 	if err != nil { // it is started; a later look finds its page

@@ -153,7 +153,7 @@ func underWay(group, workflow string, run forge.WorkflowRun) Held {
 	if run.State == forge.RunWaiting {
 		doing = "is to resolve it, and waits for a runner"
 	}
-	return Held{Group: group, Reason: "the workflow " + workflow + " " + doing, At: pageOf(run)}
+	return Held{Group: group, Reason: "the workflow " + workflow + " " + doing, At: pageOf(run), UnderWay: true}
 }
 
 func pageOf(run forge.WorkflowRun) Pull {
@@ -198,7 +198,7 @@ func (l *lockRun) start(ctx context.Context, runs []forge.WorkflowRun) (Offer, e
 	switch {
 	case branch != l.branch, !sure && age > unsure:
 	case age <= unlisted:
-		return l.wait(Held{Group: string(Python), Reason: "the workflow " + l.workflow + " was asked for, and resolves it"}), nil
+		return l.wait(Held{Group: string(Python), Reason: "the workflow " + l.workflow + " was asked for, and resolves it", UnderWay: true}), nil
 	case !l.repo.Demanded && !l.repo.Scheduled:
 		return unresolved("the run of " + l.workflow + " that was started is not there any more; " + anew), nil
 	}
@@ -217,8 +217,12 @@ func (l *lockRun) dispatch(runs []forge.WorkflowRun) Offer {
 	}
 	return Offer{
 		Waiting: map[string]string{pythonBranch: ""},
-		Dispatch: &Dispatch{Group: string(Python), Workflow: l.workflow, Branch: l.branch, Clear: clear, Started: func(ctx context.Context, sure bool) {
-			l.note(ctx, fmt.Sprintf("%s %d %t", l.branch, l.now().Unix(), sure))
+		Dispatch: &Dispatch{Group: string(Python), Workflow: l.workflow, Branch: l.branch, Clear: clear, Tell: func(ctx context.Context, progress Progress) {
+			if progress == RunRefused {
+				l.forget(ctx)
+				return
+			}
+			l.note(ctx, fmt.Sprintf("%s %d %s", l.branch, l.now().Unix(), progress))
 		}},
 	}
 }
@@ -324,7 +328,7 @@ func (l *lockRun) noted(ctx context.Context) (branch string, at time.Time, sure 
 	if err != nil {
 		return "", at, false
 	}
-	return words[0], time.Unix(seconds, 0), words[2] == "true"
+	return words[0], time.Unix(seconds, 0), words[2] == string(RunStarted)
 }
 
 // note keeps that something is under way.

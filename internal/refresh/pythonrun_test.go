@@ -102,7 +102,7 @@ func TestPythonRun_once(t *testing.T) {
 	if d.Workflow != "python-lock.yml" || !refresh.IsResult(d.Branch) || d.Inputs()["branch"] != d.Branch || !slices.Contains(d.Clear, d.Branch) {
 		t.Fatalf("%+v", d)
 	}
-	d.Started(t.Context(), true)
+	d.Tell(t.Context(), refresh.RunStarted)
 	r.held("not listed yet", "demanded", "was asked for")
 
 	r.run(forge.RunWaiting, d.Branch)
@@ -151,14 +151,14 @@ func TestPythonRun_failed(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	d := r.dispatched("never looked at", "due", true)
-	d.Started(t.Context(), true)
+	d.Tell(t.Context(), refresh.RunStarted)
 	r.run(forge.RunFailed, d.Branch)
 	if h := r.held("failed", "due", "failed; its page says why"); h.At.URL == "" {
 		t.Errorf("%+v", h)
 	}
 	r.list[0].State = forge.RunCancelled
 	r.held("cancelled", "due", "was cancelled")
-	r.dispatched("asked for", "demanded", true).Started(t.Context(), true)
+	r.dispatched("asked for", "demanded", true).Tell(t.Context(), refresh.RunStarted)
 	r.run(forge.RunSucceeded, d.Branch)
 	r.idle("the lock is the newest", "due", "has not changed")
 
@@ -192,10 +192,10 @@ func TestPythonRun_vanished(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
 	d := r.dispatched("never looked at", "due", true)
-	d.Started(t.Context(), false)
+	d.Tell(t.Context(), refresh.RunAsked)
 	r.held("killed before the answer", "due", "was asked for")
 	r.now = r.now.Add(3 * time.Minute)
-	r.dispatched("never came", "due", true).Started(t.Context(), true)
+	r.dispatched("never came", "due", true).Tell(t.Context(), refresh.RunStarted)
 	r.now = r.now.Add(3 * time.Minute)
 	r.held("not listed yet", "due", "was asked for")
 	r.now = r.now.Add(8 * time.Minute)

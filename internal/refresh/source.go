@@ -85,6 +85,7 @@ type Offer struct {
 type Held struct {
 	Group, Reason string
 	At            Pull // a page that says more; zero: none
+	UnderWay      bool // it is being made
 }
 
 // Draft is one pull request that should exist.

@@ -30,10 +30,19 @@ type Dispatch struct {
 	Branch   string // its input branchInput, which it hands its result in by
 	// Clear are further branches of earlier runs, to be removed before.
 	Clear []string
-	// Started is told when the run is asked for, and again when it is: of a run
-	// that the forge does not list yet. It may be nil.
-	Started func(ctx context.Context, sure bool)
+	// Tell is told how far it is, since a forge does not list a run at once.
+	Tell func(ctx context.Context, progress Progress)
 }
+
+// Progress is how far a Dispatch is.
+type Progress string
+
+// The ways of a Dispatch.
+const (
+	RunAsked   Progress = "asked"   // it is asked for, with what answer is not known
+	RunStarted Progress = "started" // the forge starts it
+	RunRefused Progress = "refused" // it does not
+)
 
 // Inputs are those of the workflow.
 func (d *Dispatch) Inputs() map[string]string { return map[string]string{branchInput: d.Branch} }
@@ -43,7 +52,12 @@ func (d *Dispatch) Wait(runs []forge.WorkflowRun) Held {
 	if run := runFor(runs, d.Branch); run != nil {
 		return underWay(d.Group, d.Workflow, *run)
 	}
-	return Held{Group: d.Group, Reason: "the workflow " + d.Workflow + " was asked for, and resolves it"}
+	return Held{Group: d.Group, Reason: "the workflow " + d.Workflow + " was asked for, and resolves it", UnderWay: true}
+}
+
+// Would is what is told of a run that the next look starts.
+func (d *Dispatch) Would() Held {
+	return Held{Group: d.Group, Reason: "the next run has the workflow " + d.Workflow + " resolve it", UnderWay: true}
 }
 
 // branchInput is the input of a workflow that names the branch to push to.

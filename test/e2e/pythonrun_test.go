@@ -15,6 +15,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/nuobit/odyssey/internal/bot"
 	"github.com/nuobit/odyssey/test/giteatest"
 	"github.com/nuobit/odyssey/test/pyindex"
 	"github.com/nuobit/odyssey/test/pytools"
@@ -189,12 +190,12 @@ func (s *lockStage) runs() (all []string) {
 	return all
 }
 
-// held runs the bot, which must say why it proposes nothing, with the run's page.
-func (s *lockStage) held(words string) {
+// tells runs the bot, which must say why it proposes nothing, with the run's page.
+func (s *lockStage) tells(action bot.Action, words string) {
 	s.t.Helper()
 	outcomes := s.run("--only", "python")
-	if len(outcomes) != 1 || outcomes[0].Action != "held" || !strings.Contains(outcomes[0].Reason, words) || !strings.HasPrefix(outcomes[0].URL, s.Server.URL+"/"+s.Image+"/actions/runs/") {
-		s.t.Fatalf("want held for %q: %+v", words, outcomes)
+	if len(outcomes) != 1 || outcomes[0].Action != action || !strings.Contains(outcomes[0].Reason, words) || !strings.HasPrefix(outcomes[0].URL, s.Server.URL+"/"+s.Image+"/actions/runs/") {
+		s.t.Fatalf("want %s for %q: %+v", action, words, outcomes)
 	}
 }
 
@@ -216,14 +217,14 @@ func (s *lockStage) ended() {
 // bot's own would be, and its branch is removed.
 func TestPythonRun(t *testing.T) {
 	s := newLockStage(t)
-	s.held("waits for a runner")
-	s.held("waits for a runner")
+	s.tells(bot.Waiting, "waits for a runner")
+	s.tells(bot.Waiting, "waits for a runner")
 	runs := s.runs()
 	if len(runs) != 1 || !strings.HasPrefix(runs[0], "Python lock odyssey/python-lock/") {
 		t.Fatalf("runs: %q", runs)
 	}
 	s.work(s.take())
-	s.held("resolv")
+	s.tells(bot.Waiting, "resolv")
 	s.work(s.take())
 	s.ended()
 	if len(s.branches()) != 1 {
@@ -253,11 +254,11 @@ func TestPythonRun(t *testing.T) {
 
 	// What fails is told, and not tried again.
 	s.commit("Ask for what is nowhere", map[string]string{"requirements.in": "nowhere\n"})
-	s.held("waits for a runner")
+	s.tells(bot.Waiting, "waits for a runner")
 	must(t, s.runner.End(t.Context(), s.take(), false, "no nowhere\n"))
 	s.ended()
-	s.held("failed; its page says why")
-	s.held("failed; its page says why")
+	s.tells(bot.Held, "failed; its page says why")
+	s.tells(bot.Held, "failed; its page says why")
 	if runs := s.runs(); len(runs) != 2 || !strings.HasSuffix(runs[0], "completed failure") || len(s.pullRequests("open")) > 0 {
 		t.Errorf("runs: %q", runs)
 	}
