@@ -22,7 +22,13 @@ type Wishes struct {
 type Limit struct {
 	Reason
 	To string // full object id; "" when it may not move
+	// Over are commits that To was taken for, as far as was looked, the newest
+	// first.
+	Over []PassedOver
 }
+
+// PassedOver is a commit that is not proposed, and why, in words for people.
+type PassedOver struct{ Commit, Why string }
 
 // Choice restricts the proposal of a merge's group to this merge, and to the
 // others of the group that are chosen. The proposal stays as chosen while its
