@@ -208,6 +208,11 @@ func outcomesInWords(t *talk, outcomes []Outcome) (text string, refused bool) {
 		case Held:
 			refused = true
 			lines = append(lines, group+" stays as it is: "+reason+".")
+		case Waiting:
+			if o.URL != "" {
+				reason += ", " + link
+			}
+			lines = append(lines, group+": "+reason+".")
 		case Unchanged:
 			if here {
 				link = "this pull request"

@@ -163,7 +163,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
-		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Name: v.repo.String(), Policy: v.policy, Tree: v, Workflows: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Kind(), err)
@@ -171,10 +171,20 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err := v.look(ctx); err != nil {
 		return "", err
 	}
+	if offer.Dispatch != nil {
+		held, err := v.dispatch(ctx, offer.Dispatch)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", s.Kind(), err)
+		}
+		offer.Held = append(slices.Clone(offer.Held), held)
+	}
 	k := v.keeper(s.Mine, policy.Refresh)
 	k.automerge = policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
+	if err == nil {
+		err = v.clear(ctx, offer, k.outcomes)
+	}
 	return offer.Idle, err
 }
 
