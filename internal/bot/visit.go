@@ -23,6 +23,7 @@ type visit struct {
 	demand   Demand
 
 	lookup            *refresh.Asked               // upstreams, for the time of the visit
+	reports           reports                      // on commits of upstreams
 	looked, onboarded bool                         // onboarded: a first policy was proposed, and that has ended
 	all               []forge.PullRequest          // that are open, of whomever
 	open              map[string]forge.PullRequest // the bot's, by branch, of all kinds

@@ -52,9 +52,10 @@ type Client struct {
 	attempts int
 	backoff  time.Duration
 	// renewable: the credentials are in a file, which is read for each request.
-	renewable bool
-	execPath  *execPath
-	received  func(n int64)
+	renewable   bool
+	credentials string // the file
+	execPath    *execPath
+	received    func(n int64)
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -72,10 +73,10 @@ func New(o Options) *Client {
 		fetching:  cmp.Or(o.FetchTimeout, time.Hour),
 		attempts:  cmp.Or(o.Attempts, 3),
 		backoff:   cmp.Or(o.Backoff, 500*time.Millisecond),
-		renewable: o.CredentialsFile != "",
-		execPath:  &execPath{},
-		received:  received,
-		lookup:    net.DefaultResolver.LookupNetIP,
+		renewable: o.CredentialsFile != "", credentials: o.CredentialsFile,
+		execPath: &execPath{},
+		received: received,
+		lookup:   net.DefaultResolver.LookupNetIP,
 	}
 }
 

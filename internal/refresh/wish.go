@@ -22,7 +22,13 @@ type Wishes struct {
 type Limit struct {
 	Reason
 	To string // full object id; "" when it may not move
+	// Over are commits that To was taken for, as far as was looked, the newest
+	// first.
+	Over []PassedOver
 }
+
+// PassedOver is a commit that is not proposed, and why, in words for people.
+type PassedOver struct{ Commit, Why string }
 
 // Choice restricts the proposal of a merge's group to this merge, and to the
 // others of the group that are chosen. The proposal stays as chosen while its
@@ -72,7 +78,7 @@ func (s *State) Destinations() []string { return s.newest.Paths() }
 // it is about the destination's first merge, its base. Names that do not exist
 // are a *lock.NameError; of a merge that is lost the error says why.
 func (s *State) Choose(c Choice) (Choice, error) {
-	if l := lostMerge(s.Lost, c.Dest, c.Remote, c.Ref); l != nil && c.To == "" {
+	if l := lostMerge(s.Lost, c.Dest, c.Remote, c.Ref); l != nil && (c.To == "" || l.Locked == "") {
 		return c, l.Err
 	}
 	d := s.newest.Find(c.Dest)
@@ -82,7 +88,7 @@ func (s *State) Choose(c Choice) (Choice, error) {
 	c.Dest = d.Path
 	if c.Remote == "" {
 		c.Remote, c.Ref = d.Merges[0].Remote, d.Merges[0].Ref
-		if l := lostMerge(s.Lost, c.Dest, c.Remote, c.Ref); l != nil && c.To == "" {
+		if l := lostMerge(s.Lost, c.Dest, c.Remote, c.Ref); l != nil && (c.To == "" || l.Locked == "") {
 			return c, l.Err
 		}
 	}

@@ -207,10 +207,18 @@ func (s *Server) shapeReaction(r *reaction) map[string]any {
 func (s *Server) shapeCheck(r *repository, c *check) map[string]any {
 	return s.shape("check-run", map[string]any{
 		"id": c.id, "node_id": node("CheckRun", c.id), "name": c.name, "head_sha": c.head, "external_id": "",
-		"url": fmt.Sprintf("%s/repos/%s/check-runs/%d", s.URL, r.name, c.id), "status": c.status, "conclusion": c.conclusion,
+		"url": fmt.Sprintf("%s/repos/%s/check-runs/%d", s.URL, r.name, c.id), "status": c.status, "conclusion": orNil(c.conclusion),
 		"started_at": stamp(c.started), "completed_at": stamp(c.completed), "pull_requests": []any{},
 		"output": map[string]any{"title": c.title, "summary": c.summary}, "app": s.shapeApp(c.app),
 	})
+}
+
+// orNil is null for what there is not.
+func orNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 func (s *Server) shapeSign(by object.Signature) map[string]any {

@@ -43,6 +43,7 @@ type repository struct {
 	comments []*comment
 	labels   []*label
 	checks   []*check
+	statuses []*status
 	created  time.Time
 	pushed   time.Time
 	starts   []Dispatch
