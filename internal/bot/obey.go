@@ -178,7 +178,7 @@ func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error)
 	if told != nil {
 		return answer{}, told
 	}
-	if err != nil {
+	if err = errors.Join(err, done.passing); err != nil {
 		a, failed := s.failure(err)
 		if failed == nil && url != "" {
 			a.text += "\n\n" + refresh.Link("The issue about it", url) + " says when it is."

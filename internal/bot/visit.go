@@ -149,6 +149,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 	if err == nil {
 		err = v.onboard(ctx, done)
 	}
+	done.lose(r.wanted)
 	return "every merge is at its newest commit", err
 }
 
