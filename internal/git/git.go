@@ -55,6 +55,7 @@ type Client struct {
 	renewable bool
 	execPath  *execPath
 	received  func(n int64)
+	direct    *direct // nil: git has to ask
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -75,6 +76,7 @@ func New(o Options) *Client {
 		renewable: o.CredentialsFile != "",
 		execPath:  &execPath{},
 		received:  received,
+		direct:    newDirect(env, (&net.Dialer{Timeout: 10 * time.Second}).DialContext),
 		lookup:    net.DefaultResolver.LookupNetIP,
 	}
 }

@@ -128,8 +128,8 @@ func TestPartials_fetches(t *testing.T) {
 	}
 	more := repo.Add(t, gitserver.Commit{Branch: "17.0", Files: map[string]string{"addons/m008/x.py": "1"}, When: day(2)})
 	n, warm := sent(partials(t, dir), ids[1], more[0])
-	if n != 2 || warm*5 > cold {
-		t.Errorf("%d requests with %d bytes for one commit, after %d bytes at first; want 2 (refs and fetch) and a fifth at most", n, warm, cold)
+	if n != 1 || warm*5 > cold {
+		t.Errorf("%d requests with %d bytes for one commit, after %d bytes at first; want 1 and a fifth at most", n, warm, cold)
 	}
 	if cold > 100_000 {
 		t.Errorf("%d bytes for trees alone", cold)

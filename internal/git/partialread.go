@@ -150,7 +150,7 @@ func (r *partial) files(ctx context.Context, ids []string, most int) (map[string
 	if err != nil || len(missing) == 0 {
 		return all, err
 	}
-	if err := r.fetch(ctx, missing, nil, "--filter=blob:none"); err != nil {
+	if err := r.fetch(ctx, lacked{ids: missing}); err != nil {
 		return nil, err
 	}
 	rest, missing, err := r.view.blobs(ctx, missing, most)
