@@ -71,7 +71,7 @@ func (p *Partials) Ensure(ctx context.Context, url string, commits []string) err
 	defer done()
 	r.fetching.Lock()
 	defer r.fetching.Unlock()
-	missing, err := r.view.missing(ctx, commits)
+	missing, err := r.missing(ctx, commits)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -97,8 +97,17 @@ func (p *Partials) Deepen(ctx context.Context, url string, commits []string, dep
 // lacks returns those of commits that are not there, but for those that the
 // server does not have either.
 func (r *partial) lacks(ctx context.Context, commits []string) ([]string, error) {
-	missing, err := r.view.missing(ctx, commits)
+	missing, err := r.missing(ctx, commits)
 	return slices.DeleteFunc(missing, func(id string) bool { return r.gone[id] }), err
+}
+
+// missing returns those of commits that are not there. Git is asked only where
+// there is something that it alone can read.
+func (r *partial) missing(ctx context.Context, commits []string) ([]string, error) {
+	if missing, err := unpacked(filepath.Join(r.home, "objects"), commits); err == nil {
+		return missing, nil
+	}
+	return r.view.missing(ctx, commits)
 }
 
 // deepen fetches so many commits from each of ends. Those of mayLack that the
