@@ -76,15 +76,26 @@ func (r *partial) fetchDirect(ctx context.Context, t target, b *bare, l lacked) 
 	if err != nil || checkIDs(more...) != nil {
 		return errIndirect
 	}
+	if err := writeIDs(path, r.cutBy(cut, more, fewer)); err != nil {
+		return err
+	}
+	return broken(ctx, (&fetcher{bare: b, url: r.url}).index(ctx, packets))
+}
+
+// cutBy returns which commits are without their parents after a fetch that cut some
+// off and gave others theirs. A server cuts at a depth, also where there is more:
+// a commit that is there and was not cut has its parents.
+func (r *partial) cutBy(before, more, fewer []string) []string {
 	whole := map[string]bool{}
 	for _, id := range fewer {
 		whole[id] = true
 	}
-	cut = slices.DeleteFunc(cut, func(id string) bool { return whole[id] })
-	if err := writeIDs(path, slices.Concat(cut, more)); err != nil {
-		return err
+	lacking, err := unpacked(filepath.Join(r.home, "objects"), more)
+	if err != nil {
+		lacking = more // uncut finds out
 	}
-	return broken(ctx, (&fetcher{bare: b, url: r.url}).index(ctx, packets))
+	cut := slices.DeleteFunc(before, func(id string) bool { return whole[id] })
+	return slices.Concat(cut, lacking)
 }
 
 // maxCut is how many commits a server may say to be without their parents: each

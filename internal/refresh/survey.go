@@ -45,7 +45,7 @@ type remote struct {
 // side is a commit as a destination's.
 type side struct {
 	changelog.Side
-	places []changelog.Place
+	addons []changelog.Present
 	series string
 }
 
@@ -121,7 +121,8 @@ func (s *Survey) sides(ctx context.Context, dest, url string, commits ...string)
 	}
 	lacks := func(commit string) bool { return r.sides[dest+" "+commit] == nil }
 	if slices.ContainsFunc(commits, lacks) {
-		if err := s.look(ctx, r, dest, url, slices.DeleteFunc(slices.Clone(commits), func(commit string) bool { return !lacks(commit) })); err != nil {
+		wanted := r.beside(commits)
+		if err := s.look(ctx, r, dest, url, slices.DeleteFunc(wanted, func(commit string) bool { return !lacks(commit) })); err != nil {
 			return nil, err
 		}
 	}
@@ -132,17 +133,30 @@ func (s *Survey) sides(ctx context.Context, dest, url string, commits ...string)
 	return all, nil
 }
 
+// beside adds the other ends of the moves that commits are one of: they are asked
+// for next.
+func (r *remote) beside(commits []string) []string {
+	all := slices.Clone(commits)
+	for span, h := range r.histories {
+		if !h.OldGone && (slices.Contains(commits, span.Old) || slices.Contains(commits, span.New)) {
+			all = append(all, span.Old, span.New)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // releaseFile is the file of Odoo that says its series.
 const releaseFile = "odoo/release.py"
 
 // look looks at commits that are there.
 func (s *Survey) look(ctx context.Context, r *remote, dest, url string, commits []string) error {
-	sides := make([]*side, len(commits))
+	sides, places := make([]*side, len(commits)), make([][]changelog.Place, len(commits))
 	releases := make([]string, len(commits)) // ids of files
 	listings, contents, err := s.from.Look(ctx, url, commits, pyliteral.MaxSize, func(listings [][]git.Entry) (files []string) {
 		for i, entries := range listings {
-			sides[i] = &side{Side: changelog.Side{Entries: entries}, places: changelog.Find(dest, entries)}
-			for _, p := range sides[i].places {
+			sides[i], places[i] = &side{Side: changelog.Side{Entries: entries}}, changelog.Find(dest, entries)
+			for _, p := range places[i] {
 				files = append(files, p.ManifestID)
 			}
 			if at := slices.IndexFunc(entries, func(e git.Entry) bool { return e.Path == releaseFile }); at >= 0 {
@@ -158,6 +172,9 @@ func (s *Survey) look(ctx context.Context, r *remote, dest, url string, commits 
 	}
 	for i := range listings {
 		sides[i].Manifests = contents
+		for _, place := range places[i] {
+			sides[i].addons = append(sides[i].addons, changelog.NewPresent(dest, place, s.manifest(contents, place)))
+		}
 		if data, ok := contents[releases[i]]; ok {
 			sides[i].series, _ = odoo.ParseSeries(releaseFile, data)
 		}
@@ -186,12 +203,12 @@ func (s *Survey) ensure(ctx context.Context, r *remote, dest, url string, commit
 }
 
 // manifest parses a manifest, once for all places that have the same.
-func (s *Survey) manifest(at *side, p changelog.Place) *odoo.Manifest {
+func (s *Survey) manifest(contents map[string][]byte, p changelog.Place) *odoo.Manifest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, known := s.manifests[p.ManifestID]
 	if !known {
-		if data, ok := at.Manifests[p.ManifestID]; ok {
+		if data, ok := contents[p.ManifestID]; ok {
 			m, _ = odoo.ParseManifest(p.Manifest, data)
 		}
 		s.manifests[p.ManifestID] = m
