@@ -180,13 +180,13 @@ func (p *planBench) count(ctx context.Context, plan []string) (int, error) {
 	if err := caught(p.move); err != nil {
 		return 0, err
 	}
-	real, err := exec.LookPath("git")
+	git, err := exec.LookPath("git")
 	if err != nil {
 		return 0, err
 	}
 	dir := filepath.Join(p.dir, "counting")
-	script := fmt.Sprintf("#!/bin/sh\necho >>'%s/runs'\nexec '%s' \"$@\"\n", dir, real)
-	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o700)); err != nil { //nolint:gosec // it is to be run
+	script := fmt.Sprintf("#!/bin/sh\necho >>'%s/runs'\nexec '%s' \"$@\"\n", dir, git)
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o700)); err != nil {
 		return 0, err
 	}
 	if _, err := clock(ctx, p.checkout, "env", append([]string{"PATH=" + dir + ":" + os.Getenv("PATH"), p.binary}, plan...)...); err != nil {
