@@ -35,12 +35,12 @@ func TestWorkflows_bump(t *testing.T) {
 		steps := readWorkflow(t, filepath.Join(dir, "release.yml")).Jobs["bump"].Steps
 		script := steps[len(steps)-1].Run
 		_, script, found := strings.Cut(script, "cat >")
-		script, _, ended := strings.Cut(script, "\nset -f")
+		script, _, ended := strings.Cut(script, "\nodyssey-bot")
 		if !found || !ended {
 			t.Fatalf("%s: the step writes no configuration:\n%s", forge, script)
 		}
 		cmd := exec.Command("bash", "-euc", `printf 'canary-token\n' >"$DOCKER_CONFIG/token"; cat >`+script)
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "DOCKER_CONFIG=" + dir, "GITHUB_SERVER_URL=" + url, "DEPLOYMENT_REPO=acme/odoo-deployment"}
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "DOCKER_CONFIG=" + dir, "GITHUB_SERVER_URL=" + url, "GITHUB_REPOSITORY=acme/odoo-image"}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

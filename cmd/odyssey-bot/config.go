@@ -92,7 +92,7 @@ func (a *app) checkServer(path string) error {
 		a.say("warning: %s", warning)
 	}
 	for _, f := range server.Forges {
-		if f.WebhookSecret.Reveal() == "" {
+		if f.WebhookSecret.Reveal() == "" && f.Watches() {
 			a.say("warning: forge %s lacks webhookSecretFile: run does without, serve refuses to start", f.Name)
 		}
 	}

@@ -54,6 +54,9 @@ $` + codeVariable + `, or is asked for on a terminal, where it does not show. Wi
 --subscription-code it shows in the list of processes. It goes to the portal and
 nowhere else: no error, log or report has it.
 
+A download that breaks off, or is interrupted, is gone on with by the next one
+into the same directory, if the portal allows it and still has the same file.
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, or the portal refuses the code.`,
 		Example: `  odyssey-bot enterprise-download --platform-version src_18e --subscription-code-file /run/secrets/odoo-code --output-dir bundles
   odyssey-bot enterprise-download --check-only          # is the subscription good?`,

@@ -56,6 +56,12 @@ func (a *app) mirror(b *bot.Bot, m *config.Mirror, f openForge) (*bot.Mirror, er
 	if err != nil {
 		return nil, err
 	}
+	var reports forge.Name
+	if m.ReportRepository != "" {
+		if reports, err = forge.ParseName(m.ReportRepository); err != nil {
+			return nil, err
+		}
+	}
 	upstreams, ok := b.Git.(*remotes)
 	if !ok {
 		return nil, fmt.Errorf("%T asks no remotes", b.Git)
@@ -65,7 +71,7 @@ func (a *app) mirror(b *bot.Bot, m *config.Mirror, f openForge) (*bot.Mirror, er
 		return nil, err
 	}
 	return &bot.Mirror{
-		Forge: f.driver, Subject: watch.Subject(f.config.Name, of), For: of, Name: name, Branch: m.Branch,
+		Forge: f.driver, Subject: watch.Subject(f.config.Name, of), For: of, Name: name, Branch: m.Branch, Reports: reports,
 		Importer: &intake.Intake{
 			Dir: m.WorkDirectory, Reports: m.ReportDirectory, URL: mirrorURL(m, f), Mirror: pusher, Git: upstreams.Client,
 			Portal:    portal.Options{BaseURL: m.Portal, Platform: m.PlatformVersion, Code: m.Code, Timeout: portalPatience, MaxSize: maxBundle},

@@ -25,6 +25,7 @@ import (
 type driver interface {
 	bot.Forge
 	watch.Forge
+	Combined(ctx context.Context, as, name forge.Name, commit string) (forge.Combined, error)
 }
 
 // openForge is a forge of the configuration with its driver.

@@ -134,14 +134,17 @@ func (a *app) newService(server *config.Server, file string, b *bot.Bot, q *queu
 	var sources []watch.Source
 	var hooks []web.Hook
 	for _, f := range forges {
-		receiver, err := f.receiver()
-		if err != nil {
-			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
-		}
 		if q, ok := f.driver.(quoted); ok {
 			if err := metrics.Quotas(f.config.Name, q.Quotas); err != nil {
 				return nil, err
 			}
+		}
+		if !f.config.Watches() {
+			continue // it is asked about upstreams
+		}
+		receiver, err := f.receiver()
+		if err != nil {
+			return nil, fmt.Errorf("forge %s: %w", f.config.Name, err)
 		}
 		drivers[f.config.Name] = f.driver
 		sources = append(sources, watch.Source{Config: f.config, Forge: f.driver})

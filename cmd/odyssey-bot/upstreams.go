@@ -19,7 +19,7 @@ type upstreams []openForge
 // askUpstreams has the bot's sources ask the forges of upstream repositories, and
 // remember what they find out; memory may be nil.
 func askUpstreams(b *bot.Bot, forges []openForge, memory refresh.Memory) {
-	b.Memory = memory
+	b.Memory, b.Upstreams = memory, upstreams(forges)
 	for _, s := range b.Sources {
 		if landed, ok := s.(*refresh.Landed); ok {
 			landed.Pulls, landed.Memory = upstreams(forges), memory

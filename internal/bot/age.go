@@ -29,38 +29,54 @@ type sighting struct {
 	Since  time.Time `json:"since"`
 }
 
-// limits finds out how far merges may move for the policy's sake.
-func (r *reconciler) limits(ctx context.Context) (limits []refresh.Limit, err error) {
-	age := r.visit.policy.Merges.MinimumAge
-	if age == 0 {
+// limits finds out how far merges may move for the policy's sake. asked reports
+// whether a merge's checks are to be asked for.
+func (r *reconciler) limits(ctx context.Context, asked func(refresh.Standing) bool) (limits []refresh.Limit, err error) {
+	policy := r.visit.policy.Merges
+	if policy.MinimumAge == 0 && !policy.RequireGreen {
 		return nil, nil
 	}
 	for _, s := range r.state.Standings() {
 		if s.Locked == "" || s.Locked == s.Newest || gitname.IsObjectID(s.Ref) {
 			continue
 		}
-		limit := refresh.Limit{Reason: refresh.Reason{Dest: s.Dest, Remote: s.Remote, Ref: s.Ref}}
-		if r.Memory == nil {
-			limit.Why = "minimumAge is set, and nobody remembers since when its newest commit is known"
-			limits = append(limits, limit)
-			continue
+		limit, limited, err := r.oldEnough(ctx, s, policy.MinimumAge)
+		if err == nil && policy.RequireGreen && asked(s) {
+			limit, limited, err = r.greenest(ctx, s, limit, limited)
 		}
-		seen, err := r.see(ctx, digest([]byte(s.URL+" "+s.Ref)), s.Newest)
 		if err != nil {
 			return nil, err
 		}
-		now := r.Now()
-		last := seen[len(seen)-1]
-		if ripe(last, now, age) {
-			continue
+		if limited {
+			limits = append(limits, limit)
 		}
-		if limit.To, err = r.furthestRipe(ctx, s, seen, now, age); err != nil {
-			return nil, err
-		}
-		limit.Why = fmt.Sprintf("its newest commit is known since %s; minimumAge has it wait until %s", stamp(last.Since), stamp(last.Since.Add(age)))
-		limits = append(limits, limit)
 	}
 	return limits, nil
+}
+
+// oldEnough finds out how far a merge may move for minimumAge's sake.
+func (r *reconciler) oldEnough(ctx context.Context, s refresh.Standing, age time.Duration) (limit refresh.Limit, limited bool, err error) {
+	limit = refresh.Limit{Reason: refresh.Reason{Dest: s.Dest, Remote: s.Remote, Ref: s.Ref}}
+	switch {
+	case age == 0:
+		return limit, false, nil
+	case r.Memory == nil:
+		limit.Why = "minimumAge is set, and nobody remembers since when its newest commit is known"
+		return limit, true, nil
+	}
+	seen, err := r.see(ctx, digest([]byte(s.URL+" "+s.Ref)), s.Newest)
+	if err != nil {
+		return limit, false, err
+	}
+	now := r.Now()
+	last := seen[len(seen)-1]
+	if ripe(last, now, age) {
+		return limit, false, nil
+	}
+	limit.To, err = r.furthestRipe(ctx, s, seen, now, age)
+	limit.Why = fmt.Sprintf("its newest commit is known since %s; minimumAge has it wait until %s", stamp(last.Since), stamp(last.Since.Add(age)))
+	limit.Over = []refresh.PassedOver{{Commit: s.Newest, Why: "known since " + stamp(last.Since)}}
+	return limit, true, err
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }

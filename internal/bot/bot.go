@@ -98,6 +98,7 @@ type Git interface {
 	lock.Resolver
 	refresh.Historian
 	Conflicts(ctx context.Context, base, ours, theirs []byte) (bool, error)
+	Public(ctx context.Context, url string) (bool, error) // whether anybody may read a remote
 }
 
 // Bot refreshes repositories. Its fields are set once, before use.
@@ -121,6 +122,8 @@ type Bot struct {
 	Rehearser refresh.Rehearser
 	// Memory keeps since when commits are known; nil: nobody does.
 	Memory refresh.Memory
+	// Upstreams tells what was reported on commits; nil: nobody does.
+	Upstreams Upstreams
 }
 
 // Action is what was done about a pull request.

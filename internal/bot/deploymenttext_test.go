@@ -9,6 +9,7 @@ import (
 	"github.com/nuobit/odyssey/internal/deploy"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
+	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -70,7 +71,7 @@ func TestFault_T1_DeploymentText(t *testing.T) {
 			}
 			url := strings.TrimSuffix(repo.WebURL, name.String()) + source.String()
 			r := &deployer{
-				keeper: keeper{Bot: &Bot{URLs: policy, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}, forge: fake, repo: repo},
+				keeper: keeper{Bot: &Bot{Git: git.New(git.Options{Policy: policy}), URLs: policy, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}, forge: fake, repo: repo},
 				Deployment: Deployment{Image: deploy.Image{Tag: "2", Digest: "sha256:2"}, Registry: labels{
 					"1": {Source: url, Revision: commits[0], Parts: []deploy.Part{{Name: "./secret", Key: "1"}}},
 					"2": {Source: url, Revision: commits[1], Parts: []deploy.Part{{Name: "./secret", Key: "2"}}},

@@ -3,19 +3,19 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
-	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 // discretion finds out which of some remotes a text in a repository must not
 // tell of; enterprise are those that have Odoo Enterprise. Of those on the same
 // forge, the forge is asked; one that it does not show to the bot is private. One
-// elsewhere is, unless everybody can ask for it.
+// elsewhere is, unless anybody may read it.
 func (b *Bot) discretion(ctx context.Context, f Reader, repo forge.Repo, urls, enterprise []string) (refresh.Discretion, error) {
 	d := refresh.Discretion{Public: !repo.Private, Enterprise: slices.Concat(b.Private, enterprise)}
 	for _, remote := range urls {
@@ -33,18 +33,22 @@ func (b *Bot) discretion(ctx context.Context, f Reader, repo forge.Repo, urls, e
 		if !d.Tells(remote) {
 			continue
 		}
-		name, here := sameForge(repo, remote)
-		if !here {
-			if !anonymous(remote) {
-				d.Private = append(d.Private, remote)
-			}
-			continue
-		}
 		id := refresh.RemoteID(remote)
 		if asked[id] {
 			continue
 		}
 		asked[id] = true
+		name, here := sameForge(repo, remote)
+		if !here {
+			public, err := b.Git.Public(ctx, remote)
+			if err != nil {
+				return refresh.Discretion{}, fmt.Errorf("may anybody read %s: %w", remote, err)
+			}
+			if !public {
+				d.Private = append(d.Private, remote)
+			}
+			continue
+		}
 		found, err := f.Repo(ctx, name)
 		switch {
 		case errors.Is(err, forge.ErrNotFound):
@@ -56,13 +60,6 @@ func (b *Bot) discretion(ctx context.Context, f Reader, repo forge.Repo, urls, e
 		}
 	}
 	return d, nil
-}
-
-// anonymous reports whether a remote is asked without saying who asks. By ssh
-// nobody is: its host may be the forge's own under another name.
-func anonymous(remote string) bool {
-	u, err := gitname.ParseURL(remote)
-	return err == nil && u.User == "" && slices.Contains([]string{"https", "http", "git"}, u.Scheme)
 }
 
 // sameForge returns the name of a remote that is a repository of the forge that

@@ -77,6 +77,7 @@ func TestFault_T1_PrivateRemotes(t *testing.T) {
 		{"all public", byHTTPS, func(*scene, forge.Name) {}, true},
 		{"public by ssh", "git@forge.example.org:", func(*scene, forge.Name) {}, true},
 		{"public elsewhere", "https://git.example.org/", func(*scene, forge.Name) {}, true},
+		{"elsewhere and not for everybody", "https://git.example.org/", func(s *scene, _ forge.Name) { s.git.closed = "git.example.org" }, false},
 		{"elsewhere as somebody", "https://bot@git.example.org/", func(*scene, forge.Name) {}, false},
 		{"the remote is private", byHTTPS, private, false},
 		{"private by ssh", "git@forge.example.org:", private, false},

@@ -29,7 +29,8 @@ type Mirror struct {
 	Subject  string // of the repository's jobs
 	For      forge.Name
 	Name     forge.Name
-	Branch   string // of the mirror; "": the default one
+	Branch   string     // of the mirror; "": the default one
+	Reports  forge.Name // private repository that gets the report of each bundle; zero: none does
 	Importer Importer
 }
 
@@ -82,6 +83,7 @@ type importer struct {
 	issues  []forge.Issue // the bot's in the mirror
 	locked  *lock.Destination
 	pending refresh.Pull // that brings Community to its newest commits; zero when none is open
+	reports forge.Repo   // of Mirror.Reports
 
 	policyBranch string // of the mirror: the one that has its policy
 }
@@ -160,6 +162,12 @@ func (i *importer) run(ctx context.Context, done *result) (idle string, err erro
 		}
 		return hold(reason)
 	}
+	if reason, err = i.openReports(ctx); err != nil || reason != "" {
+		if err != nil {
+			return "", err
+		}
+		return hold(reason)
+	}
 	if i.pending, err = i.community(ctx, done); err != nil {
 		return "", fmt.Errorf("refresh %s first: %w", i.policy.Enterprise.Community, err)
 	}
@@ -187,6 +195,9 @@ func (i *importer) run(ctx context.Context, done *result) (idle string, err erro
 			Repo: i.mirror.Name.String(), Group: string(refresh.Enterprise), Action: Held,
 			Reason: "the bundle that was accepted is not kept any more, and there is another one: look at it, and say it again",
 		})
+	}
+	if err := i.report(ctx, got); err != nil {
+		return "", err
 	}
 	return i.settle(ctx, got, accepted)
 }

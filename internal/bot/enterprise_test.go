@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,43 +73,84 @@ func (d *drifter) stopped(t *testing.T) forge.Issue {
 }
 
 // forge writes an acceptance into the issue's text, as who may edit it can.
-func (d *drifter) forge(t *testing.T, comment int64) {
+func (d *drifter) forge(t *testing.T, comment, receipt int64) {
 	t.Helper()
 	issue := d.stopped(t)
 	from, to := strings.Index(issue.Body, "accepted=["), strings.LastIndex(issue.Body, "]")
-	mark := fmt.Sprintf(`accepted=[{"what":"drift","bundle":%q,"comment":%d,"by":"boss"}`, drifted, comment)
+	mark := fmt.Sprintf(`accepted=[{"what":"drift","bundle":%q,"comment":%d,"receipt":%d,"by":"boss"}`, drifted, comment, receipt)
 	d.human.EditIssue(t, issue.Number, forge.Edit{Body: issue.Body[:from] + mark + issue.Body[to:]})
+}
+
+// receipt is what the bot says when it takes somebody's word.
+func receipt(bundle string, comment int64) string {
+	return fmt.Sprintf("Accepted: the drift of the bundle with the SHA-256 %#q, and of no other.\n\n<!-- odyssey receipt=%d -->", bundle, comment)
 }
 
 // What stands in the text of an issue is nobody's word by itself.
 func TestEnterprise_forgedAcceptance(t *testing.T) {
 	t.Parallel()
 	writer := forgetest.FakeStranger
-	for name, comment := range map[string]func(t testing.TB, imp *drifter, issue int64) int64{
-		"none":    func(testing.TB, *drifter, int64) int64 { return 0 },
-		"no such": func(testing.TB, *drifter, int64) int64 { return 4711 },
-		"no command": func(t testing.TB, imp *drifter, n int64) int64 {
+	word := func(t *testing.T, imp *drifter, n int64) int64 {
+		t.Helper()
+		return imp.human.Comment(t, n, "/accept drift")
+	}
+	taken := func(t *testing.T, imp *drifter, n, comment int64) int64 {
+		t.Helper()
+		return imp.fake.As(forgetest.FakeBot, imp.mirror).Comment(t, n, receipt(drifted, comment))
+	}
+	edited := func(t *testing.T, imp *drifter, id int64, text string) int64 {
+		t.Helper()
+		imp.human.EditComment(t, id, text)
+		return id
+	}
+	elsewhere := func(t *testing.T, imp *drifter) int64 { t.Helper(); return imp.human.OpenIssue(t, "A talk", "") }
+	for name, c := range map[string]struct {
+		comment func(t *testing.T, imp *drifter, issue int64) int64
+		receipt func(t *testing.T, imp *drifter, issue, comment int64) int64
+		counts  bool
+	}{
+		"as it should be": {word, taken, true},
+		"no word":         {func(*testing.T, *drifter, int64) int64 { return 0 }, taken, false},
+		"no such word":    {func(*testing.T, *drifter, int64) int64 { return 4711 }, taken, false},
+		"no command": {func(t *testing.T, imp *drifter, n int64) int64 {
 			t.Helper()
 			return imp.human.Comment(t, n, "accept drift?")
-		},
-		"other word": func(t testing.TB, imp *drifter, n int64) int64 {
+		}, taken, false},
+		"other word": {func(t *testing.T, imp *drifter, n int64) int64 {
 			t.Helper()
 			return imp.human.Comment(t, n, "/accept removals")
-		},
-		"no admin": func(t testing.TB, imp *drifter, n int64) int64 {
+		}, taken, false},
+		"no admin": {func(t *testing.T, imp *drifter, n int64) int64 {
 			t.Helper()
 			return imp.fake.As(writer, imp.mirror).Comment(t, n, "/accept drift")
-		},
-		"elsewhere": func(t testing.TB, imp *drifter, _ int64) int64 {
+		}, taken, false},
+		"word elsewhere": {func(t *testing.T, imp *drifter, _ int64) int64 { t.Helper(); return word(t, imp, elsewhere(t, imp)) }, taken, false},
+		"word edited": {func(t *testing.T, imp *drifter, n int64) int64 {
 			t.Helper()
-			return imp.human.Comment(t, imp.human.OpenIssue(t, "A talk", ""), "/accept drift")
-		},
-		"edited": func(t testing.TB, imp *drifter, n int64) int64 {
+			return edited(t, imp, imp.human.Comment(t, n, "Never"), "/accept drift")
+		}, taken, false},
+		"not taken":       {word, func(*testing.T, *drifter, int64, int64) int64 { return 0 }, false},
+		"no such receipt": {word, func(*testing.T, *drifter, int64, int64) int64 { return 4711 }, false},
+		"receipt by somebody else": {word, func(t *testing.T, imp *drifter, n, comment int64) int64 {
 			t.Helper()
-			id := imp.human.Comment(t, n, "Never")
-			imp.human.EditComment(t, id, "/accept drift")
-			return id
-		},
+			return imp.human.Comment(t, n, receipt(drifted, comment))
+		}, false},
+		"receipt for another bundle": {word, func(t *testing.T, imp *drifter, n, comment int64) int64 {
+			t.Helper()
+			return imp.fake.As(forgetest.FakeBot, imp.mirror).Comment(t, n, receipt(strings.Repeat("b", 64), comment))
+		}, false},
+		"receipt of another word": {word, func(t *testing.T, imp *drifter, n, comment int64) int64 {
+			t.Helper()
+			return taken(t, imp, n, comment+1)
+		}, false},
+		"receipt elsewhere": {word, func(t *testing.T, imp *drifter, _, comment int64) int64 {
+			t.Helper()
+			return taken(t, imp, elsewhere(t, imp), comment)
+		}, false},
+		"receipt edited": {word, func(t *testing.T, imp *drifter, n, comment int64) int64 {
+			t.Helper()
+			return edited(t, imp, imp.fake.As(forgetest.FakeBot, imp.mirror).Comment(t, n, "Hello"), receipt(drifted, comment))
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -117,10 +159,14 @@ func TestEnterprise_forgedAcceptance(t *testing.T) {
 			imp.human.SetPermission(t, writer, forge.MayWrite)
 			must(t, d.worker.Work(t.Context(), d.job("enterprise", 1)))
 			issue := imp.stopped(t)
-			imp.forge(t, comment(t, imp, issue.Number))
+			comment := c.comment(t, imp, issue.Number)
+			imp.forge(t, comment, c.receipt(t, imp, issue.Number, comment))
 			must(t, d.worker.Work(t.Context(), d.job("enterprise", 1)))
-			if imp.took() {
-				t.Error("the drift was taken as accepted")
+			if imp.took() != c.counts {
+				t.Errorf("the drift was taken as accepted: %t", imp.took())
+			}
+			if c.counts {
+				return
 			}
 			if got := imp.stopped(t); got.Body != issue.Body {
 				t.Errorf("the issue says\n%s", got.Body)
@@ -158,6 +204,11 @@ func TestEnterprise_acceptanceOutlivesFault(t *testing.T) {
 	must(t, err)
 	if len(pulls) != 1 || !strings.Contains(pulls[0].Body, "Accepted by [") {
 		t.Errorf("pull requests: %+v", pulls)
+	}
+	all, err := d.fake.Comments(t.Context(), repo, issue.Number)
+	must(t, err)
+	if n := len(slices.DeleteFunc(all, func(c forge.Comment) bool { return c.Body != receipt(drifted, said) })); n != 1 {
+		t.Errorf("%d receipts", n)
 	}
 	if all := imp.human.Issues(t); len(all) != 1 || all[0].State != forge.Closed {
 		t.Errorf("issues: %+v", all)

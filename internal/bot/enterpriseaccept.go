@@ -4,26 +4,33 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/bot/command"
 	"github.com/nuobit/odyssey/internal/config"
-	"github.com/nuobit/odyssey/internal/enterprise/intake"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 // acceptance is somebody's word for what a bundle brings. The text of the bot's own
-// pull request or issue in the mirror remembers which comment it was, and nothing
-// more: people may edit that text, but only the comment is somebody's word.
+// pull request or issue in the mirror remembers which comment it was, and which of
+// the bot's took it, and nothing more: people may edit that text, but only the one
+// comment is somebody's word, and only the other says what it was about.
 type acceptance struct {
 	What    string `json:"what"`    // refresh.Removals or refresh.Drift
 	Bundle  string `json:"bundle"`  // SHA-256
 	Comment int64  `json:"comment"` // its id
+	Receipt int64  `json:"receipt"` // id of the bot's comment that took it
 	By      string `json:"-"`       // login
 	URL     string `json:"-"`
+}
+
+// receipt is the whole comment that takes somebody's word. It is never edited.
+func (a acceptance) receipt() string {
+	return fmt.Sprintf("Accepted: the %s of the bundle with the SHA-256 %#q, and of no other.\n\n<!-- odyssey receipt=%d -->", a.What, a.Bundle, a.Comment)
 }
 
 type acceptances []acceptance
@@ -85,7 +92,7 @@ func (i *importer) accepted(ctx context.Context) (all acceptances, err error) {
 		_, found := readBundle(body)
 		for _, what := range []string{refresh.Removals, refresh.Drift} {
 			a := found.of(what)
-			if a.Comment == 0 {
+			if a.Comment == 0 || a.Receipt == 0 {
 				continue
 			}
 			said, err := i.word(ctx, a, place, onPull)
@@ -135,10 +142,27 @@ func (i *importer) word(ctx context.Context, a acceptance, place int64, onPull b
 	if !fits || !says || said.Edited() || said.Bot || strings.EqualFold(said.Author, i.keeper.repo.Account) {
 		return nil, nil //nolint:nilnil // as above
 	}
+	if taken, err := i.taken(ctx, a, said.Number); !taken || err != nil {
+		return nil, err
+	}
 	if may, err := i.may(ctx, said.Author); !may || err != nil {
 		return nil, err
 	}
 	return &said, nil
+}
+
+// taken reports whether the bot took an acceptance for the bundle that it names.
+func (i *importer) taken(ctx context.Context, a acceptance, place int64) (bool, error) {
+	receipt, err := i.keeper.forge.Comment(ctx, i.keeper.repo, a.Receipt)
+	if errors.Is(err, forge.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && receipt.Number == place && !receipt.Edited() && a.isReceipt(i.keeper.repo, receipt), err
+}
+
+// isReceipt reports whether a comment is the bot's that took an acceptance.
+func (a acceptance) isReceipt(repo forge.Repo, c forge.Comment) bool {
+	return strings.EqualFold(c.Author, repo.Account) && strings.TrimSpace(normal(c.Body)) == a.receipt()
 }
 
 // may reports whether somebody may give commands in the mirror, by its policy.
@@ -163,114 +187,6 @@ func (i *importer) may(ctx context.Context, login string) (bool, error) {
 		policy = config.DefaultRepo() // as when the comment was obeyed
 	}
 	return policy.Commands.Enabled && policy.Commands.Allow.May(login, may >= forge.MayWrite, may >= forge.MayAdminister), nil
-}
-
-const stopMark = "<!-- odyssey enterprise stopped -->"
-
-var stopPattern = regexp.MustCompile(`(?m)^` + stopMark + `\r?$`)
-
-// tell keeps the issue in the mirror that says why a bundle is not imported: one
-// for each bundle, so that a word in it is about that one alone.
-func (i *importer) tell(ctx context.Context, got *intake.Result, text *refresh.Import, accepted acceptances) error {
-	title, body := text.Stopped()
-	body += "\n" + stopMark
-	if got.SHA256 != "" {
-		body += accepted.only(got.SHA256).mark(got.SHA256)
-	}
-	body += "\n"
-	if i.dismissed(ctx, got) {
-		i.outcomes = append(i.outcomes, i.nothing(got, ""))
-		return nil
-	}
-	told := -1
-	for n, issue := range i.issues {
-		if bundle, _ := readBundle(issue.Body); tellsStop(issue) && bundle == got.SHA256 {
-			told = n
-			break
-		}
-	}
-	url := ""
-	if told >= 0 {
-		issue := i.issues[told]
-		url = issue.URL
-		if normal(issue.Body) != normal(body) || issue.Title != title {
-			if _, err := i.keeper.forge.EditIssue(ctx, i.keeper.repo, issue.Number, forge.Edit{Title: title, Body: body}); err != nil {
-				return err
-			}
-		}
-		i.issues = slices.Delete(i.issues, told, told+1)
-	}
-	if err := i.untell(ctx, ""); err != nil {
-		return err
-	}
-	if told < 0 {
-		made, err := i.keeper.forge.CreateIssue(ctx, i.keeper.repo, forge.NewIssue{Title: title, Body: body})
-		if err != nil && !errors.Is(err, forge.ErrNotFound) && !errors.Is(err, forge.ErrConflict) {
-			return err // else issues are switched off
-		}
-		if url = made.URL; err == nil {
-			i.remember(ctx, got.SHA256, got.Stop.Kind)
-		}
-	}
-	i.outcomes = append(i.outcomes, i.nothing(got, url))
-	return nil
-}
-
-// nothing is what becomes of a bundle that is not imported.
-func (i *importer) nothing(got *intake.Result, url string) Outcome {
-	return Outcome{
-		Repo: i.mirror.Name.String(), Group: string(refresh.Enterprise), Action: Held, URL: url, Title: "nothing is imported", Reason: got.Stop.Reason,
-	}
-}
-
-// toldBucket is where is kept of which bundles an issue told, and why they are not
-// imported: people who close one have read it.
-const toldBucket = "told"
-
-func (i *importer) toldKey(bundle string) string {
-	return digest([]byte(i.keeper.repo.WebURL + " " + bundle))
-}
-
-// dismissed reports whether people closed the issue that told the same, and nobody
-// asks.
-func (i *importer) dismissed(ctx context.Context, got *intake.Result) bool {
-	if i.keeper.Memory == nil || i.demanded || got.SHA256 == "" || slices.ContainsFunc(i.issues, tellsStop) {
-		return false
-	}
-	kind, err := i.keeper.Memory.Get(ctx, toldBucket, i.toldKey(got.SHA256))
-	return err == nil && string(kind) == got.Stop.Kind
-}
-
-// remember keeps why a bundle is told of; "": it is not any more. When that fails,
-// it is told once more.
-func (i *importer) remember(ctx context.Context, bundle, kind string) {
-	if _, dry := i.keeper.forge.(dryRun); dry || i.keeper.Memory == nil || bundle == "" {
-		return
-	}
-	if err := i.keeper.Memory.Put(ctx, toldBucket, i.toldKey(bundle), []byte(kind)); err != nil {
-		i.keeper.Log.Warn("not kept that a bundle was told of", "repo", i.keeper.repo.String(), "err", err)
-	}
-}
-
-// untell closes the issues of bundles that are not imported, but for that of one to
-// keep.
-func (i *importer) untell(ctx context.Context, keep string) error {
-	for _, issue := range i.issues {
-		bundle, _ := readBundle(issue.Body)
-		if !tellsStop(issue) || bundle != "" && bundle == keep {
-			continue
-		}
-		if _, err := i.keeper.forge.EditIssue(ctx, i.keeper.repo, issue.Number, forge.Edit{State: forge.Closed}); err != nil {
-			return err
-		}
-		i.remember(ctx, bundle, "")
-	}
-	return nil
-}
-
-// tellsStop reports whether an issue tells of a bundle that is not imported.
-func tellsStop(issue forge.Issue) bool {
-	return issue.State == forge.Open && stopPattern.MatchString(issue.Body)
 }
 
 // accept takes somebody's word for the removals or the drift of the bundle that a
@@ -314,11 +230,32 @@ func (s *session) accept(ctx context.Context, t *talk, c command.Command) (answe
 	if bundle, known = readBundle(body); bundle == "" {
 		return answer{"I do not see any more which bundle this is about. `/refresh enterprise` in " + refresh.Code(m.For.String()) + " makes it anew.", true}, nil
 	}
-	next := known.with(acceptance{What: c.Kind, Bundle: bundle, Comment: t.ID})
+	word := acceptance{What: c.Kind, Bundle: bundle, Comment: t.ID}
+	receipt, err := s.take(ctx, t, word)
+	if err != nil {
+		return answer{}, err
+	}
+	word.Receipt = receipt
+	next := known.with(word)
 	if err := save(bundlePattern.ReplaceAllLiteralString(body, strings.TrimPrefix(next.mark(bundle), "\n"))); err != nil {
 		return answer{}, err
 	}
 	return s.importInto(ctx, t, m, bundle)
+}
+
+// take takes somebody's word by a comment, unless an earlier attempt has: its id.
+func (s *session) take(ctx context.Context, t *talk, word acceptance) (int64, error) {
+	all, err := s.at.forge.Comments(ctx, s.repo, t.Number)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range all {
+		if word.isReceipt(s.repo, c) && !c.Edited() {
+			return c.ID, nil
+		}
+	}
+	made, err := s.at.forge.AddComment(ctx, s.repo, t.Number, word.receipt())
+	return made.ID, err
 }
 
 // mirrorHere is the mirror that the session's repository is, or nil.

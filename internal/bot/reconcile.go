@@ -46,7 +46,12 @@ func (r *reconciler) run(ctx context.Context) error {
 	if err := r.rememberable(d, choices); err != nil {
 		return err
 	}
-	if r.limited, err = r.limits(ctx); err != nil {
+	asked := func(s refresh.Standing) bool {
+		_, onHold := held.find(s.Dest)
+		is := func(c refresh.Choice) bool { return c.Same(refresh.Choice{Dest: s.Dest, Remote: s.Remote, Ref: s.Ref}) }
+		return !onHold && r.wanted.branch(r.state.Branch(s.Dest, s.Remote, s.Ref)) && !slices.ContainsFunc(choices, is)
+	}
+	if r.limited, err = r.limits(ctx, asked); err != nil {
 		return err
 	}
 	r.plan, err = r.state.Plan(refresh.Wishes{Held: held.destinations(), Choices: choices, Limits: r.limited})
@@ -73,6 +78,9 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 			failures = append(failures, fmt.Errorf("%s: %w", p.Group, err))
 		}
 		r.stuck(p, r.open[p.Branch].Body)
+	}
+	if !stops(errors.Join(failures...)) {
+		failures = append(failures, r.disarmRest(ctx, r.wanted.branch))
 	}
 	r.reportLimits(r.limited)
 	for _, dest := range r.plan.Held {

@@ -46,7 +46,15 @@ func id(n int) string { return fmt.Sprintf("%07d%033d", n, 0) }
 // whose merging is git's own.
 type upstreams struct {
 	commits map[string]string
+	closed  string // host whose remotes not everybody may read
 	*git.Client
+}
+
+func (u *upstreams) Public(ctx context.Context, url string) (bool, error) {
+	if u.closed != "" && strings.Contains(url, "://"+u.closed+"/") {
+		return false, nil
+	}
+	return u.Client.Public(ctx, url)
 }
 
 func (u *upstreams) Resolve(_ context.Context, url string, refs []string) (map[string]string, error) {

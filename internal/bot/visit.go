@@ -23,6 +23,7 @@ type visit struct {
 	demand   Demand
 
 	lookup            *refresh.Asked               // upstreams, for the time of the visit
+	reports           reports                      // on commits of upstreams
 	looked, onboarded bool                         // onboarded: a first policy was proposed, and that has ended
 	all               []forge.PullRequest          // that are open, of whomever
 	open              map[string]forge.PullRequest // the bot's, by branch, of all kinds
@@ -142,6 +143,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 		return done.state.Idle, nil
 	}
 	r := &reconciler{keeper: v.keeper(refresh.IsMerges, v.policy.Merges.Refresh), visit: v, state: done.state, ahead: map[merge]int{}}
+	r.automerge = v.policy.Merges.Automerge
 	err = r.run(ctx)
 	done.outcomes, done.ahead, done.decisions = append(done.outcomes, r.outcomes...), r.ahead, r.decisions
 	if err == nil {
@@ -169,20 +171,21 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err := v.look(ctx); err != nil {
 		return "", err
 	}
-	k := v.keeper(s.Mine, policy)
+	k := v.keeper(s.Mine, policy.Refresh)
+	k.automerge = policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
 	return offer.Idle, err
 }
 
 // policyOf returns the policy of a kind of refresh.
-func (v *visit) policyOf(kind refresh.Kind) (config.Refresh, error) {
+func (v *visit) policyOf(kind refresh.Kind) (config.Kind, error) {
 	kinds := v.policy.Kinds()
 	i := slices.IndexFunc(kinds, func(k config.Kind) bool { return k.Name == string(kind) })
 	if i < 0 {
-		return config.Refresh{}, fmt.Errorf("%s has no kind of refresh %q", refresh.ConfigFile, kind)
+		return config.Kind{}, fmt.Errorf("%s has no kind of refresh %q", refresh.ConfigFile, kind)
 	}
-	return kinds[i].Refresh, nil
+	return kinds[i], nil
 }
 
 // Paths implements refresh.Tree.

@@ -31,7 +31,7 @@ type document struct {
 func repoDocuments() []document {
 	return []document{
 		{"nothing set", valid, "{}"},
-		{"all set", valid, "version: 1\nmerges: {enabled: false, schedule: 'CRON_TZ=Europe/Madrid 0 6 * * 1-5', jitter: 1h30m, group: merge, labels: [a, 'b c'], reviewers: [alice, b.o-b_1]}\npullRequests: {limit: 100}\ncommands: {enabled: false, allow: [alice]}\n"},
+		{"all set", valid, "version: 1\nmerges: {enabled: false, schedule: 'CRON_TZ=Europe/Madrid 0 6 * * 1-5', jitter: 1h30m, group: merge, requireGreen: true, labels: [a, 'b c'], reviewers: [alice, b.o-b_1]}\npullRequests: {limit: 100}\ncommands: {enabled: false, allow: [alice]}\n"},
 		{"who, in a word", valid, "commands: {allow: admin}"},
 		{"no schedule", valid, "merges: {schedule: never, jitter: 0s}"},
 		{"named groups", valid, "merges: {group: {oca: [./oca/*], '1': ['[a-c]?', '\\*']}}"},
@@ -48,7 +48,9 @@ func repoDocuments() []document {
 		{"version as text", invalid, "version: '1'"},
 		{"unknown key", invalid, "merge: {}"},
 		{"unknown key below", invalid, "merges: {enable: true}"},
-		{"key of a later release", invalid, "merges: {automerge: true}"},
+		{"automerge of each kind that has it", valid, "merges: {automerge: true}\nbase: {automerge: false}\npython: {automerge: true}"},
+		{"automerge of Enterprise", invalid, "enterprise: {automerge: true}"},
+		{"key of a later release", invalid, "merges: {autoclose: true}"},
 		{"empty schedule", invalid, "merges: {schedule: ''}"},
 		{"schedule of a number", invalid, "merges: {schedule: 4}"},
 		{"long schedule", invalid, "merges: {schedule: '0 0 * * " + strings.Repeat("1,", 50) + "1'}"},
@@ -123,7 +125,7 @@ func serverDocuments() []document {
 		{"no kind", invalid, "forges: [{url: 'https://h', tokenFile: t, repositories: [a/b]}]"},
 		{"token in the file", invalid, forge(", token: abc")},
 		{"empty name", invalid, forge(", name: ''")},
-		{"no repositories", invalid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: []}]"},
+		{"no repositories", valid, "forges: [{kind: gitea, url: 'https://h', tokenFile: t, repositories: []}]"},
 		{"nothing watched", parserOnly, "forges: [{kind: gitea, url: 'https://h', tokenFile: t}]"},
 		{"nothing to discover", invalid, forge(", discover: []")},
 		{"everything to discover", parserOnly, forge(", discover: [{}]")},

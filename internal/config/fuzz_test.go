@@ -72,8 +72,8 @@ func FuzzParseServer(f *testing.F) {
 			t.Errorf("%+v", server)
 		}
 		for _, f := range server.Forges {
-			if len(f.Repositories)+len(f.Discover) == 0 {
-				t.Errorf("%+v watches nothing", f)
+			if f.Watches() != (len(f.Repositories)+len(f.Discover) > 0) || f.URL == "" {
+				t.Errorf("%+v", f)
 			}
 		}
 		again, err := config.ParseServer("f.yaml", []byte(text))

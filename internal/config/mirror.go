@@ -22,6 +22,7 @@ type Mirror struct {
 	SubscriptionCodeFile string `yaml:"subscriptionCodeFile" jsonschema:"required,minLength=1,maxLength=4000,example=/run/secrets/odoo-subscription" jsonschema_description:"File with the subscription code and nothing else. A relative path starts at this file's directory."`
 	WorkDirectory        string `yaml:"workDirectory" jsonschema:"required,minLength=1,maxLength=4000,example=/var/lib/odyssey/enterprise" jsonschema_description:"Directory of this mirror's own for the newest bundle and what was fetched: proprietary, so keep it private. What is lost there is fetched again. A relative path starts at this file's directory."`
 	ReportDirectory      string `yaml:"reportDirectory" jsonschema:"minLength=1,maxLength=4000,example=/var/lib/odyssey/reports" jsonschema_description:"Directory that gets the report of each bundle; none is kept unless set. A relative path starts at this file's directory."`
+	ReportRepository     string `yaml:"reportRepository" jsonschema:"pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=acme/enterprise-reports" jsonschema_description:"Repository on the same forge, OWNER/NAME, which gets the report of each bundle as a commit. It must be private, and neither the mirror nor the repository. None does unless set."`
 
 	// Code is what SubscriptionCodeFile holds. Only LoadServer sets it.
 	Code secret.Text `yaml:"-"`
@@ -73,6 +74,9 @@ func (c *checker) checkMirror(mirror *yaml.Node, at, forge string, filled, place
 			c.fault(mirror, at, "%q has a mirror or is one already, see line %d", one, first)
 		}
 		filled[id] = mirror.Line
+	}
+	if to, ok := textOf(child(mirror, "reportRepository")); ok && (strings.EqualFold(to, repository) || strings.EqualFold(to, text)) {
+		c.fault(child(mirror, "reportRepository"), join(at, "reportRepository"), "is the repository or the mirror itself").Hint = "reports are kept in a private repository of their own"
 	}
 	work := child(mirror, "workDirectory")
 	if dir, ok := textOf(work); ok {

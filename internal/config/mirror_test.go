@@ -48,7 +48,7 @@ func TestParseServer_mirrorFaults(t *testing.T) {
 	in := withMirror + `  - {kind: github, tokenFile: token, repositories: [acme/other]}
 enterprise:
   - {forge: gitea, repository: acme/image, mirror: Acme/Image, workDirectory: a, ` + rest + `}
-  - {forge: gitee, repository: acme/x, mirror: acme/y, workDirectory: a, portal: "ftp://x", ` + rest + `}
+  - {forge: gitee, repository: acme/x, mirror: acme/y, reportRepository: Acme/Y, workDirectory: a, portal: "ftp://x", ` + rest + `}
   - {forge: github, repository: acme/other, mirror: acme/enterprise, workDirectory: c, ` + rest + `}
   - {repository: acme/z, mirror: acme/zz, workDirectory: d, ` + rest + `}
   - {forge: gitea, mirror: ../x}
@@ -63,6 +63,7 @@ enterprise:
 		`:8: enterprise[0]: "Acme/Image" has a mirror or is one already, see line 8`,
 		`:9: enterprise[1].forge: there is no forge "gitee"`,
 		`:9: enterprise[1].portal: the URL must begin with https:// or http://`,
+		`:9: enterprise[1].reportRepository: is the repository or the mirror itself`,
 		`:9: enterprise[1].workDirectory: "a" is taken, see line 8`,
 		`:10: enterprise[2].forge: a mirror on GitHub cannot be filled`,
 		`:11: enterprise[3]: lacks forge`,

@@ -5,6 +5,7 @@ import "time"
 // Python is the policy for refreshing requirements.lock.txt.
 type Python struct {
 	Refresh `yaml:",inline"`
+	ByForge `yaml:",inline"`
 }
 
 // defaultPython: a new lock moves all packages, which somebody has to try.

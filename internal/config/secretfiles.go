@@ -48,7 +48,7 @@ func (c *checker) readSecrets(serving bool) (s secrets) {
 		webhook := read(node, at+".webhookSecretFile")
 		s.webhooks = append(s.webhooks, webhook)
 		switch n := len(webhook.Reveal()); {
-		case node == nil && serving && forge.Kind == yaml.MappingNode:
+		case node == nil && serving && forge.Kind == yaml.MappingNode && watches(forge):
 			c.fault(forge, at, "lacks webhookSecretFile").Hint = "serve takes signed webhooks alone: openssl rand -hex 32 makes a secret"
 		case n > 0 && n < shortSecret:
 			s.warnings = append(s.warnings, fmt.Sprintf("%s:%d: the secret of %d bytes can be guessed; openssl rand -hex 32 makes a better one", c.doc.Path, node.Line, n))

@@ -55,7 +55,7 @@ type Forge struct {
 	AppID             int64       `yaml:"appID" jsonschema:"minimum=1,maximum=9007199254740991,example=123456" jsonschema_description:"Number of the GitHub App that the bot is, for kind github alone; with privateKeyFile instead of tokenFile."`
 	PrivateKeyFile    string      `yaml:"privateKeyFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/github-app.pem" jsonschema_description:"File with the App's private key, as GitHub gives it for download. A relative path starts at this file's directory."`
 	WebhookSecretFile string      `yaml:"webhookSecretFile" jsonschema:"minLength=1,maxLength=4000,example=/run/secrets/gitea-webhook" jsonschema_description:"File with the secret that the forge signs its webhooks with and nothing else; serve needs it. A relative path starts at this file's directory."`
-	Repositories      []string    `yaml:"repositories" jsonschema:"minItems=1,maxItems=1000,uniqueItems=true,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=owner/name" jsonschema_description:"The watched repositories, each OWNER/NAME."`
+	Repositories      []string    `yaml:"repositories" jsonschema:"maxItems=1000,uniqueItems=true,pattern=^[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}/[A-Za-z0-9_][A-Za-z0-9._-]{0\\,99}$,example=owner/name" jsonschema_description:"The watched repositories, each OWNER/NAME. With none ([]) and no discover, the forge is there to be asked about upstream repositories alone."`
 	Discover          []Discovery `yaml:"discover" jsonschema:"minItems=1,maxItems=100" jsonschema_description:"Which repositories are watched besides: those of an owner, those with a topic, or those with both. New ones are found by event and by sweep."`
 
 	// Token, PrivateKey and WebhookSecret are what the files hold. Only
@@ -64,6 +64,10 @@ type Forge struct {
 	PrivateKey    secret.Text `yaml:"-"`
 	WebhookSecret secret.Text `yaml:"-"`
 }
+
+// Watches reports whether repositories on the forge are watched, and it is not
+// there to be asked about upstream ones alone.
+func (f Forge) Watches() bool { return len(f.Repositories) > 0 || len(f.Discover) > 0 }
 
 // Discovery says which repositories of a forge to watch. One of the two is
 // set, or both are.

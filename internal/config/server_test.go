@@ -111,7 +111,6 @@ identity: {name: "<", email: x}
 				":13: forges[2].url: the URL has no host\n  for example: https://git.example.com",
 				":16: forges[3].name: the name \"gitea\" is taken, see line 12\n  give each forge a name of its own",
 				":17: forges[3].url: the URL must not have a query or fragment\n  for example: https://git.example.com",
-				":19: forges[3].repositories: expected at least 1, not 0",
 				":21: forges[4].name: the name \"gitea\" is taken, see line 12\n  give each forge a name of its own",
 				":22: forges[4].url: is no valid URL\n  for example: https://git.example.com",
 				":26: git.allow[0]: ",

@@ -121,6 +121,11 @@ func (c *checker) checkWatched(forge *yaml.Node, at string) {
 	}
 }
 
+// watches reports whether a forge has repositories that are watched, or may have.
+func watches(forge *yaml.Node) bool {
+	return len(items(child(forge, "repositories"))) > 0 || child(forge, "discover") != nil
+}
+
 func (c *checker) checkForgeName(forge *yaml.Node, at string, names map[string]int) {
 	kind, _ := textOf(child(forge, "kind"))
 	explicit := child(forge, "name")

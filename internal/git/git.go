@@ -52,10 +52,11 @@ type Client struct {
 	attempts int
 	backoff  time.Duration
 	// renewable: the credentials are in a file, which is read for each request.
-	renewable bool
-	execPath  *execPath
-	received  func(n int64)
-	direct    *direct // nil: git has to ask
+	renewable   bool
+	credentials string // the file
+	execPath    *execPath
+	received    func(n int64)
+	direct      *direct // nil: git has to ask
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -73,11 +74,11 @@ func New(o Options) *Client {
 		fetching:  cmp.Or(o.FetchTimeout, time.Hour),
 		attempts:  cmp.Or(o.Attempts, 3),
 		backoff:   cmp.Or(o.Backoff, 500*time.Millisecond),
-		renewable: o.CredentialsFile != "",
-		execPath:  &execPath{},
-		received:  received,
-		direct:    newDirect(env, (&net.Dialer{Timeout: 10 * time.Second}).DialContext),
-		lookup:    net.DefaultResolver.LookupNetIP,
+		renewable: o.CredentialsFile != "", credentials: o.CredentialsFile,
+		execPath: &execPath{},
+		received: received,
+		direct:   newDirect(env, (&net.Dialer{Timeout: 10 * time.Second}).DialContext),
+		lookup:   net.DefaultResolver.LookupNetIP,
 	}
 }
 

@@ -44,7 +44,7 @@ func (p *Proposal) bodyListing(moves []move, means *impact, rows, listed int) st
 		}
 		b.WriteByte('\n')
 	}
-	shown, more := head(append(p.conflicts(), p.warnings(moves)...), rows)
+	shown, more := head(slices.Concat(p.conflicts(), p.warnings(moves), p.passedOver()), rows)
 	b.WriteString(strings.Join(shown, ""))
 	if more > 0 {
 		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))
@@ -112,6 +112,9 @@ func (p *Proposal) staying(dest, now string, newest lock.Merge) string {
 		return "a commit in `" + ReposFile + "`"
 	case newest.Commit == now:
 		return "nothing newer"
+	}
+	if l, is := p.limit(dest, newest.Remote, newest.Ref); is {
+		return "waits: " + inline(l.Why)
 	}
 	return "held by the lock"
 }

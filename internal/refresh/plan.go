@@ -83,6 +83,7 @@ type Proposal struct {
 	Branch  string
 	Changes []lock.Change
 	Choices []Choice // what it is restricted to; empty: all of its group
+	Limits  []Limit  // how far merges of its destinations may move for the policy's sake
 	Old     []byte   // the lock as it is
 	New     []byte   // the lock as proposed
 	Target  string   // digest of the state that is proposed
@@ -278,7 +279,7 @@ func outOfSync(locked, declared *lock.File) []string {
 func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byte) {
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
-		Old: p.before, New: data, Target: target(kind, group, changes), Choices: p.chosen(kind, changes),
+		Old: p.before, New: data, Target: target(kind, group, changes), Choices: p.chosen(kind, changes), Limits: p.limited(kind, changes),
 		locked: p.locked, newest: p.newest, aim: p.aim, urls: p.urls, whole: p.whole,
 	})
 	last := &p.plan.Proposals[len(p.plan.Proposals)-1]

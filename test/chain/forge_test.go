@@ -90,6 +90,7 @@ func (s *stage) scaffold() {
 		"--builder-image", s.builder, "--runtime-image", s.runtime, "--image", s.repository())
 	files["repos.yaml"] = fmt.Sprintf("./odoo:\n  remotes:\n    odoo: %s\n  target: odoo 17.0\n  merges:\n    - odoo 17.0\n\n"+
 		"./acme/addons:\n  remotes:\n    acme: %s\n  target: acme 17.0\n  merges:\n    - acme 17.0\n", s.URL("odoo"), s.URL("addons"))
+	files[".odyssey.yaml"] += "deployments:\n  - repository: " + s.deployment + "\n"
 	files["requirements.in"] = "psycopg2-binary==2.9.13\n"
 	if files["repos.lock.yaml"], err = s.Lock(ctx, files["repos.yaml"], ""); err != nil {
 		s.t.Fatal(err)

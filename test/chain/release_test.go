@@ -67,8 +67,8 @@ umask "$1"
 git clone --quiet "$2" "$3"
 cd "$3"
 exec /opt/act/act push --workflows .gitea/workflows/release.yml --platform ubuntu-latest=-self-hosted \
-    --var ODYSSEY_ON_HOST=true --var DEPLOYMENT_REPO="$4" --secret-file /run/secrets/secrets --eventpath /run/secrets/event.json \
-    --github-instance "${5#http://}" --env GITHUB_SERVER_URL="$5"`
+    --var ODYSSEY_ON_HOST=true --secret-file /run/secrets/secrets --eventpath /run/secrets/event.json \
+    --github-instance "${4#http://}" --env GITHUB_SERVER_URL="$4"`
 
 // start runs the release workflow on a new machine.
 func (s *stage) start(p place) (*buildahtest.Container, *buildahtest.Running) {
@@ -82,7 +82,7 @@ func (s *stage) start(p place) (*buildahtest.Container, *buildahtest.Running) {
 		umask = "022"
 	}
 	r, err := c.Start(s.t.Context(), buildahtest.Process{
-		Args: []string{"bash", "-euc", checkout, "bash", umask, s.proxy.URL + "/" + s.Image + ".git", p.dir, s.deployment, s.proxy.URL},
+		Args: []string{"bash", "-euc", checkout, "bash", umask, s.proxy.URL + "/" + s.Image + ".git", p.dir, s.proxy.URL},
 		User: "0:0", Env: env, Volumes: map[string]string{"/opt/act": s.programs, "/run/secrets": s.secrets},
 	})
 	if err != nil {

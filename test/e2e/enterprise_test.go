@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -42,10 +43,12 @@ func newEnterprises(t *testing.T, modules int) *enterprises {
 	_, err := s.Server.Push(t.Context(), s.Upstream, s.Upstream.Login+"/community", commit)
 	must(t, err)
 
-	must(t, s.Server.NewRepo(t.Context(), s.Owner, "enterprise", giteatest.RepoOptions{Private: true}))
+	for _, name := range []string{"enterprise", "reports"} {
+		must(t, s.Server.NewRepo(t.Context(), s.Owner, name, giteatest.RepoOptions{Private: true}))
+		must(t, s.Server.AddCollaborator(t.Context(), s.Owner, s.Owner.Login+"/"+name, s.Bot))
+	}
 	image := *s.World
 	image.Image = s.Owner.Login + "/enterprise"
-	must(t, s.Server.AddCollaborator(t.Context(), s.Owner, image.Image, s.Bot))
 	e.mirror = &stage{World: &image, t: t, proxy: s.proxy}
 
 	remote, err := url.Parse(s.Server.URL)
@@ -75,7 +78,8 @@ func (e *enterprises) config() string {
     subscriptionCodeFile: %s
     workDirectory: %s
     reportDirectory: %s
-`, e.Image, e.mirror.Image, e.portal.URL, e.path("code"), e.path("work"), e.path("reports"))
+    reportRepository: %s/reports
+`, e.Image, e.mirror.Image, e.portal.URL, e.path("code"), e.path("work"), e.path("reports"), e.Owner.Login)
 }
 
 // offer has the portal give out the bundle as that of a day.
@@ -212,6 +216,15 @@ func TestEnterprise(t *testing.T) {
 	if err != nil || len(reports) != 2 {
 		t.Errorf("%d reports, want 2, %v", len(reports), err)
 	}
+	for _, file := range reports {
+		want, err := os.ReadFile(file)
+		must(t, err)
+		var got struct{ Content []byte }
+		must(t, e.Server.API(t.Context(), e.Bot, http.MethodGet, "/repos/"+e.Owner.Login+"/reports/contents/"+e.mirror.Image+"/main/"+filepath.Base(file), nil, &got))
+		if !bytes.Equal(got.Content, want) {
+			t.Errorf("the repository's %s is another report:\n%s", filepath.Base(file), got.Content)
+		}
+	}
 }
 
 // anonymous takes out of a text what is another one each time.
@@ -229,7 +242,8 @@ func (e *enterprises) anonymous(text string) string {
 	return commentNumber.ReplaceAllString(text, "/pulls/2#issuecomment-1")
 }
 
-// A mirror that others may read, or that is not there, gets nothing.
+// A mirror or a repository of reports that others may read, or that is not there,
+// gets nothing.
 func TestFault_A5_Mirror(t *testing.T) {
 	for _, test := range []struct {
 		name, says string
@@ -237,6 +251,9 @@ func TestFault_A5_Mirror(t *testing.T) {
 	}{
 		{"public", "is not private", func(e *enterprises) {
 			e.mirror.api(http.MethodPatch, "", map[string]bool{"private": false}, nil)
+		}},
+		{"public reports", "is not private", func(e *enterprises) {
+			must(e.t, e.Server.API(e.t.Context(), e.Owner, http.MethodPatch, "/repos/"+e.Owner.Login+"/reports", map[string]bool{"private": false}, nil))
 		}},
 		{"missing", "does not exist", func(e *enterprises) {
 			e.mirror.api(http.MethodDelete, "/collaborators/"+e.Bot.Login, nil, nil)

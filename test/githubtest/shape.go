@@ -143,7 +143,7 @@ func (s *Server) shapePull(r *repository, i *item, full bool) map[string]any {
 		"url": fmt.Sprintf("%s/pulls/%d", url, i.number), "html_url": page, "issue_url": fmt.Sprintf("%s/issues/%d", url, i.number),
 		"user": s.user(i.author), "labels": s.shapeLabels(r, i.labels), "milestone": nil, "assignee": nil, "assignees": []any{},
 		"requested_reviewers": reviewers, "requested_teams": []any{}, "locked": false, "active_lock_reason": nil, "draft": false,
-		"created_at": stamp(i.created), "updated_at": stamp(i.created), "closed_at": nil, "merged_at": stamp(i.pull.merged), "auto_merge": nil,
+		"created_at": stamp(i.created), "updated_at": stamp(i.created), "closed_at": nil, "merged_at": stamp(i.pull.merged), "auto_merge": s.shapeAuto(i.pull),
 	})
 	got["head"] = end(i.pull.head, i.pull.headSHA.String(), i.pull.from, i.pull.owner)
 	got["base"] = end(i.pull.base, i.pull.baseSHA.String(), r, s.account(r.name.Owner))
@@ -207,10 +207,18 @@ func (s *Server) shapeReaction(r *reaction) map[string]any {
 func (s *Server) shapeCheck(r *repository, c *check) map[string]any {
 	return s.shape("check-run", map[string]any{
 		"id": c.id, "node_id": node("CheckRun", c.id), "name": c.name, "head_sha": c.head, "external_id": "",
-		"url": fmt.Sprintf("%s/repos/%s/check-runs/%d", s.URL, r.name, c.id), "status": c.status, "conclusion": c.conclusion,
+		"url": fmt.Sprintf("%s/repos/%s/check-runs/%d", s.URL, r.name, c.id), "status": c.status, "conclusion": orNil(c.conclusion),
 		"started_at": stamp(c.started), "completed_at": stamp(c.completed), "pull_requests": []any{},
 		"output": map[string]any{"title": c.title, "summary": c.summary}, "app": s.shapeApp(c.app),
 	})
+}
+
+// orNil is null for what there is not.
+func orNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 func (s *Server) shapeSign(by object.Signature) map[string]any {

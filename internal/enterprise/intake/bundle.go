@@ -49,7 +49,7 @@ func (in *Intake) obtain(ctx context.Context, r Request) (kept, error) {
 		return kept{}, err
 	}
 	// What was there before makes room first: a bundle is large.
-	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+	if err := makeRoom(dir); err != nil {
 		return kept{}, err
 	}
 	check := func(ctx context.Context, path string) error { return archive.Check(ctx, path, in.Limits) }
@@ -79,6 +79,21 @@ func find(dir string) (found kept, when time.Time, err error) {
 		return kept{path, sum}, info.ModTime(), err
 	}
 	return found, when, err
+}
+
+// makeRoom makes a directory that is empty but for half a bundle, with which the next
+// download goes on.
+func makeRoom(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
 
 func sumOf(path string) (string, error) {

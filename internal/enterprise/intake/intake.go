@@ -195,11 +195,3 @@ func (in *Intake) community(ctx context.Context, d *lock.Destination) (*enterpri
 	}
 	return at, repo.FetchBlob(ctx, url, id)
 }
-
-// keepReport writes the report of an import beside the others.
-func (in *Intake) keepReport(r *enterprise.Report) error {
-	if in.Reports == "" || r == nil {
-		return nil
-	}
-	return writeReport(in.Reports, r)
-}

@@ -1,9 +1,11 @@
 package intake_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -305,5 +307,38 @@ func TestIntake_busy(t *testing.T) {
 	close(leave)
 	if err := <-done; err == nil {
 		t.Error("an empty answer was taken for a bundle")
+	}
+}
+
+// What a job that was cut off has downloaded, the next one goes on with.
+func TestIntake_cutOff(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	data := s.bundle.Pack(t, "odoo-17.0+e.20261120", made)
+	var ranges []string
+	down := true
+	s.portal.Answer(func(w http.ResponseWriter, r *http.Request) {
+		if from := r.Header.Get("Range"); from != "" && down {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		} else if from != "" {
+			ranges = append(ranges, from)
+		}
+		w.Header().Set("ETag", `"one"`)
+		w.Header().Set("Content-Disposition", "attachment; filename="+bundleName)
+		if down {
+			w.Header().Set("Accept-Ranges", "bytes")
+			w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+			_, _ = w.Write(data[:100])
+			return
+		}
+		http.ServeContent(w, r, bundleName, time.Time{}, bytes.NewReader(data))
+	})
+	if _, err := s.in.Prepare(t.Context(), s.request); err == nil || !strings.Contains(err.Error(), "100 bytes are kept") {
+		t.Fatalf("got %v", err)
+	}
+	down = false
+	if got := s.prepare(); got.Stop != nil || got.Head == s.request.Base || !slices.Equal(ranges, []string{"bytes=100-"}) {
+		t.Errorf("asked for %q, got %+v", ranges, got.Stop)
 	}
 }

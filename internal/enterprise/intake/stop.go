@@ -62,22 +62,31 @@ func stopped(report *enterprise.Report, err error) (*Result, error) {
 	return &Result{Report: report, Stop: s}, nil
 }
 
-// writeReport writes a report under a name that says of what it is.
-func writeReport(dir string, r *enterprise.Report) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	name := "enterprise"
+// Document is the report of an import as a file: its name says of which bundle.
+func Document(r *enterprise.Report) (name string, data []byte, err error) {
+	name = "enterprise"
 	if r.SourceBundleDate != nil {
 		name += "-" + *r.SourceBundleDate
 	}
 	if r.SourceBundleSHA256 != nil {
 		name += "-" + (*r.SourceBundleSHA256)[:12]
 	}
-	data, err := json.MarshalIndent(r, "", "  ")
+	data, err = json.MarshalIndent(r, "", "  ")
+	return name + ".json", append(data, '\n'), err
+}
+
+// keepReport writes the report of an import beside the others.
+func (in *Intake) keepReport(r *enterprise.Report) error {
+	if in.Reports == "" || r == nil {
+		return nil
+	}
+	name, data, err := Document(r)
 	if err != nil {
 		return err
 	}
-	_, err = lock.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'))
+	if err := os.MkdirAll(in.Reports, 0o700); err != nil {
+		return err
+	}
+	_, err = lock.WriteFile(filepath.Join(in.Reports, name), data)
 	return err
 }

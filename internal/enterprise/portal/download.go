@@ -3,7 +3,6 @@ package portal
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -190,84 +189,127 @@ func onlyPlain(text string) string {
 	}, text)
 }
 
-// store writes the archive under a temporary name, checks it and renames it.
+// store writes the archive under a temporary name, checks it and renames it. What
+// has come of one that breaks off is kept if the next download can go on with it.
 func (t *transfer) store(ctx context.Context, to Target, name string) (*File, error) {
-	f, err := os.CreateTemp(to.Dir, ".odoo-enterprise-*.partial")
+	p, err := t.partial(to.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(f.Name()) // not there any more once it was renamed
-	sum := sha256.New()
-	size, err := t.copy(ctx, io.MultiWriter(f, sum), to.Progress)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	defer p.Close()
+	switch err := t.copy(ctx, p, to.Progress); {
+	case err == nil:
+	case p.lasting && !errors.Is(err, errUseless):
+		return nil, fmt.Errorf("%w\n  %d bytes are kept, and the next download goes on from there", err, p.size)
+	default:
+		p.drop()
 		return nil, err
 	}
-	if err := to.Check(ctx, f.Name()); err != nil {
+	if err := p.Sync(); err != nil {
+		p.drop()
+		return nil, err
+	}
+	if err := to.Check(ctx, p.Name()); err != nil {
+		if ctx.Err() == nil {
+			p.drop()
+		}
 		return nil, fmt.Errorf("what the portal sent is no good archive, and was not kept: %w", err)
 	}
 	if err := to.free(name); err != nil {
+		p.drop()
 		return nil, err
 	}
-	if err := os.Rename(f.Name(), filepath.Join(to.Dir, name)); err != nil {
+	if err := os.Rename(p.Name(), filepath.Join(to.Dir, name)); err != nil {
 		return nil, err
 	}
-	return &File{Name: name, Type: t.kind, Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
+	return &File{Name: name, Type: t.kind, Size: p.size, SHA256: hex.EncodeToString(p.sum.Sum(nil))}, nil
 }
 
-// copy takes all that comes. Where the server allows it, a download that breaks
-// off is gone on with.
-func (t *transfer) copy(ctx context.Context, w io.Writer, progress func(n, of int64)) (int64, error) {
+// errUseless is of what has come, when there is no use in going on with it.
+var errUseless = errors.New("was not kept")
+
+// copy takes all that the partial lacks. Where the server allows it, a download
+// that breaks off is gone on with.
+func (t *transfer) copy(ctx context.Context, p *partial, progress func(n, of int64)) error {
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	var total int64
 	buf := make([]byte, 256<<10)
 	resumes := 0
+	if p.size > 0 {
+		if err := t.takeUp(ctx, p); err != nil {
+			return err
+		}
+		progress(p.size, t.size)
+	}
 	for {
 		n, err := t.reader.Read(buf)
 		if n > 0 {
-			if total += int64(n); total > t.c.o.MaxSize {
-				return 0, fmt.Errorf("the archive is larger than %d MiB, and was not kept", t.c.o.MaxSize>>20)
+			if p.size+int64(n) > t.c.o.MaxSize {
+				return fmt.Errorf("the archive is larger than %d MiB, and %w", t.c.o.MaxSize>>20, errUseless)
 			}
-			if _, err := w.Write(buf[:n]); err != nil {
-				return 0, err
+			if _, err := p.Write(buf[:n]); err != nil {
+				return fmt.Errorf("%w, and what has come %w", err, errUseless)
 			}
-			progress(total, max(t.size, 0))
+			progress(p.size, max(t.size, 0))
 		}
 		switch {
 		case err == nil:
 			continue
-		case errors.Is(err, io.EOF) && (t.size < 0 || total == t.size):
-			return total, nil
+		case errors.Is(err, io.EOF) && (t.size < 0 || p.size == t.size):
+			return nil
 		case ctx.Err() != nil:
-			return 0, ctx.Err()
+			return ctx.Err()
 		}
 		if resumes++; resumes > maxResumes {
-			return 0, fmt.Errorf("the download has broken off again and again, after %d bytes: %w", total, t.c.safe(err))
+			return fmt.Errorf("the download has broken off again and again, after %d bytes: %w", p.size, t.c.safe(err))
 		}
-		if resumed := t.resume(ctx, total); resumed != nil {
-			return 0, fmt.Errorf("the download broke off after %d bytes (%w), and the server does not go on with it: %w\n  try again", total, t.c.safe(err), resumed)
+		if resumed := t.resume(ctx, p.size); resumed != nil {
+			return fmt.Errorf("the download broke off after %d bytes (%w), and the server does not go on with it: %w\n  try again", p.size, t.c.safe(err), resumed)
 		}
 	}
 }
 
+// takeUp goes on with what an earlier download has left, or begins anew when the
+// server does not.
+func (t *transfer) takeUp(ctx context.Context, p *partial) error {
+	if p.size == t.size {
+		t.reader = http.NoBody
+		return nil
+	}
+	if t.resume(ctx, p.size) == nil {
+		return nil
+	}
+	if err := p.empty(); err != nil {
+		return fmt.Errorf("%w, and what has come %w", err, errUseless)
+	}
+	_ = t.body.Close()
+	answer, err := t.c.get(ctx, t.url, 0, "")
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		_ = answer.Body.Close()
+		return errors.New("the portal sends a part of the archive without being asked for one\n  try again")
+	}
+	t.body, t.reader, t.size, t.header = answer.Body, t.c.patient(ctx, answer.Body), answer.ContentLength, answer.Header
+	return nil
+}
+
 // resume asks for what is missing, of the very same file.
 func (t *transfer) resume(ctx context.Context, from int64) error {
-	validator := t.header.Get("ETag")
-	if validator == "" || strings.HasPrefix(validator, "W/") || t.header.Get("Accept-Ranges") != "bytes" {
+	version := t.version()
+	if version == "" {
 		return errors.New("it offers no ranges")
 	}
 	_ = t.body.Close()
-	answer, err := t.c.get(ctx, t.url, from, validator)
+	answer, err := t.c.get(ctx, t.url, from, version)
 	if err != nil {
 		return err
 	}
 	if answer.StatusCode != http.StatusPartialContent || !strings.HasPrefix(answer.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", from)) {
 		_ = answer.Body.Close()
-		return errors.New("the file has changed")
+		return fmt.Errorf("the file has changed, and what had come %w", errUseless)
 	}
 	t.body, t.reader = answer.Body, t.c.patient(ctx, answer.Body)
 	return nil

@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -319,42 +318,6 @@ func TestDownload_hostile(t *testing.T) {
 				s.portal.Config.Handler = mux
 			}
 			s.fails(c.words)
-		})
-	}
-}
-
-// A download that breaks off is gone on with, when it is the same file still.
-func TestDownload_resumed(t *testing.T) {
-	t.Parallel()
-	for etag, ok := range map[string]bool{`"v1"`: true, `"v2"`: false, `W/"v1"`: false} {
-		t.Run(etag, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			var ranges atomic.Int32
-			s.download = func(w http.ResponseWriter, r *http.Request) {
-				if r.Header.Get("Range") != "" {
-					ranges.Add(1)
-					w.Header().Set("ETag", etag)
-					http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.archive))
-					return
-				}
-				first := `"v1"`
-				if strings.HasPrefix(etag, "W/") {
-					first = etag
-				}
-				w.Header().Set("ETag", first)
-				w.Header().Set("Accept-Ranges", "bytes")
-				w.Header().Set("Content-Length", fmt.Sprint(len(s.archive)))
-				_, _ = w.Write(s.archive[:len(s.archive)/3])
-			}
-			if !ok {
-				s.fails("does not go on")
-				return
-			}
-			got, err := s.client().Download(t.Context(), s.target())
-			if err != nil || got.Size != int64(len(s.archive)) || ranges.Load() != 1 {
-				t.Errorf("%+v, %v, %d", got, err, ranges.Load())
-			}
 		})
 	}
 }

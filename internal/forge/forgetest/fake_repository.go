@@ -40,6 +40,7 @@ type repository struct {
 	now      func() time.Time // in whole seconds
 	robots   map[string]bool
 	statuses []forge.Status // the oldest first
+	required string         // status that has to pass before a merge; "" none
 }
 
 // commit is a commit with the whole tree below it.
@@ -55,6 +56,8 @@ type pull struct {
 	forge.PullRequest
 	labels, reviewers []string
 	opened            time.Time // nobody pushes to a fork after that
+	automerge         bool
+	against           []bool // newest reviews: whether they ask for changes
 }
 
 type issue struct {

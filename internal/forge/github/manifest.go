@@ -65,8 +65,9 @@ func NewManifest(name, bot, forgeName string) (Manifest, error) {
 			"issues":        "write", // comments, reactions, labels; holds and faults
 			"checks":        "write",
 			"actions":       "read", // that a workflow ended
+			"statuses":      "read", // of upstreams that are private
 		},
-		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
+		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "pull_request_review", "push", "repository", "workflow_run"},
 	}, nil
 }
 
