@@ -161,6 +161,10 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if !policy.Enabled {
 		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, nil
 	}
+	k := v.keeper(s.Mine, policy.Refresh)
+	if held, err := v.holdKind(ctx, done, s.Kind(), &k); held || err != nil {
+		return "", err
+	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
 		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
@@ -171,8 +175,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err := v.look(ctx); err != nil {
 		return "", err
 	}
-	k := v.keeper(s.Mine, policy.Refresh)
-	k.automerge = policy.Automerge
+	k.open, k.automerge = v.open, policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
 	return offer.Idle, err
