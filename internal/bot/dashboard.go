@@ -162,7 +162,7 @@ func (w *Worker) dashboard(ctx context.Context, at place, policy config.Repo) *r
 		}
 	}
 	if d.Commands {
-		d.Boxes = append(unhold, boxes(merges.Destinations)...)
+		d.Boxes = slices.Concat(unhold, boxes(merges.Destinations))
 	}
 	return d
 }

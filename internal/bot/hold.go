@@ -67,7 +67,7 @@ func readHolds(own []forge.Issue) (found holds) {
 		}
 		found.issues = append(found.issues, issue)
 		for _, h := range listed {
-			one := (h.Dest == "") == (holdable(h.Kind))
+			one := (h.Dest == "") == holdable(h.Kind)
 			if _, twice := found.of(h); one && !twice && len(found.all) < maxHolds {
 				found.all = append(found.all, h)
 			}

@@ -168,6 +168,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
 		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Named: v.demand.All && slices.Contains(v.demand.Kinds, s.Kind()),
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Kind(), err)
