@@ -228,7 +228,7 @@ func (d DestinationReport) decisions() (all []refresh.Decision) {
 			Verdict:  m.Verdict, Behind: m.Behind, Why: m.Why, Pull: m.Pull,
 		}
 		switch { // a command may have held it, or lifted that, since
-		case d.Held != "" && one.Verdict != refresh.Current && one.Verdict != refresh.Pinned:
+		case d.Held != "" && one.Verdict != refresh.Current && one.Verdict != refresh.Pinned && one.Verdict != refresh.Lost:
 			one.Verdict, one.Why = refresh.OnHold, d.Held
 		case d.Held == "" && one.Verdict == refresh.OnHold:
 			one.Verdict, one.Why = refresh.Waiting, "the next run looks at it"

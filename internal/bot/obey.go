@@ -180,7 +180,7 @@ func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error)
 	if told != nil {
 		return answer{}, told
 	}
-	if err != nil {
+	if err = errors.Join(err, done.passing); err != nil {
 		a, failed := s.failure(err)
 		if failed == nil && url != "" {
 			a.text += "\n\n" + refresh.Link("The issue about it", url) + " says when it is."
@@ -210,6 +210,11 @@ func outcomesInWords(t *talk, outcomes []Outcome) (text string, refused bool) {
 		case Held:
 			refused = true
 			lines = append(lines, group+" stays as it is: "+reason+".")
+		case Waiting:
+			if o.URL != "" {
+				reason += ", " + link
+			}
+			lines = append(lines, group+": "+reason+".")
 		case Unchanged:
 			if here {
 				link = "this pull request"

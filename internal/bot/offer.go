@@ -56,7 +56,11 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 		failures = append(failures, k.disarmRest(ctx, wanted))
 	}
 	for _, held := range offer.Held {
-		k.report(held.Group, Held, forge.PullRequest{}, held.Reason)
+		action := Held
+		if held.UnderWay {
+			action = Waiting
+		}
+		k.report(held.Group, action, forge.PullRequest{URL: held.At.URL, Title: held.At.Title}, held.Reason)
 	}
 	return errors.Join(failures...)
 }
@@ -130,6 +134,13 @@ func drafted(d *refresh.Draft) *proposal {
 		stands:   func(string) bool { return true },
 		describe: d.Describe,
 		list:     func() []string { return d.List },
+	}
+	if d.Foreign {
+		p.describe = func(ctx context.Context) (refresh.Text, error) {
+			text, err := d.Describe(ctx)
+			text.Doubts = append(text.Doubts, "whoever may push to this repository can have made it")
+			return text, err
+		}
 	}
 	for _, f := range d.Files {
 		p.files = append(p.files, file{f.Path, f.Old, f.New})

@@ -149,6 +149,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 	if err == nil {
 		err = v.onboard(ctx, done)
 	}
+	done.lose(r.wanted)
 	return "every merge is at its newest commit", err
 }
 
@@ -167,7 +168,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
-		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Name: v.repo.String(), Policy: v.policy, Tree: v, Workflows: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
 		Named: v.demand.All && slices.Contains(v.demand.Kinds, s.Kind()),
 	})
 	if err != nil {
@@ -176,9 +177,19 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err := v.look(ctx); err != nil {
 		return "", err
 	}
+	if offer.Dispatch != nil {
+		held, err := v.dispatch(ctx, offer.Dispatch)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", s.Kind(), err)
+		}
+		offer.Held = append(slices.Clone(offer.Held), held)
+	}
 	k.open, k.automerge = v.open, policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
+	if err == nil {
+		err = v.clear(ctx, offer, k.outcomes)
+	}
 	return offer.Idle, err
 }
 
