@@ -207,17 +207,17 @@ func (l *lockRun) start(ctx context.Context, runs []forge.WorkflowRun) (Offer, e
 
 // dispatch asks for a run.
 func (l *lockRun) dispatch(runs []forge.WorkflowRun) Offer {
-	clear := []string{l.branch} // of a run that was not taken up
+	stale := []string{l.branch} // of a run that was not taken up
 	for _, run := range runs {
 		for _, word := range strings.Fields(run.Title) {
-			if IsResult(word) && !slices.Contains(clear, word) && len(clear) < mostCleared {
-				clear = append(clear, word)
+			if IsResult(word) && !slices.Contains(stale, word) && len(stale) < mostCleared {
+				stale = append(stale, word)
 			}
 		}
 	}
 	return Offer{
 		Waiting: map[string]string{pythonBranch: ""},
-		Dispatch: &Dispatch{Group: string(Python), Workflow: l.workflow, Branch: l.branch, Clear: clear, Tell: func(ctx context.Context, progress Progress) {
+		Dispatch: &Dispatch{Group: string(Python), Workflow: l.workflow, Branch: l.branch, Clear: stale, Tell: func(ctx context.Context, progress Progress) {
 			if progress == RunRefused {
 				l.forget(ctx)
 				return
