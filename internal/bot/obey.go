@@ -258,7 +258,10 @@ func (s *session) hold(ctx context.Context, t *talk, c command.Command) (answer,
 		}
 		return answer{"it is " + refresh.Inline(one.String()) + ".", false}, nil
 	}
-	return answer{}, s.write(ctx, held, append(held.all, hold{Dest: dest.Path, By: t.Author, URL: t.URL, Since: s.Bot.Now().UTC()}))
+	if err := s.write(ctx, held, append(held.all, hold{Dest: dest.Path, By: t.Author, URL: t.URL, Since: s.Bot.Now().UTC()})); err != nil {
+		return answer{}, err
+	}
+	return answer{}, s.disarmHeld(ctx, refresh.BranchesOf(s.policy.Merges.Group, repos, dest.Path), dest.Path)
 }
 
 func (s *session) unhold(ctx context.Context, t *talk, c command.Command) (answer, error) {

@@ -52,6 +52,9 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 			failures = append(failures, fmt.Errorf("%s: %w", d.Group, err))
 		}
 	}
+	if !stops(errors.Join(failures...)) {
+		failures = append(failures, k.disarmRest(ctx, wanted))
+	}
 	for _, held := range offer.Held {
 		action := Held
 		if held.UnderWay {

@@ -143,6 +143,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 		return done.state.Idle, nil
 	}
 	r := &reconciler{keeper: v.keeper(refresh.IsMerges, v.policy.Merges.Refresh), visit: v, state: done.state, ahead: map[merge]int{}}
+	r.automerge = v.policy.Merges.Automerge
 	err = r.run(ctx)
 	done.outcomes, done.ahead, done.decisions = append(done.outcomes, r.outcomes...), r.ahead, r.decisions
 	if err == nil {
@@ -177,7 +178,8 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 		}
 		offer.Held = append(slices.Clone(offer.Held), held)
 	}
-	k := v.keeper(s.Mine, policy)
+	k := v.keeper(s.Mine, policy.Refresh)
+	k.automerge = policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
 	if err == nil {
@@ -187,13 +189,13 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 }
 
 // policyOf returns the policy of a kind of refresh.
-func (v *visit) policyOf(kind refresh.Kind) (config.Refresh, error) {
+func (v *visit) policyOf(kind refresh.Kind) (config.Kind, error) {
 	kinds := v.policy.Kinds()
 	i := slices.IndexFunc(kinds, func(k config.Kind) bool { return k.Name == string(kind) })
 	if i < 0 {
-		return config.Refresh{}, fmt.Errorf("%s has no kind of refresh %q", refresh.ConfigFile, kind)
+		return config.Kind{}, fmt.Errorf("%s has no kind of refresh %q", refresh.ConfigFile, kind)
 	}
-	return kinds[i].Refresh, nil
+	return kinds[i], nil
 }
 
 // Paths implements refresh.Tree.

@@ -5,6 +5,7 @@ import "time"
 // Base is the policy for refreshing the images that Dockerfiles build on.
 type Base struct {
 	Refresh `yaml:",inline"`
+	ByForge `yaml:",inline"`
 	Follow  Follow `yaml:"follow" jsonschema:"enum=line,enum=tag,default=line" jsonschema_description:"What a pinned image follows: line, the newest tag that differs in its number alone (17.0-py310-trixie-r0002, 3.12.11-slim-trixie, trixie-20261116), or the newest build of its tag when it has none; tag, the newest build of its tag."`
 }
 

@@ -41,6 +41,7 @@ type repository struct {
 	robots   map[string]bool
 	statuses []forge.Status // the oldest first
 	runs     []*run         // of workflows, the oldest first
+	required string         // status that has to pass before a merge; "" none
 }
 
 // commit is a commit with the whole tree below it.
@@ -56,6 +57,8 @@ type pull struct {
 	forge.PullRequest
 	labels, reviewers []string
 	opened            time.Time // nobody pushes to a fork after that
+	automerge         bool
+	against           []bool // newest reviews: whether they ask for changes
 }
 
 type issue struct {

@@ -85,6 +85,7 @@ func fill(event *forge.Event, body []byte) error {
 	read := map[string]func(*forge.Event, payload) error{
 		"push": push, "pull_request": pulled, "issue_comment": commented, "repository": founded,
 		"issues": issued, "workflow_run": worked,
+		"pull_request_approved": pulled, "pull_request_rejected": pulled,
 	}[event.Type]
 	if read == nil {
 		return nil

@@ -67,7 +67,7 @@ func NewManifest(name, bot, forgeName string) (Manifest, error) {
 			"actions":       "write", // that a workflow ended; the run that resolves the Python lock
 			"statuses":      "read",  // of upstreams that are private
 		},
-		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
+		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "pull_request_review", "push", "repository", "workflow_run"},
 	}, nil
 }
 

@@ -56,8 +56,9 @@ type payloadUser struct {
 }
 
 type payloadPull struct {
-	Head *payloadBranch `json:"head"`
-	Base *payloadBranch `json:"base"`
+	Number int64          `json:"number"`
+	Head   *payloadBranch `json:"head"`
+	Base   *payloadBranch `json:"base"`
 }
 
 type payloadBranch struct {
@@ -112,6 +113,7 @@ func readerOf(eventType string) reader {
 		"ping":                      {pinged, true},
 		"push":                      {pushed, false},
 		"pull_request":              {pulled, false},
+		"pull_request_review":       {reviewed, false},
 		"issue_comment":             {commented, false},
 		"issues":                    {issued, false},
 		"repository":                {founded, false},
@@ -181,6 +183,14 @@ func pulled(event *forge.Event, p payload) error {
 		event.Branch = pr.Head.Ref
 	}
 	return nil
+}
+
+// reviewed reads a review of a pull request, or that one was edited or dismissed.
+func reviewed(event *forge.Event, p payload) error {
+	if p.PullRequest != nil {
+		p.Number = p.PullRequest.Number
+	}
+	return pulled(event, p)
 }
 
 // commented reads a new comment. What was edited or deleted is no news. The
