@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,9 +20,12 @@ import (
 // Python locks. The rest is a digest of what the lock is made of.
 const resultBranches = BranchPrefix + string(Python) + "-lock/"
 
-// IsResult reports whether a branch may be one by which a workflow hands in what
-// it made.
-func IsResult(branch string) bool { return strings.HasPrefix(branch, resultBranches) }
+// resultBranch is what the workflow of the scaffold takes.
+var resultBranch = regexp.MustCompile("^" + resultBranches + "[0-9a-f]{32}$")
+
+// IsResult reports whether a branch is one by which a workflow hands in what it
+// made.
+func IsResult(branch string) bool { return resultBranch.MatchString(branch) }
 
 const (
 	// unlisted is how long a run may be missing from a forge's list after it was
@@ -348,11 +352,13 @@ func (l *lockRun) note(ctx context.Context, what string) {
 }
 
 // forget keeps that nothing is.
-func (l *lockRun) forget(ctx context.Context) {
-	if l.Memory == nil {
+func (l *lockRun) forget(ctx context.Context) { l.forgetRun(ctx, l.repo.Name) }
+
+func (p *PythonLock) forgetRun(ctx context.Context, repo string) {
+	if p.Memory == nil {
 		return
 	}
-	if had, err := l.Memory.Get(ctx, RunBucket, l.repo.Name); err == nil && len(had) > 0 {
-		_ = l.Memory.Put(ctx, RunBucket, l.repo.Name, nil)
+	if had, err := p.Memory.Get(ctx, RunBucket, repo); err == nil && len(had) > 0 {
+		_ = p.Memory.Put(ctx, RunBucket, repo, nil) // it may be forgotten
 	}
 }

@@ -211,7 +211,11 @@ func TestPythonRun_vanished(t *testing.T) {
 
 	r.run(forge.RunWaiting, "odyssey/python-lock/$(touch x)")
 	r.run(forge.RunWaiting, "--"+d.Branch)
+	r.run(forge.RunSucceeded, "odyssey/python-lock/../../main")
 	r.idle("runs of others", "due", "has not changed")
+	if d := r.dispatched("runs of others", "demanded", true); !slices.Equal(d.Clear, []string{d.Branch}) {
+		t.Errorf("branches of others are removed: %q", d.Clear)
+	}
 }
 
 // Why nothing can be done is told.
