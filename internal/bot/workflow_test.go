@@ -200,3 +200,15 @@ func TestWorkflow_unable(t *testing.T) {
 		t.Errorf("%v, started %d times", err, d.started())
 	}
 }
+
+// What a workflow hands in anybody who may push can have made: somebody has to
+// look at it before it is merged.
+func TestWorkflow_automerge(t *testing.T) {
+	t.Parallel()
+	d := newLockDesk(t, "python: {automerge: true}\n")
+	owns(d.scene)
+	d.python(bot.Waiting)
+	d.handIn(newerLock)
+	d.python(bot.Opened)
+	d.wantArmed(false, "**No automerge:** whoever may push to this repository can have made it")
+}

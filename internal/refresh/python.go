@@ -37,6 +37,9 @@ type LockInput struct {
 	// Files by path: Odoo's requirements.txt as odoo/requirements.txt, and those
 	// of the repository. Those that do not exist are absent.
 	Files map[string][]byte
+	// External is what the addons' manifests ask of Python, sorted. The lock is not
+	// made of it; that it changes is a reason to resolve anew.
+	External []string
 }
 
 // LockResult is a lock that was resolved anew.
@@ -79,6 +82,7 @@ type PythonLock struct {
 	Resolver   LockResolver // nil: locks are not resolved here
 	Advisories Advisories   // nil: nobody is asked
 	Rehearser  Rehearser    // reads Odoo's requirements.txt as the merges give it
+	Surveyor   Surveyor     // reads addons' manifests; nil: what they ask of Python counts for nothing
 	URLs       gitname.Policy
 	Memory     Memory // what was resolved last; nil: nothing is remembered, so that nothing is resolved but when asked for
 	Warn       func(repo string, err error)
@@ -185,6 +189,9 @@ func (p *PythonLock) input(ctx context.Context, before []byte, files map[string]
 	if err != nil {
 		return in, err
 	}
+	if in.External, err = p.external(ctx, locked); err != nil {
+		return in, err
+	}
 	d := locked.Find("./odoo")
 	if d == nil {
 		return in, nil
@@ -217,6 +224,7 @@ func (in LockInput) digest() string {
 		sum := sha256.Sum256(in.Files[name])
 		fmt.Fprintf(h, "%s %x\n", name, sum)
 	}
+	fmt.Fprintf(h, "addons %q\n", in.External)
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -43,6 +43,7 @@ type Repository struct {
 	Lookup    lock.Resolver // what the run has asked before it does not ask again
 	Commands  bool          // the texts name the commands that a comment may give
 	Scheduled bool          // it is time for it
+	Named     bool          // a command names the kind
 	Demanded  bool          // somebody waits for it: what is done now and then is done now
 }
 

@@ -40,8 +40,8 @@ type repository struct {
 	now      func() time.Time // in whole seconds
 	robots   map[string]bool
 	statuses []forge.Status // the oldest first
-	runs     []*run         // of workflows, the oldest first
 	required string         // status that has to pass before a merge; "" none
+	runs     []*run         // of workflows, the oldest first
 }
 
 // commit is a commit with the whole tree below it.

@@ -84,8 +84,7 @@ type payloadWorkflow struct {
 func fill(event *forge.Event, body []byte) error {
 	read := map[string]func(*forge.Event, payload) error{
 		"push": push, "pull_request": pulled, "issue_comment": commented, "repository": founded,
-		"issues": issued, "workflow_run": worked,
-		"pull_request_approved": pulled, "pull_request_rejected": pulled,
+		"issues": issued, "pull_request_approved": pulled, "pull_request_rejected": pulled, "workflow_run": worked,
 	}[event.Type]
 	if read == nil {
 		return nil
