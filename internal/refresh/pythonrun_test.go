@@ -209,7 +209,9 @@ func TestPythonRun_vanished(t *testing.T) {
 	r.dispatched("asked for", "demanded", true)
 	r.dispatched("asked for", "demanded", true).Tell(t.Context(), refresh.RunAsked)
 	r.source.Resolver = r.answer
-	r.offers("due")
+	if offer, err := r.source.Offer(t.Context(), refresh.Repository{Name: "acme/odoo-image", Policy: config.DefaultRepo(), Tree: r.tree, Workflows: r}); err != nil || offer.Dispatch != nil {
+		t.Errorf("%+v, %v", offer, err)
+	}
 	if kept, err := r.source.Memory.Get(t.Context(), refresh.RunBucket, "acme/odoo-image"); err != nil || len(kept) > 0 {
 		t.Errorf("a run is followed that nobody needs: %s, %v", kept, err)
 	}
