@@ -210,5 +210,5 @@ func TestWorkflow_automerge(t *testing.T) {
 	d.python(bot.Waiting)
 	d.handIn(newerLock)
 	d.python(bot.Opened)
-	d.wantArmed(false, "**No automerge:** whoever may push to this repository can have made it")
+	d.wantArmed(false, "**No automerge:** whoever may push to the repository can have made this lock")
 }
