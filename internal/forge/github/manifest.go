@@ -65,7 +65,7 @@ func NewManifest(name, bot, forgeName string) (Manifest, error) {
 			"issues":        "write", // comments, reactions, labels; holds and faults
 			"checks":        "write",
 			"actions":       "write", // that a workflow ended; has the one run that resolves the Python lock
-			"statuses":      "read", // of upstreams that are private
+			"statuses":      "read",  // of upstreams that are private
 		},
 		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "pull_request_review", "push", "repository", "workflow_run"},
 	}, nil
