@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -58,7 +59,7 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 		d.Verdict, d.Why = refresh.Waiting, outcome.Reason
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
 	case isOpen || told && outcome.Action.Changed():
-		d.Verdict, d.Why = refresh.Proposed, why
+		d.Verdict, d.Why = refresh.Proposed, cmp.Or(why, outcome.Reason)
 		d.Pull = refresh.Pull{URL: outcome.URL, Title: outcome.Title}
 	default:
 		d.Verdict, d.Why = refresh.Waiting, notAsked

@@ -96,6 +96,33 @@ func (g guarded) Status(ctx context.Context, repo forge.Repo, s forge.Status) er
 	return g.write(ctx, "Status", func() error { return stater.Status(ctx, repo, s) })
 }
 
+// Automerge implements Automerger, also of a forge that is none.
+func (g guarded) Automerge(ctx context.Context, repo forge.Repo, number int64, head string) error {
+	forger, is := g.Forge.(Automerger)
+	if !is {
+		return errors.ErrUnsupported
+	}
+	return g.write(ctx, "Automerge", func() error { return forger.Automerge(ctx, repo, number, head) })
+}
+
+// CancelAutomerge implements Automerger, also of a forge that is none.
+func (g guarded) CancelAutomerge(ctx context.Context, repo forge.Repo, number int64) error {
+	forger, is := g.Forge.(Automerger)
+	if !is {
+		return errors.ErrUnsupported
+	}
+	return g.write(ctx, "CancelAutomerge", func() error { return forger.CancelAutomerge(ctx, repo, number) })
+}
+
+// ChangesRequested implements Automerger, also of a forge that is none.
+func (g guarded) ChangesRequested(ctx context.Context, repo forge.Repo, number int64) (bool, error) {
+	forger, is := g.Forge.(Automerger)
+	if !is {
+		return false, errors.ErrUnsupported
+	}
+	return forger.ChangesRequested(ctx, repo, number)
+}
+
 // Check implements Checker, also of a forge that is none.
 func (g guarded) Check(ctx context.Context, repo forge.Repo, c forge.Check) error {
 	checker, is := g.Forge.(Checker)

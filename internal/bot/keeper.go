@@ -22,8 +22,10 @@ type keeper struct {
 	head              string                   // commit of the default branch that was read
 	limit             int                      // of pull requests that are open
 	labels, reviewers []string
-	demanded          bool // somebody asks for it: what was closed or taken back counts for nothing
-	anew              bool // what stands is made again, too
+	demanded          bool            // somebody asks for it: what was closed or taken back counts for nothing
+	anew              bool            // what stands is made again, too
+	automerge         bool            // the forge merges what nobody has to look at
+	tended            map[string]bool // branches whose automerge was seen to
 
 	open     map[string]forge.PullRequest // the bot's, by branch; those that count together for the limit
 	outcomes []Outcome
@@ -117,6 +119,7 @@ func (k *keeper) ours(pr forge.PullRequest) bool {
 }
 
 func (k *keeper) propose(ctx context.Context, p *proposal) error {
+	k.seen(p.branch)
 	if pr, isOpen := k.open[p.branch]; isOpen {
 		return k.keepUp(ctx, p, pr)
 	}
@@ -227,18 +230,32 @@ func (k *keeper) create(ctx context.Context, p *proposal, branch forge.Branch) e
 		return err
 	}
 	k.open[p.branch] = pr
-	k.report(p.group, Opened, pr, "")
 	if len(k.reviewers) > 0 {
 		if err := k.forge.RequestReviews(ctx, k.repo, pr.Number, k.reviewers); err != nil {
 			k.Log.Warn("reviewers not asked", "repo", k.repo.String(), "pr", pr.Number, "err", err)
 		}
 	}
-	return nil
+	return k.done(ctx, p, Opened, pr)
+}
+
+// done reports what became of a pull request, and sees to who merges it.
+func (k *keeper) done(ctx context.Context, p *proposal, action Action, pr forge.PullRequest) error {
+	why, err := k.tend(ctx, p, pr)
+	if why != "" {
+		why = "no automerge: " + why
+	}
+	k.report(p.group, action, pr, why)
+	return err
 }
 
 // body is a pull request's text with what the bot remembers in it.
 func (k *keeper) body(p *proposal, text refresh.Text) string {
-	return marked(text.Body+p.remember, k.mark(p))
+	body := marked(text.Body+p.remember, k.mark(p))
+	if k.automerge {
+		state, reason := k.planned(text)
+		body = withAutomerge(body, state, reason)
+	}
+	return body
 }
 
 // push makes the branch what the proposal is, on top of the default branch, if

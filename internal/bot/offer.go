@@ -52,8 +52,15 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 			failures = append(failures, fmt.Errorf("%s: %w", d.Group, err))
 		}
 	}
+	if !stops(errors.Join(failures...)) {
+		failures = append(failures, k.disarmRest(ctx, wanted))
+	}
 	for _, held := range offer.Held {
-		k.report(held.Group, Held, forge.PullRequest{}, held.Reason)
+		action := Held
+		if held.UnderWay {
+			action = Waiting
+		}
+		k.report(held.Group, action, forge.PullRequest{URL: held.At.URL, Title: held.At.Title}, held.Reason)
 	}
 	return errors.Join(failures...)
 }
@@ -81,6 +88,34 @@ func (k *keeper) onHold(ctx context.Context, offer *refresh.Offer, v *visit) (br
 	return branches, nil
 }
 
+// holdKind reports whether people hold a kind of refresh as a whole. Then what is
+// open of it stays as it is, and is not merged by the forge.
+func (v *visit) holdKind(ctx context.Context, done *result, kind refresh.Kind, k *keeper) (held bool, err error) {
+	if kind == refresh.Merges { // of which destinations are held
+		return false, nil
+	}
+	if err := v.own(ctx); err != nil {
+		return false, err
+	}
+	hold, held := readHolds(v.issues).kind(kind)
+	if !held {
+		return false, nil
+	}
+	if err := v.look(ctx); err != nil {
+		return true, err
+	}
+	k.open = v.open
+	pr := forge.PullRequest{}
+	for branch, open := range k.open {
+		if k.mine(branch) {
+			pr = open
+		}
+	}
+	k.report(string(kind), Held, pr, hold.String())
+	done.outcomes = append(done.outcomes, k.outcomes...)
+	return true, k.disarmRest(ctx, func(string) bool { return true })
+}
+
 // gone says why nothing stands for a pull request, as Markdown.
 func (k *keeper) gone(pr forge.PullRequest, offer refresh.Offer) string {
 	if pr.Base != k.repo.DefaultBranch {
@@ -99,6 +134,13 @@ func drafted(d *refresh.Draft) *proposal {
 		stands:   func(string) bool { return true },
 		describe: d.Describe,
 		list:     func() []string { return d.List },
+	}
+	if d.Foreign {
+		p.describe = func(ctx context.Context) (refresh.Text, error) {
+			text, err := d.Describe(ctx)
+			text.Doubts = append(text.Doubts, "whoever may push to this repository can have made it")
+			return text, err
+		}
 	}
 	for _, f := range d.Files {
 		p.files = append(p.files, file{f.Path, f.Old, f.New})

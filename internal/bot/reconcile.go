@@ -79,6 +79,9 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 		}
 		r.stuck(p, r.open[p.Branch].Body)
 	}
+	if !stops(errors.Join(failures...)) {
+		failures = append(failures, r.disarmRest(ctx, r.wanted.branch))
+	}
 	r.reportLost()
 	r.reportLimits(r.limited)
 	for _, dest := range r.plan.Held {

@@ -13,10 +13,9 @@ import (
 // keepUp brings an open pull request to its proposal, if it is not there.
 func (k *keeper) keepUp(ctx context.Context, p *proposal, pr forge.PullRequest) error {
 	now := readMark(pr.Body)
-	stands := now.wants() == p.wants() && p.stands(pr.Body)
+	stands := now.wants() == p.wants() && p.stands(pr.Body) && (!k.automerge || automerge(pr.Body) != "")
 	if stands && now.lock == p.before() && !k.anew {
-		k.report(p.group, Unchanged, pr, "")
-		return nil
+		return k.done(ctx, p, Unchanged, pr)
 	}
 	branch, err := k.forge.Branch(ctx, k.repo, p.branch)
 	if errors.Is(err, forge.ErrNotFound) {
@@ -37,9 +36,11 @@ func (k *keeper) keepUp(ctx context.Context, p *proposal, pr forge.PullRequest) 
 		if !conflict {
 			// The pull request stands as it is; only what was looked at is noted.
 			now.lock = p.before()
-			_, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Body: marked(pr.Body, now)})
-			k.report(p.group, Unchanged, pr, "")
-			return err
+			pr.Body = marked(pr.Body, now)
+			if _, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Body: pr.Body}); err != nil {
+				return err
+			}
+			return k.done(ctx, p, Unchanged, pr)
 		}
 	}
 	nothing, err := p.settled(ctx)
@@ -87,24 +88,27 @@ func (k *keeper) update(ctx context.Context, p *proposal, pr forge.PullRequest, 
 	if err != nil {
 		return err
 	}
+	if armed(pr) { // the forge is not to merge what nobody has decided about yet
+		if err := k.cancel(ctx, pr); err != nil {
+			return err
+		}
+	}
 	head, pushed, err := k.push(ctx, p, text, branch)
 	if err != nil {
 		return err
 	}
 	body := k.body(p, text)
 	if !pushed && action == Updated && pr.Title == text.Title && pr.Body == body {
-		k.report(p.group, Unchanged, pr, "")
-		return nil
+		return k.done(ctx, p, Unchanged, pr)
 	}
 	k.sayFit(ctx, head, text.Fit)
 	_, err = k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Title: text.Title, Body: body})
 	if err != nil {
 		return err
 	}
-	pr.Title = text.Title
+	pr.Title, pr.Body = text.Title, body
 	k.open[p.branch] = pr
-	k.report(p.group, action, pr, "")
-	return nil
+	return k.done(ctx, p, action, pr)
 }
 
 // maxNewest is how many merges a note lists.
@@ -119,7 +123,13 @@ func (k *keeper) leaveAlone(ctx context.Context, p *proposal, pr forge.PullReque
 	}
 	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n> - " +
 		strings.Join(newest, "\n> - ") + "\n>\n> To hand it back, delete the branch `" + p.branch + "`: the next run makes it anew."
-	if body := noted(unmarked(pr.Body), note); body != pr.Body {
+	if armed(pr) {
+		if err := k.cancel(ctx, pr); err != nil {
+			return err
+		}
+		pr.Body = withAutomerge(pr.Body, automergeOff, "somebody pushed to its branch")
+	}
+	if body := noted(unmarked(pr.Body), note); body != k.open[p.branch].Body {
 		if _, err := k.forge.EditPullRequest(ctx, k.repo, pr.Number, forge.Edit{Body: body}); err != nil {
 			return err
 		}

@@ -143,6 +143,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 		return done.state.Idle, nil
 	}
 	r := &reconciler{keeper: v.keeper(refresh.IsMerges, v.policy.Merges.Refresh), visit: v, state: done.state, ahead: map[merge]int{}}
+	r.automerge = v.policy.Merges.Automerge
 	err = r.run(ctx)
 	done.outcomes, done.ahead, done.decisions = append(done.outcomes, r.outcomes...), r.ahead, r.decisions
 	if err == nil {
@@ -161,9 +162,14 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if !policy.Enabled {
 		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, nil
 	}
+	k := v.keeper(s.Mine, policy.Refresh)
+	if held, err := v.holdKind(ctx, done, s.Kind(), &k); held || err != nil {
+		return "", err
+	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
-		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Name: v.repo.String(), Policy: v.policy, Tree: v, Workflows: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Named: v.demand.All && slices.Contains(v.demand.Kinds, s.Kind()),
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Kind(), err)
@@ -171,20 +177,30 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err := v.look(ctx); err != nil {
 		return "", err
 	}
-	k := v.keeper(s.Mine, policy)
+	if offer.Dispatch != nil {
+		held, err := v.dispatch(ctx, offer.Dispatch)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", s.Kind(), err)
+		}
+		offer.Held = append(slices.Clone(offer.Held), held)
+	}
+	k.open, k.automerge = v.open, policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
+	if err == nil {
+		err = v.clear(ctx, offer, k.outcomes)
+	}
 	return offer.Idle, err
 }
 
 // policyOf returns the policy of a kind of refresh.
-func (v *visit) policyOf(kind refresh.Kind) (config.Refresh, error) {
+func (v *visit) policyOf(kind refresh.Kind) (config.Kind, error) {
 	kinds := v.policy.Kinds()
 	i := slices.IndexFunc(kinds, func(k config.Kind) bool { return k.Name == string(kind) })
 	if i < 0 {
-		return config.Refresh{}, fmt.Errorf("%s has no kind of refresh %q", refresh.ConfigFile, kind)
+		return config.Kind{}, fmt.Errorf("%s has no kind of refresh %q", refresh.ConfigFile, kind)
 	}
-	return kinds[i].Refresh, nil
+	return kinds[i], nil
 }
 
 // Paths implements refresh.Tree.

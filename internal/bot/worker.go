@@ -139,6 +139,9 @@ func (w *Worker) refresh(ctx context.Context, at place, kind refresh.Kind, sched
 	}
 	report := w.report(at, string(kind), started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
+	if one, is := readHolds(done.issues).kind(kind); is {
+		report.Held = one.String()
+	}
 	w.put(ctx, report)
 	if of, known := w.last(ctx, at.subject); known && done.open != nil {
 		of.Pulls = done.open

@@ -15,20 +15,26 @@ type Refresh struct {
 	Reviewers []string      `yaml:"reviewers" jsonschema:"maxItems=20,uniqueItems=true,minLength=1,maxLength=40,pattern=^[A-Za-z0-9._-]+$,example=alice" jsonschema_description:"Login names of users who are asked to review the pull requests."`
 }
 
+// ByForge is who merges the pull requests of a kind.
+type ByForge struct {
+	Automerge bool `yaml:"automerge" jsonschema:"default=false" jsonschema_description:"Whether the forge merges the pull requests by itself once what their base branch requires has passed. It needs a required check, and on GitHub Allow auto-merge in the repository's settings. What somebody has to look at is not merged so: addons that do not fit together, merges that conflict, history that was rewritten. A push, a review that asks for changes, or a hold takes it back."`
+}
+
 // Kind is a kind of refresh and its policy.
 type Kind struct {
 	Name string // as in the file: "merges"
 	what string // is refreshed, for people
 	Refresh
+	Automerge bool
 }
 
 // Kinds lists the kinds of refresh, in the order of the file.
 func (r *Repo) Kinds() []Kind {
 	return []Kind{
-		{"merges", "merges", r.Merges.Refresh},
-		{"base", "base images", r.Base.Refresh},
-		{"python", "the Python lock", r.Python.Refresh},
-		{"enterprise", "the mirror of Odoo Enterprise", r.Enterprise.Refresh},
+		{"merges", "merges", r.Merges.Refresh, r.Merges.Automerge},
+		{"base", "base images", r.Base.Refresh, r.Base.Automerge},
+		{"python", "the Python lock", r.Python.Refresh, r.Python.Automerge},
+		{"enterprise", "the mirror of Odoo Enterprise", r.Enterprise.Refresh, false},
 	}
 }
 

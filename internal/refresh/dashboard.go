@@ -160,6 +160,9 @@ func said(pull Pull, why string) string {
 	var parts []string
 	if pull.URL != "" {
 		name := "pull request"
+		if path.Base(path.Dir(pull.URL)) == "runs" {
+			name = "run"
+		}
 		if n := path.Base(pull.URL); strings.Trim(n, "0123456789") == "" && n != "" {
 			name += " " + n // "#12" would be a reference, and ping the pull request
 		}

@@ -24,6 +24,9 @@ type Text struct {
 	Ahead []int
 	// Fit says how the addons fit together; nil when that was not looked at.
 	Fit *Fit
+	// Doubts say why somebody has to look before it is merged, each a clause in
+	// Markdown; none: the checks of the repository may decide.
+	Doubts []string
 }
 
 // Fit is what is said of a proposal's commit.
@@ -45,7 +48,7 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 		return Text{}, err
 	}
 	title := p.title(moves)
-	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title), Fit: means.fit()}
+	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title), Fit: means.fit(), Doubts: p.doubts(moves)}
 	for _, m := range moves {
 		ahead := -1
 		if m.history != nil && !m.history.OldGone {

@@ -41,7 +41,7 @@ func (t *retirementText) short(g retiring) string {
 
 func (t *retirementText) text() Text {
 	title := cut(t.title(), maxTitle)
-	return Text{Title: title, Body: t.body(), Message: t.message(title)}
+	return Text{Title: title, Body: t.body(), Message: t.message(title), Doubts: []string{"it changes `" + ReposFile + "`, which people write"}}
 }
 
 func (t *retirementText) title() string {

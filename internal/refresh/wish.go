@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/near"
@@ -117,13 +118,18 @@ func (s *State) Branch(dest, remote, ref string) string {
 // BranchesOf lists the branches on which today's policy proposes to move
 // merges of a destination.
 func (s *State) BranchesOf(dest string) []string {
-	d := s.newest.Find(dest)
+	return BranchesOf(s.Policy.Merges.Group, s.newest, dest)
+}
+
+// BranchesOf lists the branches on which a policy proposes to move merges of a
+// destination.
+func BranchesOf(group config.Grouping, declared *lock.File, dest string) (all []string) {
+	d := declared.Find(dest)
 	if d == nil {
 		return nil
 	}
-	var all []string
 	for _, m := range d.Merges {
-		if b := s.Branch(d.Path, m.Remote, m.Ref); !slices.Contains(all, b) {
+		if b := branch(Merges, group.Name(d.Path, m.Remote, m.Ref)); !slices.Contains(all, b) {
 			all = append(all, b)
 		}
 	}

@@ -50,10 +50,16 @@ func TestKinds_events(t *testing.T) {
 	asks("push", pushEvent("a", "", "h1"), subject+" merges", subject+" base", subject+" python")
 	asks("closed base", closed("odyssey/base"), subject+" base")
 	asks("closed lock", closed("odyssey/python"), subject+" python")
+	asks("a workflow hands in", forge.Event{Kind: forge.EventPush, Type: "push", Sender: "bot", Branch: "odyssey/python-lock/0123", Head: "h1"}, subject+" python")
+	asks("a workflow ended", forge.Event{Kind: forge.EventWorkflow, Type: "workflow_run", Sender: "bot", Branch: "main", Workflow: "python-lock.yml"}, subject+" python")
 	asks("closed merge", closed("odyssey/merge/odoo"), subject+" merges")
 	asks("closed retirement", closed("odyssey/retire/odoo"), subject+" merges")
 	asks("closed another", closed("odyssey/deploy/x"), subject+" merges")
 	s.learn(w, "base: {enabled: false}\nenterprise: {enabled: true}\nmerges: {enabled: false}\n")
+	e := forge.Event{Kind: forge.EventWorkflow, Type: "workflow_run", Repo: name("a"), Delivery: "w", Sender: "alice", Branch: "main"}
+	accept(t, w, e, false)                                   // of a push
+	e.Workflow, e.Branch = "python-lock.yml", "odyssey/base" // of another branch
+	accept(t, w, e, false)
 	asks("push with a policy", pushEvent("a", "", "h2"), subject+" merges", subject+" python", subject+" enterprise")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 const (
@@ -127,6 +128,11 @@ func (s *sweep) look(ctx context.Context, e *entry, before memory) (after memory
 	}
 	if after, err = s.lookAtBranch(ctx, e, repo, before); err != nil {
 		return before, err
+	}
+	if len(s.running[e.Repo.String()]) > 0 { // no webhook may tell of its end
+		if err := s.want(ctx, queue.Request{Subject: e.Subject, Kind: string(refresh.Python)}); err != nil {
+			return before, err
+		}
 	}
 	return s.lookAtComments(ctx, e, repo, after)
 }

@@ -16,16 +16,20 @@ type graphFailure struct {
 	Message string   `json:"message"`
 }
 
-// graph answers GraphQL, of which it knows updateRefs.
+// graph answers GraphQL, of which it knows updateRefs, and what has a pull
+// request merged.
 func (s *Server) graph(r *http.Request, who *actor) outcome {
 	body, _ := io.ReadAll(r.Body)
 	request, field, err := s.description.checkGraph(body)
-	if err != nil || field != "updateRefs" || r.Method != http.MethodPost {
+	mutation := map[string]func(*actor, map[string]any) *graphFailure{
+		"updateRefs": s.updateRefs, "enablePullRequestAutoMerge": s.enableAuto, "disablePullRequestAutoMerge": s.disableAuto,
+	}[field]
+	if err != nil || mutation == nil || r.Method != http.MethodPost {
 		s.t.Errorf("GitHub's GraphQL has no such request, or the fake has not: %s: %v", body, err)
 		return s.send(r, nil, 0, nil, refuse(http.StatusInternalServerError, "not as GitHub describes it"))
 	}
 	answer := map[string]any{"data": map[string]any{field: map[string]any{"clientMutationId": nil}}}
-	if failure := s.updateRefs(who, request.Variables); failure != nil {
+	if failure := mutation(who, request.Variables); failure != nil {
 		failure.Path = []string{field}
 		answer = map[string]any{"data": map[string]any{field: nil}, "errors": []*graphFailure{failure}}
 	}

@@ -143,7 +143,7 @@ func (s *Server) shapePull(r *repository, i *item, full bool) map[string]any {
 		"url": fmt.Sprintf("%s/pulls/%d", url, i.number), "html_url": page, "issue_url": fmt.Sprintf("%s/issues/%d", url, i.number),
 		"user": s.user(i.author), "labels": s.shapeLabels(r, i.labels), "milestone": nil, "assignee": nil, "assignees": []any{},
 		"requested_reviewers": reviewers, "requested_teams": []any{}, "locked": false, "active_lock_reason": nil, "draft": false,
-		"created_at": stamp(i.created), "updated_at": stamp(i.created), "closed_at": nil, "merged_at": stamp(i.pull.merged), "auto_merge": nil,
+		"created_at": stamp(i.created), "updated_at": stamp(i.created), "closed_at": nil, "merged_at": stamp(i.pull.merged), "auto_merge": s.shapeAuto(i.pull),
 	})
 	got["head"] = end(i.pull.head, i.pull.headSHA.String(), i.pull.from, i.pull.owner)
 	got["base"] = end(i.pull.base, i.pull.baseSHA.String(), r, s.account(r.name.Owner))

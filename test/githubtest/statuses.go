@@ -59,6 +59,11 @@ func (h human) Report(t testing.TB, commit, name, state string) {
 	t.Helper()
 	h.do(t, func(r *repository, by *account) error {
 		r.statuses = append(r.statuses, &status{id: h.server.nextID(), by: by, head: commit, context: name, state: state, at: h.server.clock()})
+		for _, i := range r.items {
+			if i.pull != nil && i.pull.auto != nil && !i.closed && i.pull.headSHA.String() == commit && h.server.passed(r, commit) {
+				h.server.merge(r, i, i.pull.auto)
+			}
+		}
 		return nil
 	})
 }

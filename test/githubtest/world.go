@@ -44,10 +44,13 @@ type repository struct {
 	labels   []*label
 	checks   []*check
 	statuses []*status
+	noAuto   bool   // merging by GitHub itself is not allowed
+	required string // status that has to pass before a merge; "" none
 	created  time.Time
 	pushed   time.Time
 	starts   []Dispatch
-	acts     []*activity // what happened to branches, the oldest first
+	acts     []*activity    // what happened to branches, the oldest first
+	runs     []*workflowRun // the oldest first
 }
 
 // item is an issue or a pull request.
@@ -71,6 +74,8 @@ type pull struct {
 	baseSHA    plumbing.Hash
 	merged     time.Time
 	reviewers  []*account
+	auto       *account // who had it merged once what is required has passed
+	reviews    []*review
 }
 
 type label struct {

@@ -40,6 +40,8 @@ type repository struct {
 	now      func() time.Time // in whole seconds
 	robots   map[string]bool
 	statuses []forge.Status // the oldest first
+	required string         // status that has to pass before a merge; "" none
+	runs     []*run         // of workflows, the oldest first
 }
 
 // commit is a commit with the whole tree below it.
@@ -55,6 +57,8 @@ type pull struct {
 	forge.PullRequest
 	labels, reviewers []string
 	opened            time.Time // nobody pushes to a fork after that
+	automerge         bool
+	against           []bool // newest reviews: whether they ask for changes
 }
 
 type issue struct {

@@ -64,10 +64,10 @@ func NewManifest(name, bot, forgeName string) (Manifest, error) {
 			"pull_requests": "write",
 			"issues":        "write", // comments, reactions, labels; holds and faults
 			"checks":        "write",
-			"actions":       "read", // that a workflow ended
+			"actions":       "write", // that a workflow ended; has the one run that resolves the Python lock
 			"statuses":      "read", // of upstreams that are private
 		},
-		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "push", "repository", "workflow_run"},
+		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "pull_request_review", "push", "repository", "workflow_run"},
 	}, nil
 }
 

@@ -56,8 +56,9 @@ type payloadUser struct {
 }
 
 type payloadPull struct {
-	Head *payloadBranch `json:"head"`
-	Base *payloadBranch `json:"base"`
+	Number int64          `json:"number"`
+	Head   *payloadBranch `json:"head"`
+	Base   *payloadBranch `json:"base"`
 }
 
 type payloadBranch struct {
@@ -96,6 +97,8 @@ type payloadWorkflow struct {
 	HeadBranch string       `json:"head_branch"` // null of some events
 	HeadSHA    string       `json:"head_sha"`
 	HeadRepo   *payloadRepo `json:"head_repository"`
+	Event      string       `json:"event"`
+	Path       string       `json:"path"`
 }
 
 // reader reads the body of an event of one type.
@@ -110,6 +113,7 @@ func readerOf(eventType string) reader {
 		"ping":                      {pinged, true},
 		"push":                      {pushed, false},
 		"pull_request":              {pulled, false},
+		"pull_request_review":       {reviewed, false},
 		"issue_comment":             {commented, false},
 		"issues":                    {issued, false},
 		"repository":                {founded, false},
@@ -179,6 +183,14 @@ func pulled(event *forge.Event, p payload) error {
 		event.Branch = pr.Head.Ref
 	}
 	return nil
+}
+
+// reviewed reads a review of a pull request, or that one was edited or dismissed.
+func reviewed(event *forge.Event, p payload) error {
+	if p.PullRequest != nil {
+		p.Number = p.PullRequest.Number
+	}
+	return pulled(event, p)
 }
 
 // commented reads a new comment. What was edited or deleted is no news. The
@@ -313,6 +325,9 @@ func worked(event *forge.Event, p payload) error {
 		return err
 	}
 	event.Kind, event.Head = forge.EventWorkflow, w.HeadSHA
+	if w.Event == "workflow_dispatch" {
+		event.Workflow = forge.WorkflowOf(w.Path)
+	}
 	if w.HeadBranch != "" && w.HeadRepo != nil && w.HeadRepo.ID == p.Repository.ID {
 		event.Branch = w.HeadBranch
 		return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)

@@ -1,0 +1,189 @@
+package bot_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/nuobit/odyssey/internal/bot"
+	"github.com/nuobit/odyssey/internal/forge/forgetest"
+	"github.com/nuobit/odyssey/internal/git"
+	"github.com/nuobit/odyssey/internal/refresh"
+)
+
+// owned is a scene in which the forge is to merge, and in which "ci" has to pass.
+func owned(t *testing.T) (s *scene, owner forgetest.Owner) {
+	t.Helper()
+	return owns(newScene(t, "merges: {automerge: true}"))
+}
+
+func owns(s *scene) (*scene, forgetest.Owner) {
+	t := s.t
+	t.Helper()
+	owner, is := s.human.(forgetest.Owner)
+	if !is {
+		t.Fatalf("%T owns nothing", s.human)
+	}
+	owner.Require(t, "ci")
+	s.git.commits[acme] = id(11)
+	return s, owner
+}
+
+// wantArmed compares whether the only pull request is to be merged by the forge,
+// and what it says of that.
+func (s *scene) wantArmed(armed bool, text string) {
+	s.t.Helper()
+	pr := s.one()
+	if got := s.fake.Armed(s.t, s.name, pr.Number); got != armed {
+		s.t.Errorf("armed: %t, want %t", got, armed)
+	}
+	if !strings.Contains(pr.Body, text) || strings.Count(pr.Body, "<!-- odyssey automerge=") != 1 {
+		s.t.Errorf("text without %q:\n%s", text, pr.Body)
+	}
+}
+
+const byForge = "**Automerge:** the forge merges this once what its base branch requires has passed."
+
+func TestAutomerge(t *testing.T) {
+	t.Parallel()
+	s, owner := owned(t)
+	s.run("./odoo opened")
+	s.wantArmed(true, byForge)
+	if !strings.Contains(s.one().Body, "<!-- odyssey automerge="+s.head()+" -->") {
+		t.Errorf("text:\n%s", s.one().Body)
+	}
+	n := len(s.fake.Writes())
+	s.run("./odoo unchanged")
+	if writes := s.fake.Writes()[n:]; len(writes) > 0 {
+		t.Errorf("a run with nothing new writes: %+v", writes)
+	}
+
+	// What is pushed by the bot is decided about anew.
+	s.git.commits[acme] = id(12)
+	n = len(s.fake.Writes())
+	s.run("./odoo updated")
+	s.wantArmed(true, byForge)
+	var order []string
+	for _, call := range s.fake.Writes()[n:] {
+		order = append(order, call.Method)
+	}
+	if got, want := strings.Join(order, " "), "CancelAutomerge Push EditPullRequest Automerge EditPullRequest"; got != want {
+		t.Errorf("writes: %s, want %s", got, want)
+	}
+	owner.Report(t, s.head(), "ci", "success")
+	if open := s.open(); len(open) > 0 {
+		t.Errorf("open: %+v", open)
+	}
+}
+
+// What people do takes it back, and it comes again with its reason gone. What
+// they take back themselves stays so.
+func TestAutomerge_people(t *testing.T) {
+	t.Parallel()
+	s, owner := owned(t)
+	s.run("./odoo opened")
+	owner.Review(t, s.one().Number, false)
+	if outcomes := s.run("./odoo unchanged"); outcomes[0].Reason != "no automerge: a review asks for changes" {
+		t.Errorf("%+v", outcomes)
+	}
+	s.wantArmed(false, "**No automerge:** a review asks for changes.")
+	owner.Review(t, s.one().Number, true)
+	s.run("./odoo unchanged")
+	s.wantArmed(true, byForge)
+
+	must(t, s.fake.CancelAutomerge(t.Context(), s.repo, s.one().Number)) // a person does
+	s.run("./odoo unchanged")
+	s.wantArmed(false, byForge)
+
+	s.git.commits[acme] = id(12)
+	s.run("./odoo updated")
+	s.wantArmed(true, byForge)
+	s.push(branch, map[string]string{"README.md": "mine"})
+	s.run("./odoo unchanged")
+	s.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
+	s.git.commits[acme] = id(13)
+	s.run("./odoo held")
+	s.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
+}
+
+// A hold takes it back, at the word and at any later run.
+func TestAutomerge_held(t *testing.T) {
+	t.Parallel()
+	desk := newDesk(t, "merges: {automerge: true}")
+	s, _ := owns(desk.scene)
+	s.run("./odoo opened")
+	desk.obeys("/hold ./odoo")
+	s.wantArmed(false, "**No automerge:** `./odoo` is held.")
+	s.run("./odoo held")
+	s.wantArmed(false, "**No automerge:** `./odoo` is held.")
+	desk.obeys("/unhold ./odoo")
+	s.run("./odoo unchanged")
+	s.wantArmed(true, byForge)
+}
+
+// Whatever somebody has to look at is never merged so, nor what the policy does
+// not want merged, nor where the forge has nothing to wait for.
+func TestAutomerge_never(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(s *scene, owner forgetest.Owner)
+		demand  bot.Demand
+		want    string
+	}{
+		"rewritten": {func(s *scene, _ forgetest.Owner) { s.bot.Git = rewritten{s.git} }, bot.Demand{}, "**No automerge:** history was rewritten, or moves too far to tell, so that somebody has to look at it."},
+		"not of its ref": {func(s *scene, _ forgetest.Owner) {
+			s.bot.Git = oddGit{s.git, func() ([]git.History, error) { return []git.History{{Behind: 1}}, nil }}
+		}, only("./odoo", "", "", id(8)), "a commit is not part of its ref"},
+		"nothing required": {func(s *scene, owner forgetest.Owner) { owner.Require(s.t, "") }, bot.Demand{}, "**No automerge:** nothing is required here."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, owner := owned(t)
+			test.prepare(s, owner)
+			s.demand(test.demand, "./odoo opened")
+			s.wantArmed(false, test.want)
+			s.run("./odoo unchanged")
+			s.wantArmed(false, test.want)
+		})
+	}
+}
+
+// The policy may change its mind about what is open.
+func TestAutomerge_policy(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.push("main", map[string]string{refresh.ConfigFile: ""})
+	s.run("./odoo opened")
+	if body := s.one().Body; strings.Contains(body, "utomerge") {
+		t.Fatalf("text:\n%s", body)
+	}
+	s.push("main", map[string]string{refresh.ConfigFile: "merges: {automerge: true}"})
+	s.run("./odoo updated")
+	s.wantArmed(true, byForge)
+	s.push("main", map[string]string{refresh.ConfigFile: ""})
+	s.run("./odoo unchanged")
+	s.wantArmed(false, "**No automerge:** `automerge` is not set in `.odyssey.yaml` any more.")
+}
+
+// A run that ends at any write leaves what the next one brings to the same.
+func TestAutomerge_crash(t *testing.T) {
+	t.Parallel()
+	for n := 1; ; n++ {
+		s, _ := owned(t)
+		count := 0
+		s.fake.FailAfter(func(string) error {
+			if count++; count == n {
+				return errors.New("killed")
+			}
+			return nil
+		})
+		_, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
+		s.fake.FailAfter(nil)
+		if err == nil && count < n {
+			return
+		}
+		_, err = s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
+		must(t, err)
+		s.wantArmed(true, byForge)
+	}
+}
