@@ -2,6 +2,7 @@ package scaffolds_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -269,6 +270,7 @@ func checkFlags(t *testing.T, bin string) {
 // branch; that for GitHub needs actions that only GitHub has.
 func (s *scene) refresh(t *testing.T) {
 	t.Helper()
+	s.refuseBranches(t)
 	if s.forge == "gitea" {
 		if out, err := s.act(t, "workflow_dispatch", "python-lock.yml"); err != nil {
 			t.Fatalf("Python lock: %v\n%s", err, out)
@@ -276,6 +278,7 @@ func (s *scene) refresh(t *testing.T) {
 		if files := s.hosted.Git(t, "diff", "--name-only", "17.0", "python-lock-1"); files != "requirements.lock.txt" {
 			t.Errorf("the branch changes %q", files)
 		}
+		s.handIn(t, "python-lock-1")
 		s.must(t, "git", "pull", "--quiet", s.hosted.Dir, "python-lock-1")
 	} else {
 		s.must(t, "odoo-build-image", "--git-credentials", filepath.Join(s.temp, "credentials"), "--refresh-requirements-lock",
@@ -287,5 +290,57 @@ func (s *scene) refresh(t *testing.T) {
 	}
 	if s.must(t, "git", "status", "--porcelain") != "" {
 		s.publish(t)
+	}
+}
+
+// dispatch runs the workflow as the bot does.
+func (s *scene) dispatch(t *testing.T, branch string) (string, error) {
+	t.Helper()
+	event, err := json.Marshal(map[string]any{"repository": map[string]string{"default_branch": "17.0"}, "inputs": map[string]string{"branch": branch}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(s.temp, "event.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "event.json", string(event))
+	defer s.write(t, "event.json", string(before))
+	return s.act(t, "workflow_dispatch", "python-lock.yml")
+}
+
+// refuseBranches names branches that are not the bot's: nothing is run or pushed.
+func (s *scene) refuseBranches(t *testing.T) {
+	t.Helper()
+	before := s.hosted.Git(t, "for-each-ref")
+	for _, branch := range []string{"17.0", "odyssey/python-lock/$(touch x)", "--all; touch x #"} {
+		out, err := s.dispatch(t, branch)
+		if err == nil || !strings.Contains(out, "leave it empty") {
+			t.Errorf("%s: the branch %q is taken: %v\n%s", s.forge, branch, err, out)
+		}
+	}
+	if after := s.hosted.Git(t, "for-each-ref"); after != before {
+		t.Errorf("%s: pushed:\n%s\n%s", s.forge, before, after)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, "x")); err == nil {
+		t.Errorf("%s: a branch's name was run", s.forge)
+	}
+}
+
+// handIn has the workflow hand in the lock as the bot wants it: by a branch that
+// does not exist, of which it makes the same as without, and no other.
+func (s *scene) handIn(t *testing.T, same string) {
+	t.Helper()
+	branch := "odyssey/python-lock/" + strings.Repeat("5e", 16)
+	if out, err := s.dispatch(t, branch); err != nil {
+		t.Fatalf("Python lock: %v\n%s", err, out)
+	}
+	if diff := s.hosted.Git(t, "diff", same, branch); diff != "" {
+		t.Errorf("the branch differs:\n%s", diff)
+	}
+	s.hosted.Git(t, "branch", "--force", branch, "17.0")
+	out, err := s.dispatch(t, branch)
+	if err == nil || s.hosted.Git(t, "diff", "17.0", branch) != "" {
+		t.Errorf("a branch that exists is pushed to: %v\n%s", err, out)
 	}
 }

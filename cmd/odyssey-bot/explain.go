@@ -120,6 +120,9 @@ func (a *app) printExplained(sources []explained, others []bot.Outcome) error {
 			continue // said above
 		}
 		reason := cmp.Or(o.Reason, o.Title)
+		if o.Action == bot.Waiting {
+			reason += prefixed("; ", o.URL)
+		}
 		if _, err := fmt.Fprintf(a.stdout, "%s: %s%s\n", cmp.Or(o.Group, "all"), conditional(o, true).Action, prefixed(": ", reason)); err != nil {
 			return err
 		}

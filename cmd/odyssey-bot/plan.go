@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,7 +42,9 @@ func (a *app) plan() *cobra.Command {
 branch, diff and text. It needs no forge and changes nothing.
 
 Where several commits are merged into one destination, the merges are tried in
-memory; what does not apply is not proposed. With --at the merges of one
+memory; what does not apply is not proposed. A merge whose branch is gone, or
+whose remote does not answer, keeps no other from being planned; it is an error
+when all is printed. With --at the merges of one
 destination are tried with COMMIT in the place of the newest of its ref, and
 what comes of it is printed: the tree, or what conflicts and how to see it.
 
@@ -157,6 +160,9 @@ func (a *app) runPlan(ctx context.Context, dir string, o *planOptions) error {
 	if err := a.printPlan(&p, o.json); err != nil {
 		return err
 	}
+	if len(p.lost) > 0 {
+		return errors.Join(p.lost...)
+	}
 	if o.detailed && len(p.proposals) > 0 {
 		return &cli.ExitError{Code: exitChanges}
 	}
@@ -168,6 +174,7 @@ type planned struct {
 	proposals []proposal
 	idle      string   // why there is nothing, if so
 	notes     []string // what is not proposed, and why
+	lost      []error  // why merges could not be looked at
 }
 
 // merges plans, tries and describes the merges, several at once.
@@ -213,7 +220,8 @@ func (p *planned) merges(ctx context.Context, in refresh.Input, upstreams refres
 		change := []refresh.File{{Path: refresh.LockFile, Old: made.Old, New: made.New}}
 		p.proposals = append(p.proposals, proposal{made.Kind, made.Group, made.Branch, texts[i].Title, texts[i].Body, unified(change), made.Changes})
 	}
-	for _, r := range plan.Reasons {
+	p.lost = refresh.LostErrors(plan.Lost)
+	for _, r := range plan.Reasons[len(plan.Lost):] {
 		p.notes = append(p.notes, fmt.Sprintf("%s %s %s: %s", r.Dest, r.Remote, r.Ref, r.Why))
 	}
 	p.idle = cmp.Or(plan.Idle, "every merge is at its newest commit")
@@ -268,7 +276,7 @@ func (a *app) printPlan(p *planned, asJSON bool) error {
 	for _, p := range p.proposals {
 		fmt.Fprintf(a.stdout, "%s\nbranch %s\n\n%s\n%s\n", p.Title, p.Branch, p.Diff, p.Body)
 	}
-	if len(p.proposals) == 0 && len(p.notes) == 0 {
+	if len(p.proposals)+len(p.notes)+len(p.lost) == 0 {
 		a.say("nothing to do: %s", cmp.Or(p.idle, "nothing here is of this kind"))
 	}
 	for _, note := range p.notes {

@@ -111,9 +111,9 @@ func (a *app) planSources(rehearser refresh.Rehearser, policy gitname.Policy) []
 }
 
 // pythonLock refreshes Python locks as the configuration says.
-func (a *app) pythonLock(server *config.Server, rehearser refresh.Rehearser, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
+func (a *app) pythonLock(server *config.Server, upstreams *remotes, policy gitname.Policy, log *slog.Logger) *refresh.PythonLock {
 	p := &refresh.PythonLock{
-		Rehearser: rehearser, URLs: policy,
+		Rehearser: upstreams, Surveyor: upstreams, URLs: policy,
 		Warn:       func(repo string, err error) { log.Warn("vulnerabilities are not known", "repo", repo, "err", err) },
 		Unresolved: func(repo string, cause error) { log.Warn("python lock not resolved", "repo", repo, "err", cause) },
 	}

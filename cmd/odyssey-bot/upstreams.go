@@ -24,6 +24,9 @@ func askUpstreams(b *bot.Bot, forges []openForge, memory refresh.Memory) {
 		if landed, ok := s.(*refresh.Landed); ok {
 			landed.Pulls, landed.Memory = upstreams(forges), memory
 		}
+		if base, ok := s.(*refresh.BaseImages); ok {
+			base.Memory = memory
+		}
 		if lock, ok := s.(*refresh.PythonLock); ok {
 			lock.Memory = memory
 		}

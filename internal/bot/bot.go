@@ -136,9 +136,10 @@ const (
 	Updated   Action = "updated"
 	Unchanged Action = "unchanged"
 	Closed    Action = "closed"
-	Held      Action = "held"   // nothing done, for the outcome's reason
-	Idle      Action = "idle"   // nothing to do
-	Failed    Action = "failed" // for the outcome's reason; of whole runs, by who reports on them
+	Held      Action = "held"    // nothing done, for the outcome's reason
+	Waiting   Action = "waiting" // something is under way, as the outcome's reason says, that a later run ends; URL is its page
+	Idle      Action = "idle"    // nothing to do
+	Failed    Action = "failed"  // for the outcome's reason; of whole runs, by who reports on them
 )
 
 // Changed reports whether a pull request is not as it was before.

@@ -40,6 +40,10 @@ func check(ctx context.Context, at place, name string, done result, failure erro
 		c.Summary = "- " + strings.Join(describeFaults(faults), "\n- ") + "\n"
 	default:
 		c.Conclusion, c.Title, c.Summary = conclude(done)
+		if len(done.lost) > 0 {
+			c.Conclusion, c.Title = forge.Failed, "Some merges are not to be found upstream"
+			c.Summary += "\n- " + strings.Join(describeFaults(done.lost), "\n- ") + "\n"
+		}
 	}
 	if asker != "" {
 		c.Summary += "\nAsked for by a comment of " + refresh.Code(asker) + ".\n"

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -148,30 +149,42 @@ func (w *Worker) dashboard(ctx context.Context, at place, policy config.Repo) *r
 	for _, dest := range merges.Destinations {
 		d.Decisions = append(d.Decisions, dest.decisions()...)
 	}
+	var unhold []refresh.Box
 	for _, kind := range policy.Kinds() {
 		known := slices.Contains(w.Bot.Kinds(), refresh.Kind(kind.Name))
 		if !known || kind.Name == kindMerges || !kind.Enabled {
 			continue
 		}
-		d.Items = append(d.Items, w.items(ctx, at, kind.Name)...)
+		items, held := w.items(ctx, at, kind.Name)
+		d.Items = append(d.Items, items...)
+		if held {
+			unhold = append(unhold, refresh.Box{Command: "/unhold " + kind.Name, Text: "propose " + kind.Name + " again"})
+		}
 	}
 	if d.Commands {
-		d.Boxes = boxes(merges.Destinations)
+		d.Boxes = slices.Concat(unhold, boxes(merges.Destinations))
 	}
 	return d
 }
 
-// items says what came of the last job of a kind.
-func (w *Worker) items(ctx context.Context, at place, kind string) []refresh.Item {
+// items says what came of the last job of a kind, and whether people hold it.
+func (w *Worker) items(ctx context.Context, at place, kind string) (all []refresh.Item, held bool) {
 	var r Report
 	data, err := w.Reports.Get(ctx, ReportBucket, ReportKey(at.subject, kind))
 	switch {
 	case err != nil || data == nil || json.Unmarshal(data, &r) != nil:
-		return []refresh.Item{{Name: kind, Why: "not looked at yet"}}
+		return []refresh.Item{{Name: kind, Why: "not looked at yet"}}, false
+	case r.Held != "":
+		item := refresh.Item{Name: kind, Why: r.Held}
+		for _, o := range r.Outcomes {
+			if o.URL != "" && o.Action != Closed {
+				item.Pull = refresh.Pull{URL: o.URL, Title: o.Title}
+			}
+		}
+		return []refresh.Item{item}, true
 	case r.Error != "":
-		return []refresh.Item{{Name: kind, Why: "the last run failed"}}
+		return []refresh.Item{{Name: kind, Why: "the last run failed"}}, false
 	}
-	var all []refresh.Item
 	for _, o := range r.Outcomes {
 		if o.Action == Closed {
 			continue
@@ -183,9 +196,9 @@ func (w *Worker) items(ctx context.Context, at place, kind string) []refresh.Ite
 		all = append(all, refresh.Item{Name: name, Why: o.Reason, Pull: refresh.Pull{URL: o.URL, Title: o.Title}})
 	}
 	if len(all) == 0 {
-		all = append(all, refresh.Item{Name: kind, Why: "nothing is newer"})
+		all = append(all, refresh.Item{Name: kind, Why: cmp.Or(r.Idle, "nothing is newer")})
 	}
-	return all
+	return all, false
 }
 
 // boxes offers what may be asked for where something is newer or held.
@@ -215,7 +228,7 @@ func (d DestinationReport) decisions() (all []refresh.Decision) {
 			Verdict:  m.Verdict, Behind: m.Behind, Why: m.Why, Pull: m.Pull,
 		}
 		switch { // a command may have held it, or lifted that, since
-		case d.Held != "" && one.Verdict != refresh.Current && one.Verdict != refresh.Pinned:
+		case d.Held != "" && one.Verdict != refresh.Current && one.Verdict != refresh.Pinned && one.Verdict != refresh.Lost:
 			one.Verdict, one.Why = refresh.OnHold, d.Held
 		case d.Held == "" && one.Verdict == refresh.OnHold:
 			one.Verdict, one.Why = refresh.Waiting, "the next run looks at it"

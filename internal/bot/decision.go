@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nuobit/odyssey/internal/gitname"
+	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -35,6 +36,9 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	outcome, told := r.outcomeOf(d.Dest, d.Remote, d.Ref)
 	why := r.reason(d.Dest, d.Remote, d.Ref)
 	switch {
+	case r.lost(d.Dest, d.Remote, d.Ref):
+		d.Verdict, d.Why, d.Behind = refresh.Lost, why, -1
+		return
 	case d.Locked == "":
 		d.Verdict, d.Why = refresh.Unlocked, "the lock lacks it"
 		pr, isOpen = r.open[refresh.SyncBranch]
@@ -63,6 +67,13 @@ func (r *reconciler) judge(d *refresh.Decision, held holds) {
 	if isOpen {
 		d.Pull = refresh.Pull{URL: pr.URL, Title: pr.Title}
 	}
+}
+
+// lost reports whether a merge's ref could not be resolved.
+func (r *reconciler) lost(dest, remote, ref string) bool {
+	return slices.ContainsFunc(r.state.Lost, func(l lock.Lost) bool {
+		return l.Dest == dest && l.Remote == remote && l.Ref == ref
+	})
 }
 
 // reason is why a merge stays behind its ref, as far as it was tried.

@@ -136,6 +136,10 @@ func (v *visit) enterprise(ctx context.Context, done *result) (idle string, err 
 	case !policy.Enabled:
 		return "enterprise refreshes are not enabled in " + refresh.ConfigFile, nil
 	}
+	here := v.keeper(func(string) bool { return false }, policy.Refresh)
+	if held, err := v.holdKind(ctx, done, refresh.Enterprise, &here); held || err != nil {
+		return "", err
+	}
 	i := &importer{visit: v, mirror: m}
 	i.keeper = keeper{
 		Bot: v.Bot, forge: v.forge, labels: policy.Labels, reviewers: policy.Reviewers, limit: v.policy.PullRequests.Limit,

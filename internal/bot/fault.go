@@ -37,13 +37,20 @@ func tellsFaults(issue forge.Issue, kind refresh.Kind) bool {
 	return parts != nil && refresh.Kind(cmp.Or(parts[1], string(refresh.Merges))) == kind
 }
 
+// faultsTale is what hinders a kind of refresh.
+type faultsTale struct {
+	kind    refresh.Kind
+	faults  []error
+	partial bool // they hinder some merges, and no others
+}
+
 // tellFaults keeps the one issue about what hinders a kind of refresh as it
 // should be: open with the faults, and closed when there are none. It returns
 // the issue's address, "" when there is none. own are the bot's issues.
-func tellFaults(ctx context.Context, f Forge, repo forge.Repo, kind refresh.Kind, own []forge.Issue, faults []error) (string, error) {
+func tellFaults(ctx context.Context, f Forge, repo forge.Repo, tale faultsTale, own []forge.Issue) (string, error) {
 	var open *forge.Issue
 	for i := range own {
-		if own[i].State != forge.Open || !tellsFaults(own[i], kind) {
+		if own[i].State != forge.Open || !tellsFaults(own[i], tale.kind) {
 			continue
 		}
 		if open != nil { // two runs at once
@@ -54,14 +61,14 @@ func tellFaults(ctx context.Context, f Forge, repo forge.Repo, kind refresh.Kind
 		}
 		open = &own[i]
 	}
-	if len(faults) == 0 {
+	if len(tale.faults) == 0 {
 		if open == nil {
 			return "", nil
 		}
 		_, err := f.EditIssue(ctx, repo, open.Number, forge.Edit{State: forge.Closed})
 		return "", err
 	}
-	body := faultsBody(repo, kind, faults)
+	body := tale.body(repo)
 	if open == nil {
 		made, err := f.CreateIssue(ctx, repo, forge.NewIssue{Title: faultsTitle, Body: body})
 		if errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrConflict) {
@@ -76,14 +83,17 @@ func tellFaults(ctx context.Context, f Forge, repo forge.Repo, kind refresh.Kind
 	return open.URL, err
 }
 
-func faultsBody(repo forge.Repo, kind refresh.Kind, faults []error) string {
-	nothing := "I do nothing"
-	if kind != refresh.Merges {
-		nothing = "I make no `" + string(kind) + "` refreshes"
+func (tale faultsTale) body(repo forge.Repo) string {
+	until := " in this repository until this is mended on `" + repo.DefaultBranch + "`:"
+	hinders := "I do nothing" + until
+	switch {
+	case tale.partial:
+		hinders = "I cannot find what these lines name, so their merges stay where they are locked until the lines are mended on `" + repo.DefaultBranch + "`, or the remotes are. All others go on:"
+	case tale.kind != refresh.Merges:
+		hinders = "I make no `" + string(tale.kind) + "` refreshes" + until
 	}
-	return nothing + " in this repository until this is mended on `" + repo.DefaultBranch + "`:\n\n- " +
-		strings.Join(describeFaults(faults), "\n- ") +
-		"\n\n<sub>I look again at the next push and at the next run, and close this issue when all is well.</sub>\n\n" + faultsOfKind(kind) + "\n"
+	return hinders + "\n\n- " + strings.Join(describeFaults(tale.faults), "\n- ") +
+		"\n\n<sub>I look again at the next push and at the next run, and close this issue when all is well.</sub>\n\n" + faultsOfKind(tale.kind) + "\n"
 }
 
 // describeFaults writes faults as Markdown, in which what is quoted of a file

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,16 +16,29 @@ import (
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
-// hold is a destination that nothing is proposed for, at somebody's word.
+// hold is a destination, or a kind of refresh beside merges, that nothing is
+// proposed for, at somebody's word. One of the two is set.
 type hold struct {
-	Dest  string    `json:"dest"`
+	Dest  string    `json:"dest,omitempty"`
+	Kind  string    `json:"kind,omitempty"`
 	By    string    `json:"by"`            // login
 	URL   string    `json:"url,omitempty"` // of the comment
 	Since time.Time `json:"since"`
 }
 
+// name is what people hold: "./odoo", "base".
+func (h hold) name() string { return cmp.Or(h.Dest, h.Kind) }
+
 func (h hold) String() string {
-	return fmt.Sprintf("held by %s since %s; /unhold %s lifts that", h.By, h.Since.UTC().Format("2006-01-02"), h.Dest)
+	return fmt.Sprintf("held by %s since %s; /unhold %s lifts that", h.By, h.Since.UTC().Format("2006-01-02"), h.name())
+}
+
+// same reports whether two holds are of the same.
+func (h hold) same(other hold) bool {
+	if h.Dest == "" || other.Dest == "" {
+		return h.Dest == other.Dest && h.Kind == other.Kind
+	}
+	return path.Clean(h.Dest) == path.Clean(other.Dest)
 }
 
 // holds are what an issue of the bot in the repository lists, so that they
@@ -53,7 +67,8 @@ func readHolds(own []forge.Issue) (found holds) {
 		}
 		found.issues = append(found.issues, issue)
 		for _, h := range listed {
-			if _, twice := found.find(h.Dest); h.Dest != "" && !twice && len(found.all) < maxHolds {
+			one := (h.Dest == "") == holdable(h.Kind)
+			if _, twice := found.of(h); one && !twice && len(found.all) < maxHolds {
 				found.all = append(found.all, h)
 			}
 		}
@@ -61,19 +76,39 @@ func readHolds(own []forge.Issue) (found holds) {
 	return found
 }
 
-func (h holds) find(dest string) (hold, bool) {
-	i := slices.IndexFunc(h.all, func(other hold) bool { return path.Clean(other.Dest) == path.Clean(dest) })
+// holdable reports whether a name is that of a kind of refresh that can be held as
+// a whole. Of merges the destinations are.
+func holdable(kind string) bool {
+	return refresh.IsKind(kind) && refresh.Kind(kind) != refresh.Merges
+}
+
+func (h holds) of(what hold) (hold, bool) {
+	i := slices.IndexFunc(h.all, what.same)
 	if i < 0 {
 		return hold{}, false
 	}
 	return h.all[i], true
 }
 
+func (h holds) find(dest string) (hold, bool) { return h.of(hold{Dest: dest}) }
+
+func (h holds) kind(kind refresh.Kind) (hold, bool) { return h.of(hold{Kind: string(kind)}) }
+
 func (h holds) destinations() (dests []string) {
 	for _, one := range h.all {
-		dests = append(dests, one.Dest)
+		if one.Dest != "" {
+			dests = append(dests, one.Dest)
+		}
 	}
 	return dests
+}
+
+// names are what is held, for people.
+func (h holds) names() (all []string) {
+	for _, one := range h.all {
+		all = append(all, one.name())
+	}
+	return all
 }
 
 // errNoIssues: the repository has its issues switched off.
@@ -85,7 +120,7 @@ var errNoIssues error = &RefusedError{"I keep what is held in an issue of this r
 func (h holds) write(ctx context.Context, f Forge, repo forge.Repo, all []hold) error {
 	body := holdsBody(repo, all)
 	if len(all) > maxHolds || len(body)-strings.LastIndex(body, holdsMark) > maxMark {
-		return &RefusedError{fmt.Sprintf("%d destinations are held already, and there is no room for more. To stop everything, disable merges in %s.", len(all)-1, refresh.Code(refresh.ConfigFile))}
+		return &RefusedError{fmt.Sprintf("%d holds are there already, and there is no room for more. To stop everything, disable merges in %s.", len(all)-1, refresh.Code(refresh.ConfigFile))}
 	}
 	if len(h.issues) == 0 {
 		if len(all) == 0 {
@@ -124,14 +159,14 @@ func holdsBody(repo forge.Repo, all []hold) string {
 	if len(all) == 0 {
 		b.WriteString("Nothing is held any more.\n")
 	} else {
-		b.WriteString("I propose nothing for these destinations until somebody says `/unhold`, here or in a pull request. A pull request that is open for one stays as it is.\n\n")
+		b.WriteString("I propose nothing for these until somebody says `/unhold`, here or in a pull request. A pull request that is open for one stays as it is.\n\n")
 	}
 	for _, h := range all {
 		since := h.Since.UTC().Format("2006-01-02")
 		if strings.HasPrefix(h.URL, repo.WebURL+"/") {
 			since = refresh.Link(since, h.URL)
 		}
-		fmt.Fprintf(&b, "- %s, held by %s since %s\n", refresh.Code(h.Dest), refresh.Inline(h.By), since)
+		fmt.Fprintf(&b, "- %s, held by %s since %s\n", refresh.Code(h.name()), refresh.Inline(h.By), since)
 	}
 	data, err := json.Marshal(all)
 	if err != nil || len(all) == 0 {
@@ -143,7 +178,7 @@ func holdsBody(repo forge.Repo, all []hold) string {
 	return b.String() + "\n" + holdsMark + string(data) + " -->\n"
 }
 
-// without lists all but the hold of one destination.
-func (h holds) without(dest string) []hold {
-	return slices.DeleteFunc(slices.Clone(h.all), func(one hold) bool { return path.Clean(one.Dest) == path.Clean(dest) })
+// without lists all but one.
+func (h holds) without(what hold) []hold {
+	return slices.DeleteFunc(slices.Clone(h.all), what.same)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/nuobit/odyssey/internal/bot/command"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/lock"
-	"github.com/nuobit/odyssey/internal/near"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -124,7 +123,7 @@ func (s *session) refresh(ctx context.Context, t *talk, c command.Command) (answ
 	}
 	var d Demand
 	switch {
-	case c.Kind != "" && c.Kind != command.All && !slices.Contains(s.Bot.Kinds(), refresh.Kind(c.Kind)):
+	case c.Kind != "" && c.Kind != command.All && !s.makes(refresh.Kind(c.Kind)):
 		return answer{"this bot makes no `" + c.Kind + "` refreshes.", true}, nil
 	case c.Kind != "" && c.Kind != command.All:
 		d.Kinds, d.All = []refresh.Kind{refresh.Kind(c.Kind)}, true
@@ -141,6 +140,9 @@ func (s *session) refresh(ctx context.Context, t *talk, c command.Command) (answ
 	}
 	return s.demand(ctx, t, d)
 }
+
+// makes reports whether the bot makes refreshes of a kind.
+func (s *session) makes(kind refresh.Kind) bool { return slices.Contains(s.Bot.Kinds(), kind) }
 
 func (s *session) rebase(ctx context.Context, t *talk) (answer, error) {
 	switch {
@@ -178,7 +180,7 @@ func (s *session) demand(ctx context.Context, t *talk, d Demand) (answer, error)
 	if told != nil {
 		return answer{}, told
 	}
-	if err != nil {
+	if err = errors.Join(err, done.passing); err != nil {
 		a, failed := s.failure(err)
 		if failed == nil && url != "" {
 			a.text += "\n\n" + refresh.Link("The issue about it", url) + " says when it is."
@@ -208,6 +210,11 @@ func outcomesInWords(t *talk, outcomes []Outcome) (text string, refused bool) {
 		case Held:
 			refused = true
 			lines = append(lines, group+" stays as it is: "+reason+".")
+		case Waiting:
+			if o.URL != "" {
+				reason += ", " + link
+			}
+			lines = append(lines, group+": "+reason+".")
 		case Unchanged:
 			if here {
 				link = "this pull request"
@@ -232,49 +239,6 @@ func outcomesInWords(t *talk, outcomes []Outcome) (text string, refused bool) {
 // declared reads the destinations of repos.yaml without asking any upstream.
 func (s *session) declared() (*lock.File, error) {
 	return lock.Parse(refresh.ReposFile, s.snapshot.Files[refresh.ReposFile], s.Bot.URLs)
-}
-
-func (s *session) hold(ctx context.Context, t *talk, c command.Command) (answer, error) {
-	held, err := s.held(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	repos, err := s.declared()
-	if err != nil {
-		return answer{}, err
-	}
-	dest := repos.Find(c.Dest)
-	if dest == nil {
-		return answer{}, &lock.NameError{Kind: "destination", Name: c.Dest, Near: near.Names(c.Dest, repos.Paths()), All: repos.Paths()}
-	}
-	if one, is := held.find(dest.Path); is {
-		if one.URL == t.URL { // an earlier attempt
-			return answer{}, nil
-		}
-		return answer{"it is " + refresh.Inline(one.String()) + ".", false}, nil
-	}
-	if err := s.write(ctx, held, append(held.all, hold{Dest: dest.Path, By: t.Author, URL: t.URL, Since: s.Bot.Now().UTC()})); err != nil {
-		return answer{}, err
-	}
-	return answer{}, s.disarmHeld(ctx, refresh.BranchesOf(s.policy.Merges.Group, repos, dest.Path), dest.Path)
-}
-
-func (s *session) unhold(ctx context.Context, t *talk, c command.Command) (answer, error) {
-	held, err := s.held(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	if _, is := held.find(c.Dest); !is {
-		if repos, err := s.declared(); t.taken && err == nil && repos.Find(c.Dest) != nil { // by an earlier attempt
-			return answer{}, nil
-		}
-		all := held.destinations()
-		if len(all) == 0 {
-			return answer{"nothing is held here.", true}, nil
-		}
-		return answer{"it is not held." + nearAndAll(near.Names(c.Dest, all), all), true}, nil
-	}
-	return answer{}, s.write(ctx, held, held.without(c.Dest))
 }
 
 // write writes what is held from now on.

@@ -56,7 +56,11 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 		failures = append(failures, k.disarmRest(ctx, wanted))
 	}
 	for _, held := range offer.Held {
-		k.report(held.Group, Held, forge.PullRequest{}, held.Reason)
+		action := Held
+		if held.UnderWay {
+			action = Waiting
+		}
+		k.report(held.Group, action, forge.PullRequest{URL: held.At.URL, Title: held.At.Title}, held.Reason)
 	}
 	return errors.Join(failures...)
 }
@@ -82,6 +86,34 @@ func (k *keeper) onHold(ctx context.Context, offer *refresh.Offer, v *visit) (br
 		return is
 	})
 	return branches, nil
+}
+
+// holdKind reports whether people hold a kind of refresh as a whole. Then what is
+// open of it stays as it is, and is not merged by the forge.
+func (v *visit) holdKind(ctx context.Context, done *result, kind refresh.Kind, k *keeper) (held bool, err error) {
+	if kind == refresh.Merges { // of which destinations are held
+		return false, nil
+	}
+	if err := v.own(ctx); err != nil {
+		return false, err
+	}
+	hold, held := readHolds(v.issues).kind(kind)
+	if !held {
+		return false, nil
+	}
+	if err := v.look(ctx); err != nil {
+		return true, err
+	}
+	k.open = v.open
+	pr := forge.PullRequest{}
+	for branch, open := range k.open {
+		if k.mine(branch) {
+			pr = open
+		}
+	}
+	k.report(string(kind), Held, pr, hold.String())
+	done.outcomes = append(done.outcomes, k.outcomes...)
+	return true, k.disarmRest(ctx, func(string) bool { return true })
 }
 
 // gone says why nothing stands for a pull request, as Markdown.

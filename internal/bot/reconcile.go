@@ -82,6 +82,7 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 	if !stops(errors.Join(failures...)) {
 		failures = append(failures, r.disarmRest(ctx, r.wanted.branch))
 	}
+	r.reportLost()
 	r.reportLimits(r.limited)
 	for _, dest := range r.plan.Held {
 		if r.wanted.destination(dest) {
@@ -95,6 +96,16 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// reportLost says of the merges whose refs could not be resolved that they stay.
+func (r *reconciler) reportLost() {
+	for i := range r.state.Lost {
+		l := &r.state.Lost[i]
+		if r.wanted.destination(l.Dest) {
+			r.report(l.Dest, Held, r.open[r.state.Branch(l.Dest, l.Remote, l.Ref)], l.Remote+" "+l.Ref+": "+refresh.WhyLost(l))
+		}
+	}
 }
 
 // stops reports whether an error is a reason to leave the rest undone as well:

@@ -40,6 +40,7 @@ type Report struct {
 
 	Outcomes []Outcome `json:"outcomes,omitempty"`
 	Idle     string    `json:"idle,omitempty"`  // why nothing was done
+	Held     string    `json:"held,omitempty"`  // of a kind that people hold as a whole, why
 	Error    string    `json:"error,omitempty"` // why the job failed
 
 	// Destinations are those of repos.yaml in its order; after a job that

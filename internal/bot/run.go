@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nuobit/odyssey/internal/config"
@@ -21,11 +22,12 @@ const (
 // meanwhile, it starts again from what the forge then says: what is there
 // already is found, and never made twice.
 //
-// A demand that names what does not exist is a *lock.NameError, and one that
+// Of merges whose refs could not be resolved the error says why; all else is done
+// nevertheless. A demand that names what does not exist is a *lock.NameError, and one that
 // cannot be met a *RefusedError.
 func (b *Bot) Run(ctx context.Context, f Forge, name forge.Name, d Demand) ([]Outcome, error) {
 	done, err := b.attempt(ctx, f, name, d, retryAfter)
-	return done.outcomes, err
+	return done.outcomes, errors.Join(err, errors.Join(done.lost...), done.passing)
 }
 
 // attempt runs until retry finds no reason to start again.
@@ -84,6 +86,8 @@ type result struct {
 	head      string                 // commit that was read; "" when none was
 	policy    *config.Repo           // nil when it could not be read
 	state     *refresh.State         // of the merges; nil when it could not be read, or nobody asked for it
+	lost      []error                // why merges that were to be looked at could not be resolved, each once
+	passing   error                  // the same of those that may be found again
 	judged    map[refresh.Kind]error // by kind of those that were looked at, what they failed for, or nil
 	issues    []forge.Issue          // the bot's; nil when nobody asked for them
 	ahead     map[merge]int          // commits that merges move by, as far as the attempt asked
@@ -94,6 +98,20 @@ type result struct {
 
 // merge is a merge's place and the commits that it moves between.
 type merge struct{ dest, remote, ref, locked, newest string }
+
+// lose notes what kept merges that were wanted from being resolved.
+func (done *result) lose(w wanted) {
+	for i := range done.state.Lost {
+		l := &done.state.Lost[i]
+		switch {
+		case !w.destination(l.Dest):
+		case refresh.Passes(l):
+			done.passing = l.Err // one is enough to be asked again
+		case !slices.Contains(done.lost, l.Err):
+			done.lost = append(done.lost, l.Err)
+		}
+	}
+}
 
 // once is one attempt: snapshot, policy, and one kind after the other.
 func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (done result, err error) {

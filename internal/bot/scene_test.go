@@ -46,7 +46,8 @@ func id(n int) string { return fmt.Sprintf("%07d%033d", n, 0) }
 // whose merging is git's own.
 type upstreams struct {
 	commits map[string]string
-	closed  string // host whose remotes not everybody may read
+	failing map[string]error // by URL
+	closed  string           // host whose remotes not everybody may read
 	*git.Client
 }
 
@@ -65,6 +66,16 @@ func (u *upstreams) Resolve(_ context.Context, url string, refs []string) (map[s
 		}
 	}
 	return found, nil
+}
+
+// ResolveTags is Resolve: what there is are branches, unless failing says that
+// the URL does not answer.
+func (u *upstreams) ResolveTags(ctx context.Context, url string, refs []string) (commits map[string]string, tags map[string]bool, err error) {
+	if err := u.failing[url]; err != nil {
+		return nil, nil, err
+	}
+	commits, err = u.Resolve(ctx, url, refs)
+	return commits, nil, err
 }
 
 func (u *upstreams) Refs(context.Context, string) ([]string, error) { return nil, nil }
@@ -105,6 +116,7 @@ func newScene(t testing.TB, config string) *scene {
 	must(t, err)
 	s.git = &upstreams{
 		commits: map[string]string{"https://git.example.org/odoo.git 17.0": id(1), acme: id(2), web: id(3)},
+		failing: map[string]error{},
 		Client:  git.New(git.Options{Policy: policy, Environ: os.Environ()}),
 	}
 	clock := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)

@@ -149,6 +149,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 	if err == nil {
 		err = v.onboard(ctx, done)
 	}
+	done.lose(r.wanted)
 	return "every merge is at its newest commit", err
 }
 
@@ -161,9 +162,14 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if !policy.Enabled {
 		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, nil
 	}
+	k := v.keeper(s.Mine, policy.Refresh)
+	if held, err := v.holdKind(ctx, done, s.Kind(), &k); held || err != nil {
+		return "", err
+	}
 	demanded := !v.demand.none()
 	offer, err := s.Offer(ctx, refresh.Repository{
-		Name: v.repo.String(), Policy: v.policy, Tree: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Name: v.repo.String(), Policy: v.policy, Tree: v, Workflows: v, Lookup: v.lookup, Commands: v.Commands, Scheduled: v.demand.Scheduled, Demanded: demanded,
+		Named: v.demand.All && slices.Contains(v.demand.Kinds, s.Kind()),
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", s.Kind(), err)
@@ -171,10 +177,19 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err := v.look(ctx); err != nil {
 		return "", err
 	}
-	k := v.keeper(s.Mine, policy.Refresh)
-	k.automerge = policy.Automerge
+	if offer.Dispatch != nil {
+		held, err := v.dispatch(ctx, offer.Dispatch)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", s.Kind(), err)
+		}
+		offer.Held = append(slices.Clone(offer.Held), held)
+	}
+	k.open, k.automerge = v.open, policy.Automerge
 	err = k.meet(ctx, offer, v)
 	done.outcomes = append(done.outcomes, k.outcomes...)
+	if err == nil {
+		err = v.clear(ctx, offer, k.outcomes)
+	}
 	return offer.Idle, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -112,7 +113,7 @@ func (w *Worker) merges(ctx context.Context, at place) error {
 	report.Pulls = done.pulls(before.Pulls)
 	w.put(ctx, report)
 	w.board(ctx, at, done)
-	return err
+	return errors.Join(err, done.passing)
 }
 
 // board keeps the dashboard after a run that could read the policy. That it
@@ -138,6 +139,9 @@ func (w *Worker) refresh(ctx context.Context, at place, kind refresh.Kind, sched
 	}
 	report := w.report(at, string(kind), started, done.repo)
 	report.Outcomes, report.Idle, report.Error = done.outcomes, done.idle, publicly(err)
+	if one, is := readHolds(done.issues).kind(kind); is {
+		report.Held = one.String()
+	}
 	w.put(ctx, report)
 	if of, known := w.last(ctx, at.subject); known && done.open != nil {
 		of.Pulls = done.open
@@ -180,7 +184,8 @@ func logRun(ctx context.Context, log *slog.Logger, outcomes []Outcome, err error
 func (w *Worker) tell(ctx context.Context, at place, done *result) (url string, err error) {
 	for _, kind := range slices.Sorted(maps.Keys(done.judged)) {
 		faults, others := faultsOf(done.judged[kind])
-		if others {
+		stray := done.strays(kind)
+		if others || done.passing != nil && len(stray) == 0 {
 			continue
 		}
 		if done.issues == nil {
@@ -188,13 +193,23 @@ func (w *Worker) tell(ctx context.Context, at place, done *result) (url string, 
 				return "", err
 			}
 		}
-		open, err := tellFaults(ctx, at.forge, done.repo, kind, done.issues, faults)
+		tale := faultsTale{kind: kind, faults: append(faults, stray...), partial: len(stray) > 0}
+		open, err := tellFaults(ctx, at.forge, done.repo, tale, done.issues)
 		if err != nil {
 			return "", err
 		}
 		url = cmp.Or(url, open)
 	}
 	return url, nil
+}
+
+// strays are the faults that keep merges from being found, whoever asked for what.
+func (done *result) strays(kind refresh.Kind) (faults []error) {
+	if kind != refresh.Merges || done.state == nil {
+		return nil
+	}
+	lasting := slices.DeleteFunc(slices.Clone(done.state.Lost), func(l lock.Lost) bool { return refresh.Passes(&l) })
+	return refresh.LostErrors(lasting)
 }
 
 func (w *Worker) report(at place, kind string, started time.Time, repo forge.Repo) Report {

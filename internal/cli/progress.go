@@ -32,10 +32,22 @@ func NewProgress(resolver Resolver, w io.Writer, quiet bool) *Progress {
 
 // Resolve asks the wrapped resolver.
 func (p *Progress) Resolve(ctx context.Context, url string, refs []string) (map[string]string, error) {
-	fmt.Fprintf(p.w, "\r\x1b[Kremotes: %d asked, %d answered", p.asked.Add(1), p.done.Load())
-	commits, err := p.Resolver.Resolve(ctx, url, refs)
-	fmt.Fprintf(p.w, "\r\x1b[Kremotes: %d asked, %d answered", p.asked.Load(), p.done.Add(1))
+	commits, _, err := p.ResolveTags(ctx, url, refs)
 	return commits, err
+}
+
+// ResolveTags asks the wrapped resolver, if it tells which refs are tags; else
+// none is known to be one.
+func (p *Progress) ResolveTags(ctx context.Context, url string, refs []string) (commits map[string]string, tags map[string]bool, err error) {
+	fmt.Fprintf(p.w, "\r\x1b[Kremotes: %d asked, %d answered", p.asked.Add(1), p.done.Load())
+	defer func() { fmt.Fprintf(p.w, "\r\x1b[Kremotes: %d asked, %d answered", p.asked.Load(), p.done.Add(1)) }()
+	if r, tells := p.Resolver.(interface {
+		ResolveTags(ctx context.Context, url string, refs []string) (map[string]string, map[string]bool, error)
+	}); tells {
+		return r.ResolveTags(ctx, url, refs)
+	}
+	commits, err = p.Resolver.Resolve(ctx, url, refs)
+	return commits, nil, err
 }
 
 // Finish clears the line.

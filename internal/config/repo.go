@@ -71,6 +71,7 @@ func ParseRepo(name string, data []byte) (Repo, error) {
 	c.check(doc.Root, "", repoSchema())
 	c.checkGlobs(child(child(doc.Root, "merges"), "group"))
 	c.checkDuration(child(child(doc.Root, "merges"), "minimumAge"), "merges.minimumAge", 0, maxAge)
+	c.checkDuration(child(child(doc.Root, "base"), "minimumAge"), "base.minimumAge", 0, maxAge)
 	c.checkDeployments(items(child(doc.Root, "deployments")))
 	for _, kind := range repo.Kinds() {
 		c.checkRefresh(child(doc.Root, kind.Name), kind.Name)

@@ -24,7 +24,7 @@ func TestParseRepo(t *testing.T) {
 	}
 	usual := schedule("0 */4 * * *")
 	base := config.Base{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 * * 1"), Jitter: 4 * time.Hour}, Follow: "line"}
-	python := config.Python{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 1 * *"), Jitter: 24 * time.Hour}}
+	python := config.Python{Refresh: config.Refresh{Enabled: true, Schedule: schedule("0 4 1 * *"), Jitter: 24 * time.Hour}, Executor: config.ExecutorAuto, Workflow: "python-lock.yml"}
 	enterprise := config.Enterprise{
 		Refresh:     config.Refresh{Schedule: schedule("0 3 * * 6"), Jitter: 4 * time.Hour},
 		Destination: "./enterprise", Community: "./odoo", DaysApart: 14,
@@ -53,11 +53,11 @@ func TestParseRepo(t *testing.T) {
 			Commands:   config.Commands{Enabled: true},
 			Dashboard:  config.Dashboard{Enabled: true}, PullRequests: config.PullRequests{Limit: 10},
 		}},
-		{"all", "version: 1\nmerges:\n  enabled: false\n  schedule: never\n  jitter: 0s\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\nbase:\n  enabled: false\n  schedule: never\n  jitter: 1h\npython:\n  labels: [py]\nenterprise:\n  enabled: true\n  reviewers: [e]\ncommands: {enabled: false, allow: admin}\npullRequests:\n  limit: 1\n", config.Repo{
+		{"all", "version: 1\nmerges:\n  enabled: false\n  schedule: never\n  jitter: 0s\n  group: all\n  labels: [a, 2024-01-02]\n  reviewers: [b]\nbase:\n  enabled: false\n  schedule: never\n  jitter: 1h\npython:\n  labels: [py]\n  executor: workflow\n  workflow: lock.yaml\nenterprise:\n  enabled: true\n  reviewers: [e]\ncommands: {enabled: false, allow: admin}\npullRequests:\n  limit: 1\n", config.Repo{
 			Version: 1,
 			Merges:  config.Merges{Refresh: config.Refresh{Labels: []string{"a", "2024-01-02"}, Reviewers: []string{"b"}}},
 			Base:    config.Base{Refresh: config.Refresh{Jitter: time.Hour}, Follow: "line"},
-			Python:  config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}},
+			Python:  config.Python{Refresh: config.Refresh{Enabled: true, Schedule: python.Schedule, Jitter: python.Jitter, Labels: []string{"py"}}, Executor: config.ExecutorWorkflow, Workflow: "lock.yaml"},
 			Enterprise: config.Enterprise{
 				Refresh:     config.Refresh{Enabled: true, Schedule: enterprise.Schedule, Jitter: enterprise.Jitter, Reviewers: []string{"e"}},
 				Destination: "./enterprise", Community: "./odoo", DaysApart: 14,

@@ -36,6 +36,7 @@ type Event struct {
 	Branch   string // of EventPush: its name without refs/heads/; of a pull request, check or workflow: its head branch, "" of one from a fork
 	Head     string // of EventPush: the new head; of a pull request, a comment on one, a check or a workflow: its head then. "" when the delivery does not say
 	Number   int64  // of the pull request or issue
+	Workflow string // of EventWorkflow: name of the file of one that somebody dispatched; "" of others
 	Author   string // of EventIssue: login of who opened it; "" when the account is gone
 	Comment  Comment
 }

@@ -27,13 +27,19 @@ func options() git.Options {
 // bot is a client for URLs that others wrote.
 func bot(t *testing.T, allow ...string) *git.Client {
 	t.Helper()
+	o := options()
+	o.Policy = allowing(t, allow...)
+	return git.New(o)
+}
+
+// allowing is the policy for URLs that others wrote.
+func allowing(t *testing.T, allow ...string) gitname.Policy {
+	t.Helper()
 	policy, err := gitname.Bot(allow)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options()
-	o.Policy = policy
-	return git.New(o)
+	return policy
 }
 
 // program writes a shell script into a directory of its own that is the first

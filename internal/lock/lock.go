@@ -43,6 +43,7 @@ type Merge struct {
 	// locked-from comments.
 	Ref       string
 	Commit    string // full object id; empty in repos.yaml
+	Tag       bool   // Ref is known to be a tag; what Newest returns tells
 	MergeBase string // with the merges before it, when known; in a lock only
 	Options   []Field
 	Line      int

@@ -33,8 +33,8 @@ func (e *RemoteError) Unwrap() error { return e.Err }
 
 // resolve asks each URL once, with all the refs that are wanted of it, jobs
 // URLs at a time, and fills in the commits. It goes on after a fault, so that
-// one run shows all of them.
-func resolve(ctx context.Context, repos *File, wanted []*want, resolver Resolver, jobs int) error {
+// one run shows all of them, in the order of their lines. Its error is that ctx has ended.
+func resolve(ctx context.Context, repos *File, wanted []*want, resolver Resolver, jobs int) ([]located, error) {
 	byURL := map[string][]*want{}
 	for _, w := range wanted {
 		byURL[w.url] = append(byURL[w.url], w)
@@ -56,20 +56,27 @@ func resolve(ctx context.Context, repos *File, wanted []*want, resolver Resolver
 	}
 	_ = group.Wait()
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	slices.SortStableFunc(faults, func(a, b located) int { return a.line - b.line })
+	return faults, nil
+}
+
+// located is an error, the line it belongs to, and the merges that stay without
+// a commit for it.
+type located struct {
+	line  int
+	err   error
+	wants []*want
+}
+
+// joined joins all errors.
+func joined(faults []located) error {
 	var all []error
 	for _, f := range faults {
 		all = append(all, f.err)
 	}
 	return errors.Join(all...)
-}
-
-// located is an error and the line it belongs to.
-type located struct {
-	line int
-	err  error
 }
 
 // Names near a missing ref are looked for among so many names, and for so
@@ -85,16 +92,17 @@ func resolveURL(ctx context.Context, repos *File, url string, wants []*want, res
 		refs = append(refs, w.merge.Ref)
 	}
 	slices.Sort(refs)
-	commits, err := resolver.Resolve(ctx, url, slices.Compact(refs))
+	commits, tags, err := ask(ctx, resolver, url, slices.Compact(refs))
 	if err != nil {
 		remote := wants[0].dest.Remote(wants[0].merge.Remote)
-		return []located{{remote.Line, &RemoteError{repos.Path, remote.Line, remote.Name, err}}}
+		return []located{{remote.Line, &RemoteError{repos.Path, remote.Line, remote.Name, err}, wants}}
 	}
 	var missing []*want
 	for _, w := range wants {
 		if w.merge.Commit = commits[w.merge.Ref]; w.merge.Commit == "" {
 			missing = append(missing, w)
 		}
+		w.merge.Tag = tags[w.merge.Ref]
 	}
 	if len(missing) == 0 {
 		return nil
@@ -108,9 +116,18 @@ func resolveURL(ctx context.Context, repos *File, url string, wants []*want, res
 		if i == maxHints {
 			have = nil
 		}
-		faults = append(faults, located{w.merge.Line, unknownRef(repos, w, have)})
+		faults = append(faults, located{w.merge.Line, unknownRef(repos, w, have), []*want{w}})
 	}
 	return faults
+}
+
+// ask asks for refs, and which of them are tags where the resolver tells.
+func ask(ctx context.Context, resolver Resolver, url string, refs []string) (commits map[string]string, tags map[string]bool, err error) {
+	if r, tells := resolver.(TagResolver); tells {
+		return r.ResolveTags(ctx, url, refs)
+	}
+	commits, err = resolver.Resolve(ctx, url, refs)
+	return commits, nil, err
 }
 
 func unknownRef(repos *File, w *want, have []string) error {

@@ -16,6 +16,12 @@ type Resolver interface {
 	Refs(ctx context.Context, url string) ([]string, error)
 }
 
+// TagResolver is a Resolver that also tells which of the refs are tags.
+type TagResolver interface {
+	Resolver
+	ResolveTags(ctx context.Context, url string, refs []string) (commits map[string]string, tags map[string]bool, err error)
+}
+
 // Update computes the lock that repos asks for, on the base of the lock old.
 // What refresh does not name keeps its commit; what old lacks is resolved;
 // what repos lacks is dropped. jobs is how many remotes are asked at once.
@@ -25,6 +31,20 @@ func Update(ctx context.Context, repos, old *File, refresh Refresh, resolver Res
 	if err := refresh.check(repos); err != nil {
 		return nil, err
 	}
+	next, faults, err := update(ctx, repos, old, refresh, resolver, jobs)
+	if err == nil {
+		err = joined(faults)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range next.Destinations {
+		carryTrees(&next.Destinations[i], old.Find(next.Destinations[i].Path))
+	}
+	return next, nil
+}
+
+func update(ctx context.Context, repos, old *File, refresh Refresh, resolver Resolver, jobs int) (*File, []located, error) {
 	next := &File{Path: old.Path}
 	var wanted []*want
 	for i := range repos.Destinations {
@@ -39,13 +59,8 @@ func Update(ctx context.Context, repos, old *File, refresh Refresh, resolver Res
 			}
 		}
 	}
-	if err := resolve(ctx, repos, wanted, resolver, jobs); err != nil {
-		return nil, err
-	}
-	for i := range next.Destinations {
-		carryTrees(&next.Destinations[i], old.Find(next.Destinations[i].Path))
-	}
-	return next, nil
+	faults, err := resolve(ctx, repos, wanted, resolver, jobs)
+	return next, faults, err
 }
 
 func copyDestination(d *Destination) Destination {
@@ -77,9 +92,10 @@ func keep(d, before *Destination) (used []bool) {
 
 // want is one merge whose ref must be resolved.
 type want struct {
-	dest  *Destination
-	merge *Merge
-	url   string
+	dest   *Destination
+	merge  *Merge
+	locked string // what it is at; "" when the lock lacks it
+	url    string
 }
 
 // newWant returns nil when the merge keeps its commit, or is one.
@@ -91,7 +107,7 @@ func newWant(d *Destination, m *Merge, refresh Refresh) *want {
 	if m.Commit != "" && !refresh.Selects(d.Path, m.Remote, m.Ref) {
 		return nil
 	}
-	return &want{dest: d, merge: m, url: d.Remote(m.Remote).URL}
+	return &want{dest: d, merge: m, locked: m.Commit, url: d.Remote(m.Remote).URL}
 }
 
 // carryTrees keeps the recorded merge bases and tree of a destination whose

@@ -37,6 +37,7 @@ type BaseImages struct {
 	// with it; nil, or oci.ErrNotFound: there is none.
 	Packages func(ctx context.Context, ref oci.Reference) ([]Package, error)
 	Now      func() time.Time
+	Memory   Memory // nil: nobody remembers since when images are known
 }
 
 // Package is a package in an image or an environment.
@@ -83,7 +84,7 @@ func (b *BaseImages) Offer(ctx context.Context, r Repository) (Offer, error) {
 	for _, together := range companions(pins) {
 		held, err := "", silent[together[0].registry()]
 		if err == nil { // it is not waited for once for each image
-			held, err = b.advance(ctx, together, r.Policy.Base.Follow)
+			held, err = b.advance(ctx, r, together)
 		}
 		switch {
 		case err != nil && (ctx.Err() != nil || !errors.Is(err, ErrTransient)):
@@ -176,9 +177,9 @@ func companions(pins []*pin) (groups [][]*pin) {
 func groupName(together []*pin) string { return ImageName(together[0].ref.Repository) }
 
 // advance finds where a group goes. It returns why it stays, when it should not.
-func (b *BaseImages) advance(ctx context.Context, together []*pin, follow config.Follow) (held string, err error) {
+func (b *BaseImages) advance(ctx context.Context, r Repository, together []*pin) (held string, err error) {
 	tag := ""
-	if follow == config.FollowLine {
+	if r.Policy.Base.Follow == config.FollowLine {
 		if tag, held, err = b.newest(ctx, together); err != nil || held != "" {
 			return held, err
 		}
@@ -195,7 +196,10 @@ func (b *BaseImages) advance(ctx context.Context, together []*pin, follow config
 		}
 		next[at] = digest
 	}
-	return settle(together, tag, next), nil
+	if held = settle(together, tag, next); held != "" {
+		return held, nil
+	}
+	return b.ripen(ctx, r, together)
 }
 
 // settle sets where each of a group goes, or returns why none does.
@@ -218,9 +222,7 @@ func settle(together []*pin, tag string, next map[oci.Reference]string) (held st
 		held = "not all that move together have a new build under their tag yet"
 	}
 	if held != "" {
-		for _, p := range together {
-			p.next = p.ref
-		}
+		stay(together)
 	}
 	return held
 }

@@ -105,7 +105,12 @@ func (p *Proposal) table(moves []move) (rows []string) {
 
 // staying says why a merge that is locked at now does not move here.
 func (p *Proposal) staying(dest, now string, newest lock.Merge) string {
+	lost := lostMerge(p.lost, dest, newest.Remote, newest.Ref)
 	switch {
+	case lost != nil && Passes(lost):
+		return "its server does not answer"
+	case lost != nil:
+		return "**not found**, see below"
 	case slices.ContainsFunc(p.Reasons, func(r Reason) bool { return r.Dest == dest && r.Remote == newest.Remote && r.Ref == newest.Ref }):
 		return "the newest commit does not apply"
 	case gitname.IsObjectID(newest.Ref):
@@ -190,15 +195,29 @@ func (p *Proposal) warnings(moves []move) (lines []string) {
 			continue
 		}
 		name, h := p.name(m, inline), m.history
+		ends := "from " + m.web.commit(m.Old) + " to " + m.web.commit(m.New)
+		if p.isTag(m.Change) {
+			lines = append(lines, "⚠️ **"+name+" is a tag, and was moved** "+ends+". Tags are made to stay: ask who moved it for the reason before you merge.\n\n")
+		}
 		switch {
 		case h.OldGone:
 			lines = append(lines, "⚠️ **"+name+" was rewritten**: its server does not have the locked commit `"+m.Old+"` any more, so what changed cannot be told.\n\n")
 		case rewritten(h) && h.Ahead == 0:
-			lines = append(lines, fmt.Sprintf("⚠️ **%s was set back**: it ends before the locked commit, %s earlier.\n\n", name, count(h.Behind, "commit")))
+			lines = append(lines, fmt.Sprintf("⚠️ **%s was set back** %s: it ends before the locked commit, %s earlier.\n\n", name, ends, count(h.Behind, "commit")))
 		case rewritten(h):
-			lines = append(lines, fmt.Sprintf("⚠️ **%s was rewritten**: it lacks %s of the locked state.\n\n", name, count(h.Behind, "commit")))
+			lines = append(lines, fmt.Sprintf("⚠️ **%s was rewritten** (force-pushed) %s: it lacks %s of the locked state.\n\n", name, ends, count(h.Behind, "commit")))
 		case h.Behind > 0:
 			lines = append(lines, fmt.Sprintf("⚠️ **%s moves far**: the locked commit is farther back than was looked, so whether it was rewritten cannot be told.\n\n", name))
+		}
+	}
+	for i := range p.lost {
+		l := &p.lost[i]
+		if p.tells(l) {
+			hint := ""
+			if found := hintOf(l); found != "" && p.Discretion.Tells(l.URL) {
+				hint = " " + inline(strings.ToUpper(found[:1])+found[1:]) + "."
+			}
+			lines = append(lines, "⚠️ **"+inline(l.Dest+" "+l.Remote+" "+l.Ref)+" stays as it is**: "+inline(WhyLost(l))+"."+hint+"\n\n")
 		}
 	}
 	for _, c := range p.Choices {
@@ -207,6 +226,23 @@ func (p *Proposal) warnings(moves []move) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// isTag reports whether what moves is known to be a tag.
+func (p *Proposal) isTag(c lock.Change) bool {
+	d := p.newest.Find(c.Dest)
+	return c.Moved() && d != nil && slices.ContainsFunc(d.Merges, func(m lock.Merge) bool {
+		return m.Remote == c.Remote && m.Ref == c.Ref && m.Tag
+	})
+}
+
+// tells reports whether a proposal's text is the place to say that a merge is
+// lost.
+func (p *Proposal) tells(l *lock.Lost) bool {
+	if p.Kind == Sync {
+		return l.Locked == ""
+	}
+	return slices.Contains(p.destinations(), l.Dest)
 }
 
 // commits lists at most listed commits of a move, folded.

@@ -37,7 +37,7 @@ func KindOf(name string) Kind {
 		return Merges
 	case name == BranchPrefix+string(Base):
 		return Base
-	case name == BranchPrefix+string(Python):
+	case name == BranchPrefix+string(Python), IsResult(name):
 		return Python
 	case name == enterpriseMirror, strings.HasPrefix(name, enterpriseMirror+"/"):
 		return Enterprise

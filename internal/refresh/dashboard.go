@@ -19,6 +19,7 @@ const (
 	OnHold   Verdict = "held"     // a person holds its destination
 	Waiting  Verdict = "waiting"  // something else has to come first
 	Unlocked Verdict = "unlocked" // the lock lacks it
+	Lost     Verdict = "lost"     // its ref is gone, or its server does not tell
 )
 
 // Decision says why a source was, or was not, refreshed.
@@ -117,7 +118,7 @@ func (d *Dashboard) summary() string {
 		verdict Verdict
 		text    string
 	}{
-		{Proposed, "in a pull request"}, {Waiting, "waiting"}, {OnHold, "held"}, {Unlocked, "not locked yet"}, {Pinned, "pinned"}, {Current, "current"},
+		{Lost, "out of reach"}, {Proposed, "in a pull request"}, {Waiting, "waiting"}, {OnHold, "held"}, {Unlocked, "not locked yet"}, {Pinned, "pinned"}, {Current, "current"},
 	} {
 		if n := tally[kind.verdict]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, kind.text))
@@ -142,6 +143,8 @@ func (d *Dashboard) rows() (rows []string) {
 		web := newUpstream(one.URL)
 		newest := web.commit(one.Newest)
 		switch {
+		case one.Verdict == Lost:
+			newest = "⚠️"
 		case one.Locked == one.Newest:
 			newest = "–"
 		case one.Behind > 0 && one.Locked != "":
@@ -157,6 +160,9 @@ func said(pull Pull, why string) string {
 	var parts []string
 	if pull.URL != "" {
 		name := "pull request"
+		if path.Base(path.Dir(pull.URL)) == "runs" {
+			name = "run"
+		}
 		if n := path.Base(pull.URL); strings.Trim(n, "0123456789") == "" && n != "" {
 			name += " " + n // "#12" would be a reference, and ping the pull request
 		}

@@ -126,6 +126,8 @@ func (p *Proposal) subject(moves []move) string {
 			lost = " (history rewritten)"
 		case rewritten(m.history) && lost == "":
 			lost = " (set back)"
+		case p.isTag(m.Change) && lost == "":
+			lost = " (a tag that moved)"
 		case m.history.AtLeast:
 			more = " or more"
 		}

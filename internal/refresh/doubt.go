@@ -14,6 +14,7 @@ func (p *Proposal) doubts(moves []move) (all []string) {
 		add(found.Unknown != "", "whether the merges apply could not be found out")
 	}
 	for _, m := range moves {
+		add(p.isTag(m.Change), "a tag was moved")
 		if h := m.history; h != nil {
 			add(h.OldGone || h.Behind > 0, "history was rewritten, or moves too far to tell")
 		}

@@ -51,6 +51,9 @@ type State struct {
 	Idle string
 	// Behind counts the merges whose ref has newer commits than the lock.
 	Behind int
+	// Lost are the merges whose refs could not be resolved. They stay where they
+	// are; a destination with one that is not locked yet does so as a whole.
+	Lost []lock.Lost
 
 	before         []byte
 	urls           gitname.Policy
@@ -64,8 +67,11 @@ type Plan struct {
 	// Held names destinations whose merges wait until the lock is in sync;
 	// OnHold those with something newer that people hold.
 	Held, OnHold []string
-	// Reasons say why merges stay behind their refs otherwise. Settle finds more.
+	// Reasons say why merges stay behind their refs otherwise, those that are Lost
+	// included. Settle finds more.
 	Reasons []Reason
+	// Lost are the merges whose refs could not be resolved.
+	Lost []lock.Lost
 	// Idle says why there is nothing to plan; empty when there was something.
 	Idle string
 	// Behind counts the merges whose ref has newer commits than the lock.
@@ -109,6 +115,7 @@ type Proposal struct {
 	aim            *lock.File // newest, but for what stays or goes elsewhere
 	urls           gitname.Policy
 	whole          map[string]bool // destinations all of whose merges are in the proposal's group
+	lost           []lock.Lost
 }
 
 // Make computes the plan that nobody has wishes for: Read and State.Plan.
@@ -121,7 +128,7 @@ func Make(ctx context.Context, in Input) (*Plan, error) {
 }
 
 // Read parses the files and asks every remote that repos.yaml merges from
-// once. Faults in the files are *yamldoc.Error.
+// once. Faults in the files are *yamldoc.Error; those of remotes are in Lost.
 func Read(ctx context.Context, in Input) (*State, error) {
 	policy, err := config.ParseRepo(ConfigFile, in.Files[ConfigFile])
 	if err != nil {
@@ -143,7 +150,7 @@ func Read(ctx context.Context, in Input) (*State, error) {
 	if s.locked, err = lock.ParseLock(LockFile, in.Files[LockFile], in.URLs); err != nil {
 		return nil, err
 	}
-	if s.newest, err = lock.Update(ctx, repos, s.locked, lock.Refresh{All: true}, in.Lookup, in.Jobs); err != nil {
+	if s.newest, s.Lost, err = lock.Newest(ctx, repos, s.locked, in.Lookup, in.Jobs); err != nil {
 		return nil, err
 	}
 	for _, c := range lock.Changes(s.locked, s.newest) {
@@ -156,7 +163,7 @@ func Read(ctx context.Context, in Input) (*State, error) {
 
 // Plan computes what should be proposed.
 func (s *State) Plan(w Wishes) (*Plan, error) {
-	plan := &Plan{Policy: s.Policy, Idle: s.Idle, Behind: s.Behind, Branches: map[string]bool{}, Waiting: map[string]bool{}}
+	plan := &Plan{Policy: s.Policy, Idle: s.Idle, Behind: s.Behind, Lost: s.Lost, Branches: map[string]bool{}, Waiting: map[string]bool{}}
 	if s.Idle != "" {
 		return plan, nil
 	}
@@ -171,11 +178,13 @@ type planner struct {
 	wishes Wishes
 	aim    *lock.File
 	whole  map[string]bool // destinations whose merges share one pull request
+	silent map[string]bool // branches of which nothing is said until all of their remotes answer
 }
 
 func (p *planner) propose() error {
+	p.lose()
 	declared := lock.Keep(p.locked, p.newest)
-	if !lock.InSync(p.locked, declared) {
+	if !lock.InSync(p.locked, declared) && !p.plan.Waiting[SyncBranch] {
 		data, err := lock.Format(declared)
 		if err != nil {
 			return err
@@ -241,7 +250,7 @@ func (p *planner) proposeMoves() error {
 	var groups []*group
 	byBranch := map[string]*group{}
 	for _, c := range lock.Changes(p.locked, p.aim) {
-		if !c.Moved() || slices.Contains(p.plan.Held, c.Dest) {
+		if !c.Moved() || slices.Contains(p.plan.Held, c.Dest) || p.silent[p.Branch(c.Dest, c.Remote, c.Ref)] {
 			continue
 		}
 		name := p.Policy.Merges.Group.Name(c.Dest, c.Remote, c.Ref)
@@ -280,7 +289,7 @@ func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byt
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
 		Old: p.before, New: data, Target: target(kind, group, changes), Choices: p.chosen(kind, changes), Limits: p.limited(kind, changes),
-		locked: p.locked, newest: p.newest, aim: p.aim, urls: p.urls, whole: p.whole,
+		locked: p.locked, newest: p.newest, aim: p.aim, urls: p.urls, whole: p.whole, lost: p.Lost,
 	})
 	last := &p.plan.Proposals[len(p.plan.Proposals)-1]
 	last.Wanted = last.Target

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nuobit/odyssey/internal/gitname"
-	"github.com/nuobit/odyssey/internal/lock"
 	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/internal/yamldoc"
 )
@@ -219,27 +218,21 @@ func TestMake_idle(t *testing.T) {
 
 func TestMake_errors(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("the server hung up")
 	for _, test := range []struct {
 		name                  string
 		config, repos, locked string
 		want                  []string // parts of the message, in order
-		fault                 bool     // a *yamldoc.Error
-		asks                  bool     // a remote is asked
 	}{
-		{name: "configuration", config: "merges: {grup: all}\npullRequests: {limit: 0}\n", repos: repos, want: []string{".odyssey.yaml:1: merges: unknown key \"grup\"\n  did you mean group?", "\n.odyssey.yaml:2: "}, fault: true},
-		{name: "empty repos", repos: "\n", want: []string{"repos.yaml:1: declares no destination"}, fault: true},
-		{name: "repos", repos: "./odoo:\n  merges: [x]\n./a/../..:\n", want: []string{"repos.yaml:1: ", "repos.yaml:2: ", "repos.yaml:3: "}, fault: true},
-		{name: "protocol", repos: strings.Replace(repos, "git://git.example.org", "/srv", 1), want: []string{"repos.yaml:14: remote oca: /srv/pos.git: the file protocol is not allowed here"}, fault: true},
-		{name: "lock", repos: repos, locked: "<<<<<<< HEAD\n", want: []string{"repos.lock.yaml:1: has a merge conflict marker"}, fault: true},
-		{name: "lock by hand", repos: repos, locked: repos, want: []string{"repos.lock.yaml:7: ./odoo: the lock has odoo 17.0, which is no commit", "repos.lock.yaml:15: "}, fault: true},
-		{name: "unknown ref", repos: strings.Replace(repos, "[oca 17.0]", "[oca 17.O]", 1), want: []string{"repos.yaml:12: ./oca/web: merge \"oca 17.O\" not found on git@github.com:OCA/web.git\n  near: 17.0"}, fault: true, asks: true},
-		{name: "unreachable", repos: strings.Replace(repos, "/acme/", "/broken/", 1), want: []string{"repos.yaml:4: remote acme: the server hung up"}, asks: true},
+		{name: "configuration", config: "merges: {grup: all}\npullRequests: {limit: 0}\n", repos: repos, want: []string{".odyssey.yaml:1: merges: unknown key \"grup\"\n  did you mean group?", "\n.odyssey.yaml:2: "}},
+		{name: "empty repos", repos: "\n", want: []string{"repos.yaml:1: declares no destination"}},
+		{name: "repos", repos: "./odoo:\n  merges: [x]\n./a/../..:\n", want: []string{"repos.yaml:1: ", "repos.yaml:2: ", "repos.yaml:3: "}},
+		{name: "protocol", repos: strings.Replace(repos, "git://git.example.org", "/srv", 1), want: []string{"repos.yaml:14: remote oca: /srv/pos.git: the file protocol is not allowed here"}},
+		{name: "lock", repos: repos, locked: "<<<<<<< HEAD\n", want: []string{"repos.lock.yaml:1: has a merge conflict marker"}},
+		{name: "lock by hand", repos: repos, locked: repos, want: []string{"repos.lock.yaml:7: ./odoo: the lock has odoo 17.0, which is no commit", "repos.lock.yaml:15: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			up := newUpstreams(t, repos)
-			up.failing["https://git.example.org/broken/odoo.git"] = broken
 			_, err := refresh.Make(t.Context(), refresh.Input{Files: files(test.config, test.repos, test.locked), URLs: gitname.Operator(false), Lookup: up})
 			if err == nil {
 				t.Fatal("no error")
@@ -251,14 +244,8 @@ func TestMake_errors(t *testing.T) {
 					t.Errorf("got %q, want %q in it", err, part)
 				}
 			}
-			if fault := (*yamldoc.Error)(nil); errors.As(err, &fault) != test.fault {
-				t.Errorf("%T: a fault of the file: %t", err, !test.fault)
-			}
-			if remote := (*lock.RemoteError)(nil); !test.fault && (!errors.As(err, &remote) || !errors.Is(err, broken)) {
-				t.Errorf("%T is no remote's", err)
-			}
-			if asked := len(up.asked) > 0; asked != test.asks {
-				t.Errorf("asked %v", up.asked)
+			if fault := (*yamldoc.Error)(nil); !errors.As(err, &fault) || len(up.asked) > 0 {
+				t.Errorf("%T; asked %v", err, up.asked)
 			}
 		})
 	}

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/lock"
@@ -35,6 +37,9 @@ type LockInput struct {
 	// Files by path: Odoo's requirements.txt as odoo/requirements.txt, and those
 	// of the repository. Those that do not exist are absent.
 	Files map[string][]byte
+	// External is what the addons' manifests ask of Python, sorted. The lock is not
+	// made of it; that it changes is a reason to resolve anew.
+	External []string
 }
 
 // LockResult is a lock that was resolved anew.
@@ -77,11 +82,13 @@ type PythonLock struct {
 	Resolver   LockResolver // nil: locks are not resolved here
 	Advisories Advisories   // nil: nobody is asked
 	Rehearser  Rehearser    // reads Odoo's requirements.txt as the merges give it
+	Surveyor   Surveyor     // reads addons' manifests; nil: what they ask of Python counts for nothing
 	URLs       gitname.Policy
 	Memory     Memory // what was resolved last; nil: nothing is remembered, so that nothing is resolved but when asked for
 	Warn       func(repo string, err error)
 	// Unresolved is told why a lock could not be resolved, in full; nil: nobody is.
 	Unresolved func(repo string, cause error)
+	Now        func() time.Time // nil: time.Now
 }
 
 // Kind implements Source.
@@ -90,7 +97,7 @@ func (*PythonLock) Kind() Kind { return Python }
 // Mine implements Source.
 func (*PythonLock) Mine(branch string) bool { return branch == pythonBranch }
 
-// Offer implements Source. It resolves when somebody asks for it, when it is
+// Offer implements Source. It resolves, or has it resolved, when somebody asks for it, when it is
 // time, and when what the lock is made of is not what it was the last time.
 func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 	files, err := r.Tree.Files(ctx, []string{RequirementsLock, requirementsIn, constraintsIn, overridesIn, LockFile})
@@ -101,15 +108,26 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 	if !exists {
 		return Offer{Idle: "there is no " + RequirementsLock}, nil
 	}
-	stays := Offer{Waiting: map[string]string{pythonBranch: ""}}
-	if p.Resolver == nil {
-		stays.Idle = "the operator of this bot has no Python locks resolved: python.local in odyssey.yaml"
-		return stays, nil
+	executor, why, err := p.executor(ctx, r)
+	if err == nil && executor != config.ExecutorWorkflow {
+		p.forgetRun(ctx, r.Name) // whatever another executor has started
+	}
+	if err != nil || why != "" {
+		return Offer{Waiting: map[string]string{pythonBranch: ""}, Idle: why}, err
 	}
 	in, err := p.input(ctx, before, files)
 	if err != nil {
 		return Offer{}, err
 	}
+	if executor == config.ExecutorWorkflow {
+		return p.byWorkflow(ctx, r, in)
+	}
+	return p.local(ctx, r, in)
+}
+
+// local resolves on this machine.
+func (p *PythonLock) local(ctx context.Context, r Repository, in LockInput) (Offer, error) {
+	stays := Offer{Waiting: map[string]string{pythonBranch: ""}}
 	made := in.digest() // nobody knows another forge's repository of that name from this one
 	if known, why := p.recall(ctx, r.Name); !r.Demanded && !r.Scheduled && known == made {
 		if why != "" {
@@ -135,7 +153,7 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 		return Offer{}, err
 	}
 	p.remember(ctx, r.Name, made, "")
-	if bytes.Equal(result.Lock, before) {
+	if bytes.Equal(result.Lock, in.Lock) {
 		return Offer{Idle: "every Python package is at the newest version that is allowed"}, nil
 	}
 	draft, err := p.draft(r, in, result)
@@ -171,6 +189,9 @@ func (p *PythonLock) input(ctx context.Context, before []byte, files map[string]
 	if err != nil {
 		return in, err
 	}
+	if in.External, err = p.external(ctx, locked); err != nil {
+		return in, err
+	}
 	d := locked.Find("./odoo")
 	if d == nil {
 		return in, nil
@@ -203,6 +224,7 @@ func (in LockInput) digest() string {
 		sum := sha256.Sum256(in.Files[name])
 		fmt.Fprintf(h, "%s %x\n", name, sum)
 	}
+	fmt.Fprintf(h, "addons %q\n", in.External)
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -39,9 +39,11 @@ type Repository struct {
 	Name      string // OWNER/NAME; "" of a checkout
 	Policy    config.Repo
 	Tree      Tree
+	Workflows Workflows     // nil: of a checkout
 	Lookup    lock.Resolver // what the run has asked before it does not ask again
 	Commands  bool          // the texts name the commands that a comment may give
 	Scheduled bool          // it is time for it
+	Named     bool          // a command names the kind
 	Demanded  bool          // somebody waits for it: what is done now and then is done now
 }
 
@@ -72,10 +74,20 @@ type Offer struct {
 	Gone map[string]string
 	// Held says of groups without a draft why there is none, for people to see.
 	Held []Held
+	// Dispatch is a run of a workflow that should be started, whose result a later
+	// Offer has; nil: none.
+	Dispatch *Dispatch
+	// Spent are branches, with their heads, of which nobody needs anything once
+	// the drafts are proposed.
+	Spent map[string]string
 }
 
 // Held is something that is not proposed.
-type Held struct{ Group, Reason string }
+type Held struct {
+	Group, Reason string
+	At            Pull // a page that says more; zero: none
+	UnderWay      bool // it is being made
+}
 
 // Draft is one pull request that should exist.
 type Draft struct {

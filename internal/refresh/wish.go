@@ -62,6 +62,11 @@ var ErrPinned = errors.New("is a commit in " + ReposFile)
 func (s *State) Destination(name string) (string, error) {
 	d := s.newest.Find(name)
 	if d == nil {
+		for _, l := range s.Lost {
+			if path.Clean(l.Dest) == path.Clean(name) {
+				return "", l.Err
+			}
+		}
 		return "", s.unknown("destination", name, s.newest.Paths())
 	}
 	return d.Path, nil
@@ -72,8 +77,11 @@ func (s *State) Destinations() []string { return s.newest.Paths() }
 
 // Choose checks a choice and returns it with the declared names. Without Remote
 // it is about the destination's first merge, its base. Names that do not exist
-// are a *lock.NameError.
+// are a *lock.NameError; of a merge that is lost the error says why.
 func (s *State) Choose(c Choice) (Choice, error) {
+	if l := lostMerge(s.Lost, c.Dest, c.Remote, c.Ref); l != nil && (c.To == "" || l.Locked == "") {
+		return c, l.Err
+	}
 	d := s.newest.Find(c.Dest)
 	if d == nil {
 		return c, s.unknown("destination", c.Dest, s.newest.Paths())
@@ -81,6 +89,9 @@ func (s *State) Choose(c Choice) (Choice, error) {
 	c.Dest = d.Path
 	if c.Remote == "" {
 		c.Remote, c.Ref = d.Merges[0].Remote, d.Merges[0].Ref
+		if l := lostMerge(s.Lost, c.Dest, c.Remote, c.Ref); l != nil && (c.To == "" || l.Locked == "") {
+			return c, l.Err
+		}
 	}
 	var all []string
 	for _, m := range d.Merges {
@@ -150,6 +161,22 @@ func (s *State) Standings() []Standing {
 				at.Locked = ""
 			}
 			all = append(all, at)
+		}
+		all = append(all, s.unlocked(d.Path)...)
+	}
+	for _, l := range s.Lost {
+		if l.Locked == "" && s.newest.Find(l.Dest) == nil {
+			all = append(all, Standing{Dest: l.Dest, Remote: l.Remote, Ref: l.Ref, URL: l.URL})
+		}
+	}
+	return all
+}
+
+// unlocked lists the merges of a destination that are lost and were never locked.
+func (s *State) unlocked(dest string) (all []Standing) {
+	for _, l := range s.Lost {
+		if l.Dest == dest && l.Locked == "" {
+			all = append(all, Standing{Dest: l.Dest, Remote: l.Remote, Ref: l.Ref, URL: l.URL})
 		}
 	}
 	return all

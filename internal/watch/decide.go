@@ -62,6 +62,9 @@ func decide(e forge.Event, s situation) []queue.Request {
 		if onDefault(e.Branch, s.watched.DefaultBranch) {
 			requests = append(requests, s.timings.wanted(s.watched.Subject, pushDelay)...)
 		}
+		if refresh.IsResult(e.Branch) { // a workflow's, which then ends
+			requests = append(requests, s.python()...)
+		}
 		return requests
 	case forge.EventPullRequest:
 		if !own && strings.HasPrefix(e.Branch, refresh.BranchPrefix) {
@@ -82,9 +85,22 @@ func decide(e forge.Event, s situation) []queue.Request {
 		}
 	case forge.EventRerun:
 		return s.timings.wanted(s.watched.Subject, 0)
-	case forge.EventIgnored, forge.EventPing, forge.EventWorkflow:
+	case forge.EventWorkflow:
+		// It may be one that the bot has started.
+		if e.Workflow != "" && onDefault(e.Branch, s.watched.DefaultBranch) {
+			return s.python()
+		}
+	case forge.EventIgnored, forge.EventPing:
 	}
 	return nil
+}
+
+// python asks for a look at the Python lock, if the policy wants any.
+func (s situation) python() []queue.Request {
+	if at, known := s.timings[string(refresh.Python)]; !known || at.Off {
+		return nil
+	}
+	return []queue.Request{{Subject: s.watched.Subject, Kind: string(refresh.Python), Delay: pushDelay}}
 }
 
 // onDefault reports whether a branch is, or may be, the default one.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
+	"github.com/nuobit/odyssey/internal/refresh"
 )
 
 const (
@@ -31,6 +32,7 @@ type sweep struct {
 	site     *site
 	job      queue.Job
 	memories map[string]memory
+	running  map[string][]byte     // by repository: which run of a workflow is under way; the same for all forges
 	found    map[string]forge.Repo // by key, as discovery described them
 	fresh    int                   // repositories that are seen for the first time
 
@@ -75,7 +77,11 @@ func (w *Watcher) sweepSite(ctx context.Context, site *site, job queue.Job) erro
 	if err != nil {
 		return err
 	}
-	s := &sweep{Watcher: w, site: site, job: job, memories: memories, found: map[string]forge.Repo{}}
+	running, err := w.Queue.All(ctx, refresh.RunBucket)
+	if err != nil {
+		return fmt.Errorf("read which workflows run: %w", err)
+	}
+	s := &sweep{Watcher: w, site: site, job: job, memories: memories, running: running, found: map[string]forge.Repo{}}
 	w.redeliver(ctx, site)
 	if err := s.discover(ctx); err != nil {
 		return err

@@ -158,7 +158,7 @@ func (r *row) idle() string {
 			return report.Idle
 		}
 		for _, o := range report.Outcomes {
-			if o.Action == bot.Held || o.Action == bot.Idle {
+			if o.Action == bot.Held || o.Action == bot.Waiting || o.Action == bot.Idle {
 				return o.Reason
 			}
 		}

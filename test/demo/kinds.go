@@ -56,13 +56,20 @@ func kinds(ctx context.Context, w *world.World) error {
 		if err := runBot(ctx, w, "--only", kind); err != nil {
 			return err
 		}
-		pr, err := pullRequest(ctx, w, "odyssey/"+kind)
-		if err != nil {
+		if err := show(ctx, w, "odyssey/"+kind); err != nil {
 			return err
 		}
-		fmt.Printf("\n%s\n%s\n\n%s\n", pr.URL, pr.Title, indent(pr.Body))
 	}
 	return nil
+}
+
+// show prints the open pull request from a branch.
+func show(ctx context.Context, w *world.World, branch string) error {
+	pr, err := pullRequest(ctx, w, branch)
+	if err == nil {
+		fmt.Printf("\n%s\n%s\n\n%s\n", pr.URL, pr.Title, indent(pr.Body))
+	}
+	return err
 }
 
 // pullRequest finds the open pull request from a branch.

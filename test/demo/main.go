@@ -1,7 +1,9 @@
 // Demo runs Odyssey's main job for real: a Gitea with upstream repositories
 // and a derived-image repository, an upstream branch that moves, and the bot,
 // which opens a pull request that moves exactly that commit in the lock. Base
-// images and the Python lock get theirs. Then the bot serves, and a maintainer's comment has it look again.
+// images and the Python lock get theirs, a merge that has landed is retired, the
+// bot asks for a first configuration, and a bundle of Odoo Enterprise is brought
+// to its private mirror. Then the bot serves, and a maintainer's comment has it look again.
 //
 // It keeps serving until interrupted; DEMO_EXIT=1 makes it exit.
 package main
@@ -50,8 +52,10 @@ func demo(exit bool) error {
 	if err := mainJob(ctx, w); err != nil {
 		return err
 	}
-	if err := kinds(ctx, w); err != nil {
-		return err
+	for _, more := range []func(context.Context, *world.World) error{kinds, retire, onboard, enterprise} {
+		if err := more(ctx, w); err != nil {
+			return err
+		}
 	}
 	bot, err := serve(ctx, w)
 	if bot != nil {

@@ -57,7 +57,7 @@ func TestWebhook(t *testing.T) {
 		t.Fatalf("%v: %s", err, answer)
 	}
 	slices.Sort(hook.Events)
-	want := []string{"issue_comment", "issues", "pull_request", "pull_request_comment", "pull_request_review", "push", "repository"}
+	want := []string{"issue_comment", "issues", "pull_request", "pull_request_comment", "pull_request_review", "push", "repository", "workflow_run"}
 	if !hook.Active || !slices.Equal(hook.Events, want) || hook.Config["content_type"] != "json" {
 		t.Errorf("the webhook is %+v, and should have the events %v", hook, want)
 	}

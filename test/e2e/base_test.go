@@ -8,6 +8,7 @@ import (
 
 	"github.com/nuobit/odyssey/internal/oci"
 	"github.com/nuobit/odyssey/test/registrytest"
+	"github.com/nuobit/odyssey/test/world"
 )
 
 // foundation pushes a runtime or builder image of a release line and returns it
@@ -78,5 +79,30 @@ func TestFault_G4_PrivateRegistry(t *testing.T) {
 	}
 	if n := registry.Count("GET", "/"); n > 0 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// A new image waits as long as the policy says since the bot has seen it, and
+// nothing of the kind is proposed while people hold it.
+func TestBaseImages_policy(t *testing.T) {
+	s := newStage(t)
+	registry := registrytest.New(t)
+	s.AllowURL = "http://" + registry.Host
+	const line = "17.0-py310-trixie-r"
+	one := foundation(t, registry, "oci-odoo", line+"0001", "3.10.19", strings.Repeat("1", 40))
+	s.commit("Pin the foundation", map[string]string{"Dockerfile": "FROM " + one + "\n", ".odyssey.yaml": "base:\n  minimumAge: 720h\n  schedule: never\nmerges:\n  schedule: never\n"})
+	foundation(t, registry, "oci-odoo", line+"0002", "3.10.20", strings.Repeat("2", 40))
+	if done := s.wantRun(registry.Host + "/nuobit/oci-odoo held"); !strings.Contains(done[0].Reason, "its newest, "+line+"0002, is known since ") || len(s.branches()) > 0 {
+		t.Fatalf("%+v", done)
+	}
+	s.serve(world.ServeOptions{})
+	k := s.talk()
+	k.ends(k.say(s.Owner, "/hold base"), "rocket")
+	s.wantRun("base held")
+	k.ends(k.say(s.Owner, "/refresh base"), "confused")
+	k.ends(k.say(s.Owner, "/unhold base"), "rocket")
+	k.ends(k.say(s.Owner, "/refresh base"), "rocket") // which does not wait
+	if pr := s.one(); pr.Head.Ref != "odyssey/base" {
+		t.Errorf("branch %s", pr.Head.Ref)
 	}
 }

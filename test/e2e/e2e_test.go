@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		database, err = postgrestest.Start(context.Background(), os.TempDir())
 		return database, err
 	})
-	code := giteatest.Main(m)
+	code := giteatest.Main(m, giteatest.Options{Config: giteatest.Actions})
 	if database != nil {
 		database.Stop()
 	}

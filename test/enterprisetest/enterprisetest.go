@@ -71,6 +71,15 @@ func (b Bundle) Modules() []string {
 // Pack returns the bundle as a tar.gz file, always the same bytes.
 func (b Bundle) Pack(t testing.TB, top string, when time.Time) []byte {
 	t.Helper()
+	data, err := b.Archive(top, when)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// Archive is Pack outside of tests.
+func (b Bundle) Archive(top string, when time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
 	w := tar.NewWriter(z)
@@ -83,13 +92,11 @@ func (b Bundle) Pack(t testing.TB, top string, when time.Time) []byte {
 		err := w.WriteHeader(&tar.Header{Name: top + "/" + path, Mode: mode, Size: int64(len(b[path])), ModTime: when, Format: tar.FormatPAX})
 		_, wrote := io.WriteString(w, b[path])
 		if err := errors.Join(err, wrote); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	if err := errors.Join(w.Close(), z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	err := errors.Join(w.Close(), z.Close())
+	return out.Bytes(), err
 }
 
 // Portal is a portal on this machine.
@@ -106,6 +113,13 @@ type Portal struct {
 // NewPortal starts a portal, which ends with the test.
 func NewPortal(t testing.TB) *Portal {
 	t.Helper()
+	p := StartPortal()
+	t.Cleanup(p.Close)
+	return p
+}
+
+// StartPortal starts a portal, which the caller closes.
+func StartPortal() *Portal {
 	p := &Portal{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /page/download", func(w http.ResponseWriter, _ *http.Request) {
@@ -121,7 +135,6 @@ func NewPortal(t testing.TB) *Portal {
 	})
 	mux.HandleFunc("GET /thanks/download", p.serve)
 	p.Server = httptest.NewServer(mux)
-	t.Cleanup(p.Close)
 	return p
 }
 

@@ -20,6 +20,7 @@ type Commit struct {
 	Message string
 	Author  string // "Name <email>"; the pusher's own by default
 	Amend   bool   // replaces the branch's newest commit, as a forced push does
+	Orphan  bool   // has no parent: the branch begins anew
 }
 
 // File is a file's new content. The zero Mode is a plain file.
@@ -91,7 +92,10 @@ func (g pusher) commit(ctx context.Context, c Commit) (string, error) {
 	}
 	var in bytes.Buffer
 	fmt.Fprintf(&in, "commit refs/heads/%s\ncommitter %s now\ndata %d\n%s\n", c.Branch, author, len(c.Message), c.Message)
-	if parent, err := g.parent(ctx, c); err == nil {
+	if c.Orphan { // fast-import goes on from the branch otherwise
+		in.Reset()
+		fmt.Fprintf(&in, "reset refs/heads/%s\ncommit refs/heads/%s\ncommitter %s now\ndata %d\n%s\n", c.Branch, c.Branch, author, len(c.Message), c.Message)
+	} else if parent, err := g.parent(ctx, c); err == nil {
 		fmt.Fprintf(&in, "from %s\n", parent)
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {

@@ -68,7 +68,7 @@ func (s *Server) AddApp(slug string, permissions map[string]string) *App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if permissions == nil {
-		permissions = map[string]string{"checks": "write", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write", "statuses": "read"}
+		permissions = map[string]string{"actions": "write", "checks": "write", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write", "statuses": "read"}
 	}
 	key := appKey()
 	a := &App{

@@ -14,7 +14,7 @@ func operations() map[string]operation {
 	all := map[string]operation{}
 	for _, some := range []map[string]operation{
 		people(), appOperations(), gitOperations(), pullOperations(), issueOperations(), talkOperations(), checkOperations(),
-		activityOperations(), statusOperations(), reviewOperations(),
+		activityOperations(), workflowOperations(), statusOperations(), reviewOperations(),
 	} {
 		maps.Copy(all, some)
 	}

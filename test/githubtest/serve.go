@@ -127,7 +127,7 @@ func (s *Server) handle(r *http.Request, path string) (outcome, string) {
 		return s.send(r, nil, 0, nil, err), ""
 	}
 	if path == "/graphql" {
-		return s.graph(r, who), who.login() //nolint:contextcheck // deliveries outlive the request that causes them
+		return s.graph(r, who), who.login()
 	}
 	if to := s.renamed(path); to != "" {
 		to += strings.TrimSuffix("?"+r.URL.RawQuery, "?")

@@ -49,7 +49,8 @@ type repository struct {
 	created  time.Time
 	pushed   time.Time
 	starts   []Dispatch
-	acts     []*activity // what happened to branches, the oldest first
+	acts     []*activity    // what happened to branches, the oldest first
+	runs     []*workflowRun // the oldest first
 }
 
 // item is an issue or a pull request.

@@ -157,7 +157,7 @@ statusListen: %s
 func (w *World) Hook(ctx context.Context, webhooks string) error {
 	in := map[string]any{
 		"type": "gitea", "active": true,
-		"events": []string{"push", "pull_request", "pull_request_comment", "pull_request_review", "issue_comment", "issues_only", "repository"},
+		"events": []string{"push", "pull_request", "pull_request_comment", "pull_request_review", "issue_comment", "issues_only", "repository", "workflow_run"},
 		"config": map[string]string{"url": webhooks + "/webhooks/gitea", "content_type": "json", "secret": webhookSecret},
 	}
 	return w.API(ctx, http.MethodPost, "/hooks", in, nil)

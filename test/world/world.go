@@ -146,6 +146,13 @@ func (w *World) Commit(ctx context.Context, message string, files map[string]str
 	return heads[0], nil
 }
 
+// File reads a file of the derived-image repository at a ref.
+func (w *World) File(ctx context.Context, ref, path string) (string, error) {
+	var file struct{ Content []byte }
+	err := w.API(ctx, http.MethodGet, "/contents/"+path+"?ref="+ref, nil, &file)
+	return string(file.Content), err
+}
+
 // Lock runs lock-repos, the program, on a repos.yaml and an existing lock (or
 // ""), and returns the lock it writes.
 func (w *World) Lock(ctx context.Context, repos, locked string, args ...string) (string, error) {

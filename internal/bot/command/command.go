@@ -55,7 +55,7 @@ type Command struct {
 	Word Word
 	Line string // as it was written, cut; text that anybody may have written
 
-	Kind        string // of /refresh: All, Base, Python or Enterprise; of /accept: Removals or Drift
+	Kind        string // of /refresh: All, Base, Python or Enterprise, of /hold and /unhold one of the latter three; of /accept: Removals or Drift
 	Dest        string // of /refresh, /hold and /unhold: a destination
 	Remote, Ref string // of /refresh: one merge of Dest
 	To          string // of /refresh: the full id of the commit that the merge is to be at
@@ -75,7 +75,8 @@ func Grammar() [][2]string {
 		{"/refresh base", "move the images that Dockerfiles build on; `python`, the Python lock; `enterprise`, the mirror of Odoo Enterprise"},
 		{"/refresh all", "move everything"},
 		{"/hold ./DEST", "propose nothing for a destination any more"},
-		{"/unhold ./DEST", "propose again"},
+		{"/hold base", "propose no images that Dockerfiles build on any more; `python`, no Python lock; `enterprise`, no import into the mirror"},
+		{"/unhold ./DEST", "propose again; also `base`, `python` and `enterprise`"},
 		{"/rebase", "make this pull request of the bot's anew, on the default branch as it is now"},
 		{"/accept removals", "in a mirror of Enterprise: remove the modules that the bundle lacks, with the others"},
 		{"/accept drift", "in a mirror of Enterprise: import the bundle although Community's modules differ in it"},
@@ -149,9 +150,13 @@ func (c *Command) parse(line string, args []string) string {
 	case Hold, Unhold:
 		switch {
 		case len(args) == 0 || strings.HasPrefix(args[0], "-"):
-			return "name one destination: `/" + string(c.Word) + " ./odoo`."
+			return "name one destination: `/" + string(c.Word) + " ./odoo`; or `base`, `python` or `enterprise`."
 		case len(args) > 1:
 			return "name one destination, and nothing after it: `/" + string(c.Word) + " ./odoo`."
+		}
+		if kind := strings.ToLower(args[0]); kind == Base || kind == Python || kind == Enterprise {
+			c.Kind = kind
+			return ""
 		}
 		c.Dest = args[0]
 	case Accept:

@@ -41,6 +41,7 @@ type repository struct {
 	robots   map[string]bool
 	statuses []forge.Status // the oldest first
 	required string         // status that has to pass before a merge; "" none
+	runs     []*run         // of workflows, the oldest first
 }
 
 // commit is a commit with the whole tree below it.

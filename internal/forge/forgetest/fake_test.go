@@ -23,6 +23,12 @@ func TestFakeSaysOfCommits(t *testing.T) {
 	forgetest.ExerciseStatus(t, func(t *testing.T) forgetest.Fixture { return fake.Fixture(t) })
 }
 
+func TestFakeRunsWorkflows(t *testing.T) {
+	t.Parallel()
+	fake := forgetest.NewFake()
+	forgetest.ExerciseWorkflows(t, func(t *testing.T) forgetest.Fixture { return fake.Fixture(t) })
+}
+
 func TestFakeRecordsAndFails(t *testing.T) {
 	t.Parallel()
 	fake := forgetest.NewFake()

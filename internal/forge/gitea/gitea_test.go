@@ -24,7 +24,9 @@ import (
 // a second to make.
 const smallPages = "[api]\nMAX_RESPONSE_ITEMS = 5\n"
 
-func TestMain(m *testing.M) { os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages})) }
+func TestMain(m *testing.M) {
+	os.Exit(giteatest.Main(m, giteatest.Options{Config: smallPages + giteatest.Actions}))
+}
 
 func TestGiteaIsAForge(t *testing.T) {
 	t.Parallel()
@@ -36,6 +38,12 @@ func TestGiteaSaysOfCommits(t *testing.T) {
 	t.Parallel()
 	world := newWorld(t)
 	forgetest.ExerciseStatus(t, world.fixture)
+}
+
+func TestGiteaRunsWorkflows(t *testing.T) {
+	t.Parallel()
+	world := newWorld(t)
+	forgetest.ExerciseWorkflows(t, world.fixture)
 }
 
 // world is a server with the three accounts that the tests need.

@@ -36,7 +36,8 @@ type payload struct {
 			From string `json:"from"`
 		} `json:"body"`
 	} `json:"changes"`
-	Comment *payloadComment `json:"comment"`
+	Comment     *payloadComment  `json:"comment"`
+	WorkflowRun *payloadWorkflow `json:"workflow_run"`
 }
 
 type payloadRepo struct {
@@ -68,6 +69,14 @@ type payloadComment struct {
 	Updated time.Time    `json:"updated_at"`
 }
 
+// payloadWorkflow is a run of a workflow.
+type payloadWorkflow struct {
+	Event      string `json:"event"`
+	Path       string `json:"path"` // "check.yml@refs/heads/main"
+	HeadBranch string `json:"head_branch"`
+	HeadSHA    string `json:"head_sha"`
+}
+
 // fill reads the body of an event whose type is one that the bot acts on.
 //
 // Gitea has no ping: its button "test delivery" sends a push that moves
@@ -75,7 +84,7 @@ type payloadComment struct {
 func fill(event *forge.Event, body []byte) error {
 	read := map[string]func(*forge.Event, payload) error{
 		"push": push, "pull_request": pulled, "issue_comment": commented, "repository": founded,
-		"issues": issued, "pull_request_approved": pulled, "pull_request_rejected": pulled,
+		"issues": issued, "pull_request_approved": pulled, "pull_request_rejected": pulled, "workflow_run": worked,
 	}[event.Type]
 	if read == nil {
 		return nil
@@ -185,6 +194,31 @@ func issued(event *forge.Event, p payload) error {
 		if event.Author, err = p.Issue.User.name(); err != nil {
 			return fmt.Errorf("issue.user: %w", err)
 		}
+	}
+	return nil
+}
+
+// worked reads that a workflow ended.
+func worked(event *forge.Event, p payload) error {
+	switch {
+	case p.Action == "":
+		return errors.New("action is missing")
+	case p.Action != "completed":
+		return nil
+	case p.WorkflowRun == nil:
+		return errors.New("workflow_run is missing")
+	}
+	w := p.WorkflowRun
+	if err := forgehook.IsCommit("workflow_run.head_sha", w.HeadSHA); err != nil {
+		return err
+	}
+	event.Kind, event.Head = forge.EventWorkflow, w.HeadSHA
+	if w.Event == "workflow_dispatch" {
+		event.Workflow = forge.WorkflowOf(w.Path)
+	}
+	if w.HeadBranch != "" { // of a pull request it is none
+		event.Branch = w.HeadBranch
+		return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
 	}
 	return nil
 }

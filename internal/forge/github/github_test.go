@@ -34,6 +34,17 @@ func TestGitHubIsAForgeForAnApp(t *testing.T) {
 	forgetest.Exercise(t, w.withApp)
 }
 
+func TestGitHubRunsWorkflows(t *testing.T) {
+	t.Parallel()
+	for as, fixture := range both() {
+		t.Run(as, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			forgetest.ExerciseWorkflows(t, func(t *testing.T) forgetest.Fixture { t.Helper(); return fixture(w, t) })
+		})
+	}
+}
+
 // world is a server with the accounts that the tests need.
 type world struct {
 	*githubtest.Server

@@ -64,8 +64,8 @@ func NewManifest(name, bot, forgeName string) (Manifest, error) {
 			"pull_requests": "write",
 			"issues":        "write", // comments, reactions, labels; holds and faults
 			"checks":        "write",
-			"actions":       "read", // that a workflow ended
-			"statuses":      "read", // of upstreams that are private
+			"actions":       "write", // that a workflow ended; the run that resolves the Python lock
+			"statuses":      "read",  // of upstreams that are private
 		},
 		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "pull_request_review", "push", "repository", "workflow_run"},
 	}, nil

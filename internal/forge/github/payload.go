@@ -97,6 +97,8 @@ type payloadWorkflow struct {
 	HeadBranch string       `json:"head_branch"` // null of some events
 	HeadSHA    string       `json:"head_sha"`
 	HeadRepo   *payloadRepo `json:"head_repository"`
+	Event      string       `json:"event"`
+	Path       string       `json:"path"`
 }
 
 // reader reads the body of an event of one type.
@@ -323,6 +325,9 @@ func worked(event *forge.Event, p payload) error {
 		return err
 	}
 	event.Kind, event.Head = forge.EventWorkflow, w.HeadSHA
+	if w.Event == "workflow_dispatch" {
+		event.Workflow = forge.WorkflowOf(w.Path)
+	}
 	if w.HeadBranch != "" && w.HeadRepo != nil && w.HeadRepo.ID == p.Repository.ID {
 		event.Branch = w.HeadBranch
 		return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
