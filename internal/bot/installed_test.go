@@ -16,24 +16,22 @@ type surveyed struct{ *upstreams }
 
 func (surveyed) Ensure(context.Context, string, []string) error { return nil }
 
-func (surveyed) Entries(_ context.Context, _, tree string) ([]git.Entry, error) {
-	var all []git.Entry
-	for _, addon := range []string{"a", "b"} {
-		all = append(all, git.Entry{Mode: git.ModeFile, ID: strings.Repeat("a", 40), Path: "addons/" + addon + "/__manifest__.py"},
-			git.Entry{Mode: git.ModeFile, ID: tree, Path: "addons/" + addon + "/views/x.xml"})
+func (surveyed) Look(_ context.Context, _ string, commits []string, _ int, choose func([][]git.Entry) []string) ([][]git.Entry, map[string][]byte, error) {
+	listings := make([][]git.Entry, len(commits))
+	for i, commit := range commits {
+		for _, addon := range []string{"a", "b"} {
+			listings[i] = append(listings[i], git.Entry{Mode: git.ModeFile, ID: strings.Repeat("a", 40), Path: "addons/" + addon + "/__manifest__.py"},
+				git.Entry{Mode: git.ModeFile, ID: commit, Path: "addons/" + addon + "/views/x.xml"})
+		}
 	}
-	return all, nil
+	contents := map[string][]byte{}
+	for _, id := range choose(listings) {
+		contents[id] = []byte("{'name': 'x'}")
+	}
+	return listings, contents, nil
 }
 
 func (surveyed) Touches(context.Context, string, git.Range) ([]git.Touch, error) { return nil, nil }
-
-func (surveyed) Files(_ context.Context, _ string, ids []string, _ int) (map[string][]byte, error) {
-	all := map[string][]byte{}
-	for _, id := range ids {
-		all[id] = []byte("{'name': 'x'}")
-	}
-	return all, nil
-}
 
 // What keeps addons from working is said beside the commit that brings it, and of
 // each commit anew.
@@ -70,20 +68,20 @@ func TestStatus(t *testing.T) {
 // depends on one that is nowhere.
 type broken struct{ surveyed }
 
-func (b broken) Entries(ctx context.Context, url, tree string) ([]git.Entry, error) {
-	all, err := b.surveyed.Entries(ctx, url, tree)
-	if tree >= id(12) {
-		all[0].ID = strings.Repeat("b", 40)
+func (b broken) Look(ctx context.Context, url string, commits []string, most int, choose func([][]git.Entry) []string) ([][]git.Entry, map[string][]byte, error) {
+	bad := strings.Repeat("b", 40)
+	listings, contents, err := b.surveyed.Look(ctx, url, commits, most, func(listings [][]git.Entry) []string {
+		for i, commit := range commits {
+			if commit >= id(12) {
+				listings[i][0].ID = bad
+			}
+		}
+		return choose(listings)
+	})
+	if _, asked := contents[bad]; asked {
+		contents[bad] = []byte("{'name': 'x', 'depends': ['nowhere']}")
 	}
-	return all, err
-}
-
-func (b broken) Files(ctx context.Context, url string, ids []string, most int) (map[string][]byte, error) {
-	all, err := b.surveyed.Files(ctx, url, ids, most)
-	if slices.Contains(ids, strings.Repeat("b", 40)) {
-		all[strings.Repeat("b", 40)] = []byte("{'name': 'x', 'depends': ['nowhere']}")
-	}
-	return all, err
+	return listings, contents, err
 }
 
 // Where the deployments say what is installed, pull requests are about that, and

@@ -135,13 +135,6 @@ func drafted(d *refresh.Draft) *proposal {
 		describe: d.Describe,
 		list:     func() []string { return d.List },
 	}
-	if d.Foreign {
-		p.describe = func(ctx context.Context) (refresh.Text, error) {
-			text, err := d.Describe(ctx)
-			text.Doubts = append(text.Doubts, "whoever may push to this repository can have made it")
-			return text, err
-		}
-	}
 	for _, f := range d.Files {
 		p.files = append(p.files, file{f.Path, f.Old, f.New})
 	}

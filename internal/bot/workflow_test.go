@@ -154,9 +154,12 @@ func TestWorkflow_asked(t *testing.T) {
 	if !told || d.started() != 0 {
 		t.Errorf("%+v, started %d times", found.Outcomes, d.started())
 	}
-	if _, reply := d.obeys("/refresh python"); !strings.Contains(reply, "/actions/runs/1") {
-		t.Errorf("reply %q", reply)
+	if reactions, reply := d.obeys("/refresh python"); reactions != done || !strings.Contains(reply, "/actions/runs/1") {
+		t.Errorf("%s, reply %q", reactions, reply)
 	}
+	d.worker.Dashboards = true
+	d.python(bot.Waiting)
+	d.shows("- python: [run 1](https://fake.example.org/", "waits for a runner")
 	if _, reply := d.obeys("/refresh python"); !strings.Contains(reply, "waits for a runner") || d.started() != 1 {
 		t.Errorf("reply %q, started %d times", reply, d.started())
 	}
@@ -207,5 +210,5 @@ func TestWorkflow_automerge(t *testing.T) {
 	d.python(bot.Waiting)
 	d.handIn(newerLock)
 	d.python(bot.Opened)
-	d.wantArmed(false, "**No automerge:** whoever may push to this repository can have made it")
+	d.wantArmed(false, "**No automerge:** whoever may push to the repository can have made this lock")
 }

@@ -106,21 +106,24 @@ func TestCompare_commits(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
+	at := func(dest, name string, m *odoo.Manifest) changelog.Present {
+		return changelog.NewPresent(dest, changelog.Place{Name: name, Dir: name}, m)
+	}
+	dest := "odoo"
 	addon := func(name string, m odoo.Manifest) changelog.Present {
 		m.Installable = true
-		return changelog.Present{Place: changelog.Place{Name: name, Dir: name}, Manifest: &m}
+		return at(dest, name, &m)
 	}
 	off := odoo.Manifest{Depends: []string{"nowhere"}}
-	sources := []changelog.Source{
-		{Dest: "odoo", Addons: []changelog.Present{addon("base", odoo.Manifest{Version: "1.3"}), addon("twice", odoo.Manifest{})}},
-		{Dest: "oca/web", Addons: []changelog.Present{
-			addon("twice", odoo.Manifest{}), addon("old", odoo.Manifest{Version: "16.0.1.0.0"}), addon("right", odoo.Manifest{Version: "17.0.1.0.0", Depends: []string{"base", "quiet"}}),
-			addon("lonely", odoo.Manifest{Depends: []string{"base", "nowhere"}}), addon("python", odoo.Manifest{ExternalPython: []string{"yaml", "PyPDF2>=2", "python-ldap", "lacking"}}),
-			{Place: changelog.Place{Name: "broken", Dir: "broken"}},
-			{Place: changelog.Place{Name: "off", Dir: "off"}, Manifest: &off},
-		}},
-		{Dest: "enterprise", Quiet: true, Addons: []changelog.Present{addon("quiet", odoo.Manifest{Depends: []string{"nowhere"}}), addon("base", odoo.Manifest{})}},
-	}
+	sources := []changelog.Source{{Addons: []changelog.Present{addon("base", odoo.Manifest{Version: "1.3"}), addon("twice", odoo.Manifest{})}}}
+	dest = "oca/web"
+	sources = append(sources, changelog.Source{Addons: []changelog.Present{
+		addon("twice", odoo.Manifest{}), addon("old", odoo.Manifest{Version: "16.0.1.0.0"}), addon("right", odoo.Manifest{Version: "17.0.1.0.0", Depends: []string{"base", "quiet"}}),
+		addon("lonely", odoo.Manifest{Depends: []string{"base", "nowhere"}}), addon("python", odoo.Manifest{ExternalPython: []string{"yaml", "PyPDF2>=2", "python-ldap", "lacking"}}),
+		at(dest, "broken", nil), at(dest, "off", &off),
+	}})
+	dest = "enterprise"
+	sources = append(sources, changelog.Source{Quiet: true, Addons: []changelog.Present{addon("quiet", odoo.Manifest{Depends: []string{"nowhere"}}), addon("base", odoo.Manifest{})}})
 	env := changelog.Environment{Series: "17.0", Python: map[string]bool{"pyyaml": true, "pypdf2": true, "python-ldap": true}}
 	words := func(all []changelog.Problem) (got []string) {
 		for _, p := range all {

@@ -14,13 +14,18 @@ import (
 // Present is an addon of a destination. Manifest is nil when it cannot be read.
 type Present struct {
 	Place
+	At       string // "DEST/DIR"
 	Manifest *odoo.Manifest
+}
+
+// NewPresent returns the addon of a place of the destination dest.
+func NewPresent(dest string, p Place, m *odoo.Manifest) Present {
+	return Present{p, path.Join(dest, p.Dir), m}
 }
 
 // Source is a destination with its addons. One that several merges have with
 // other manifests is there with each.
 type Source struct {
-	Dest   string
 	Addons []Present
 	Quiet  bool // nothing in it may be named
 }
@@ -63,22 +68,30 @@ func (p Problem) key() string {
 // installable left out, and those that are not installed where that is known.
 // Problems are sorted by addon.
 func Check(sources []Source, env Environment) []Problem {
-	places, quiet := map[string][]string{}, map[string]bool{}
+	count := 0
 	for _, s := range sources {
-		for _, a := range s.Addons {
-			if at := path.Join(s.Dest, a.Dir); !slices.Contains(places[a.Name], at) {
-				places[a.Name] = append(places[a.Name], at)
+		count += len(s.Addons)
+	}
+	places, quiet := make(map[string][]string, count), map[string]bool{}
+	for _, s := range sources {
+		for i := range s.Addons {
+			a := &s.Addons[i]
+			if !slices.Contains(places[a.Name], a.At) {
+				places[a.Name] = append(places[a.Name], a.At)
 			}
-			quiet[a.Name] = quiet[a.Name] || s.Quiet
+			if s.Quiet {
+				quiet[a.Name] = true
+			}
 		}
 	}
 	var all []Problem
 	for _, s := range sources {
-		for _, a := range s.Addons {
+		for i := range s.Addons {
+			a := &s.Addons[i]
 			if quiet[a.Name] || env.Installed != nil && !env.Installed[a.Name] {
 				continue
 			}
-			all = append(all, check(a, path.Join(s.Dest, a.Dir), places, env)...)
+			all = append(all, check(a, places, env)...)
 		}
 	}
 	for name, at := range places {
@@ -94,9 +107,9 @@ func Check(sources []Source, env Environment) []Problem {
 }
 
 // check looks at one addon.
-func check(a Present, where string, places map[string][]string, env Environment) (all []Problem) {
+func check(a *Present, places map[string][]string, env Environment) (all []Problem) {
 	note := func(f Fault, what string) {
-		all = append(all, Problem{Fault: f, Addon: a.Name, Where: []string{where}, What: what})
+		all = append(all, Problem{Fault: f, Addon: a.Name, Where: []string{a.At}, What: what})
 	}
 	m := a.Manifest
 	if m == nil {
@@ -111,8 +124,10 @@ func check(a Present, where string, places map[string][]string, env Environment)
 			note(NoDepends, name)
 		}
 	}
-	if series := SeriesOf(m.Version); env.Series != "" && series != "" && series != env.Series {
-		note(OtherSeries, m.Version)
+	if env.Series != "" && !strings.HasPrefix(m.Version, env.Series+".") {
+		if series := SeriesOf(m.Version); series != "" && series != env.Series {
+			note(OtherSeries, m.Version)
+		}
 	}
 	if env.Python != nil {
 		for _, name := range m.ExternalPython {

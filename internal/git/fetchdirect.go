@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -26,6 +27,7 @@ type direct struct {
 	http     *http.Client
 	idle     func()        // closes connections that are not in use
 	patience time.Duration // with a dead line
+	refused  sync.Map      // servers that want credentials, as keys: git sends these
 }
 
 // dialing is net.Dialer's DialContext.
@@ -80,32 +82,23 @@ type targetKey struct{}
 
 // fetchDirect is fetchPack of a server that is asked directly.
 func (q *quarantine) fetchDirect(ctx context.Context, t target, w wanted) error {
-	if q.direct == nil || t.User != "" || t.Scheme != "https" && t.Scheme != "http" {
-		return errIndirect
-	}
-	u, err := url.Parse(t.String())
-	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	server, ok := q.direct.at(t)
+	if !ok {
 		return errIndirect
 	}
 	ctx, slow := context.WithCancelCause(context.WithValue(ctx, targetKey{}, t))
 	defer slow(nil)
-	return broken(ctx, q.fetchFrom(ctx, slow, u.String()+"/git-upload-pack", w))
+	return broken(ctx, q.fetchFrom(ctx, slow, server, w))
 }
 
 func (q *quarantine) fetchFrom(ctx context.Context, slow context.CancelCauseFunc, server string, w wanted) error {
-	var pace pace
-	defer pace.watch(q.direct.patience, slow)()
-	body, err := q.direct.post(ctx, server, fetchRequest(w.ids))
+	answer, err := q.direct.ask(ctx, slow, server, fetchRequest(w.ids), q.c.received)
 	if err != nil {
 		return errIndirect
 	}
-	defer body.Close()
-	counted := &counted{body, func(n int64) {
-		pace.n.Add(n)
-		q.c.received(n)
-	}}
-	packets := &packetReader{r: bufio.NewReaderSize(counted, packBuffer)}
-	cut, err := packets.untilPack(len(w.ids))
+	defer answer.Close()
+	packets := &packetReader{r: bufio.NewReaderSize(answer, packBuffer)}
+	cut, _, err := packets.untilPack(len(w.ids))
 	if err != nil {
 		return errIndirect
 	}
@@ -114,6 +107,49 @@ func (q *quarantine) fetchFrom(ctx context.Context, slow context.CancelCauseFunc
 	}
 	return err
 }
+
+// at is the URL to ask directly; ok is false where git has to ask.
+func (d *direct) at(t target) (server string, ok bool) {
+	if d == nil || t.User != "" || t.Scheme != "https" && t.Scheme != "http" {
+		return "", false
+	}
+	u, err := url.Parse(t.String())
+	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", false
+	}
+	server = u.String() + "/git-upload-pack"
+	_, refused := d.refused.Load(server)
+	return server, !refused
+}
+
+// ask returns the answer to a request, of which received is told as it comes.
+// When its line is dead, the request is given up by slow. Close it after use.
+func (d *direct) ask(ctx context.Context, slow context.CancelCauseFunc, server, request string, received func(int64)) (io.ReadCloser, error) {
+	watched := &watched{}
+	stop := watched.pace.watch(d.patience, slow)
+	body, err := d.post(ctx, server, request)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	watched.Reader, watched.end = &counted{body, func(n int64) {
+		watched.pace.n.Add(n)
+		received(n)
+	}}, func() error {
+		stop()
+		return body.Close()
+	}
+	return watched, nil
+}
+
+// watched is an answer that is watched until it is closed.
+type watched struct {
+	io.Reader
+	pace pace
+	end  func() error
+}
+
+func (w *watched) Close() error { return w.end() }
 
 // broken is what became of a fetch that failed, as git would say it.
 func broken(ctx context.Context, err error) error {
@@ -154,6 +190,9 @@ func (d *direct) post(ctx context.Context, server, request string) (io.ReadClose
 	}
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != uploadPackResult || answer.Header.Get("Content-Encoding") != "" {
 		_ = answer.Body.Close()
+		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, answer.StatusCode) {
+			d.refused.Store(server, true)
+		}
 		return nil, fmt.Errorf("the answer is %s", answer.Status)
 	}
 	return answer.Body, nil

@@ -47,7 +47,7 @@ func (v *conversation) fetch(ctx context.Context, q *quarantine, scheme string, 
 	if _, err := io.WriteString(v.in, fetchRequest(w.ids)); err != nil {
 		return err
 	}
-	cut, err := packets.untilPack(len(w.ids))
+	cut, _, err := packets.untilPack(len(w.ids))
 	if err != nil {
 		return err
 	}
@@ -118,23 +118,26 @@ func (p *packetReader) next() ([]byte, packetKind, error) {
 }
 
 // untilPack reads up to the pack, and returns the commits whose parents do not
-// come; wants is how many commits were asked for.
-func (p *packetReader) untilPack(wants int) (cut []string, err error) {
+// come, and those whose parents do that did not before; wants is how many commits
+// were asked for.
+func (p *packetReader) untilPack(wants int) (cut, uncut []string, err error) {
 	for range maxLines + wants {
 		line, kind, err := p.next()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		switch text := strings.TrimSuffix(string(line), "\n"); {
 		case kind == flushPacket:
-			return nil, errors.New("the server sends no pack")
+			return nil, nil, errors.New("the server sends no pack")
 		case strings.HasPrefix(text, "shallow "):
 			cut = append(cut, strings.TrimPrefix(text, "shallow "))
+		case strings.HasPrefix(text, "unshallow "):
+			uncut = append(uncut, strings.TrimPrefix(text, "unshallow "))
 		case text == "packfile":
-			return cut, nil
+			return cut, uncut, nil
 		}
 	}
-	return nil, errors.New("the server sends no end of lines where a pack should start")
+	return nil, nil, errors.New("the server sends no end of lines where a pack should start")
 }
 
 // unexpected makes an end of input one that comes too early.

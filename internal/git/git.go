@@ -56,6 +56,7 @@ type Client struct {
 	credentials string // the file
 	execPath    *execPath
 	received    func(n int64)
+	direct      *direct // nil: git has to ask
 	// lookup is net.Resolver's LookupNetIP.
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -76,6 +77,7 @@ func New(o Options) *Client {
 		renewable: o.CredentialsFile != "", credentials: o.CredentialsFile,
 		execPath: &execPath{},
 		received: received,
+		direct:   newDirect(env, (&net.Dialer{Timeout: 10 * time.Second}).DialContext),
 		lookup:   net.DefaultResolver.LookupNetIP,
 	}
 }

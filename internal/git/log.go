@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -21,27 +22,26 @@ func (f *fetcher) history(ctx context.Context, r Range, cut map[string]bool) (Hi
 	if err != nil {
 		return h, err
 	}
-	err = f.revisions(ctx, func(line string) {
-		seconds, id, _ := strings.Cut(line, " ")
-		if strings.HasPrefix(id, ">") {
-			h.Ahead++
-		} else {
+	authors, seed := map[uint64]bool{}, maphash.MakeSeed()
+	err = f.each(ctx, 0, func(record string) {
+		mark, record, _ := strings.Cut(record, "\n")
+		c := parseCommit(record)
+		h.AtLeast = h.AtLeast || c.When.Unix() <= horizon
+		if mark != ">" {
 			h.Behind++
+			return
 		}
-		when, _ := strconv.ParseInt(seconds, 10, 64)
-		h.AtLeast = h.AtLeast || when <= horizon
-	}, "--left-right", r.Old+"..."+r.New)
+		h.Ahead++
+		authors[maphash.String(seed, c.Author)] = true
+		if len(h.Commits) < MaxCommits {
+			h.Commits = append(h.Commits, c)
+		}
+	}, "log", "-z", "--no-mailmap", "--no-show-signature", "--format=%m%n"+fields, "--left-right", r.Old+"..."+r.New, "--")
 	if err != nil {
-		return h, err
+		return h, fmt.Errorf("read the commits %s...%s: %w", r.Old, r.New, err)
 	}
-	span := r.Old + ".." + r.New
-	if h.Commits, err = f.log(ctx, "--max-count="+strconv.Itoa(MaxCommits), span); err != nil {
-		return h, err
-	}
-	authors := map[string]bool{}
-	err = f.each(ctx, '\n', func(name string) { authors[name] = true }, "log", "--no-mailmap", "--format=%an", span, "--")
 	h.Authors = len(authors)
-	return h, err
+	return h, nil
 }
 
 // horizon is the date, in Unix seconds, of the youngest commit below the two
@@ -76,13 +76,18 @@ const fields = "%H%n%ct%n%an%n%s"
 func (f *fetcher) log(ctx context.Context, args ...string) ([]Commit, error) {
 	var commits []Commit
 	err := f.each(ctx, 0, func(record string) {
-		lines := append(strings.SplitN(record, "\n", 4), "", "", "")
-		commits = append(commits, Commit{ID: lines[0], When: date(lines[1]), Author: strings.ToValidUTF8(lines[2], "?"), Subject: strings.ToValidUTF8(lines[3], "?")})
+		commits = append(commits, parseCommit(record))
 	}, append(append([]string{"log", "-z", "--no-mailmap", "--no-show-signature", "--format=" + fields}, args...), "--")...)
 	if err != nil {
 		return nil, fmt.Errorf("read the commits %s: %w", strings.Join(args, " "), err)
 	}
 	return commits, nil
+}
+
+// parseCommit reads what git prints for fields.
+func parseCommit(record string) Commit {
+	lines := append(strings.SplitN(record, "\n", 4), "", "", "")
+	return Commit{ID: lines[0], When: date(lines[1]), Author: strings.ToValidUTF8(lines[2], "?"), Subject: strings.ToValidUTF8(lines[3], "?")}
 }
 
 // date reads Unix seconds. Commits may claim dates that are none: 0 then.

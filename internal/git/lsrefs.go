@@ -32,6 +32,9 @@ func (c *Client) listRefs(ctx context.Context, raw string, prefixes []string) ([
 	if err != nil {
 		return nil, err
 	}
+	if refs, err := c.lsRefsDirect(ctx, t, prefixes); !errors.Is(err, errIndirect) {
+		return refs, err
+	}
 	refs, err := c.lsRefs(ctx, t, prefixes)
 	if errors.Is(err, errNoV2) {
 		return c.lsRemote(ctx, t, prefixes)
@@ -59,14 +62,55 @@ func (v *conversation) lsRefs(scheme string, prefixes []string) ([]advertised, e
 	if err != nil {
 		return nil, err
 	}
-	if err := v.request(format, prefixes); err != nil {
+	request, err := lsRefsRequest(format, prefixes)
+	if err != nil {
 		return nil, err
 	}
-	var refs []advertised
+	if _, err := io.WriteString(v.in, request); err != nil {
+		return nil, err
+	}
+	refs, err := readRefs(lines, prefixes)
+	if err == nil {
+		// A stateful server waits for a further command, or this flush.
+		_, _ = io.WriteString(v.in, pktline.FlushString)
+	}
+	return refs, err
+}
+
+// lsRefsDirect is lsRefs of a server that is asked directly.
+func (c *Client) lsRefsDirect(ctx context.Context, t target, prefixes []string) ([]advertised, error) {
+	server, ok := c.direct.at(t)
+	if !ok {
+		return nil, errIndirect
+	}
+	request, err := lsRefsRequest("sha1", prefixes)
+	if err != nil {
+		return nil, err
+	}
+	ctx, slow := context.WithCancelCause(context.WithValue(ctx, targetKey{}, t))
+	defer slow(nil)
+	answer, err := c.direct.ask(ctx, slow, server, request, c.received)
+	if err != nil {
+		return nil, errIndirect
+	}
+	defer answer.Close()
+	all := &limited{answer, maxOutput}
+	refs, err := readRefs(pktline.NewScanner(all), prefixes)
+	switch {
+	case errors.Is(err, errTooMuch):
+		return nil, err
+	case err != nil:
+		return nil, errIndirect
+	}
+	_, _ = io.CopyN(io.Discard, all, 1<<10) // to the end, so that the connection can be used again
+	return refs, nil
+}
+
+// readRefs reads the answer to a request for those whose names begin with one of
+// prefixes.
+func readRefs(lines *pktline.Scanner, prefixes []string) (refs []advertised, err error) {
 	for lines.Scan() {
 		if len(lines.Bytes()) == 0 {
-			// A stateful server waits for a further command, or this flush.
-			_, _ = io.WriteString(v.in, pktline.FlushString)
 			return refs, nil
 		}
 		ref, err := parseRef(string(lines.Bytes()))
@@ -114,26 +158,26 @@ func cutShort(err error) error {
 	return transientf("the server's answer breaks off: %w", err)
 }
 
-func (v *conversation) request(format string, prefixes []string) error {
+// lsRefsRequest is the ls-refs command of gitprotocol-v2(5).
+func lsRefsRequest(format string, prefixes []string) (string, error) {
 	var b strings.Builder
 	lines := pktline.NewEncoder(&b)
 	if err := lines.EncodeString("command=ls-refs\n", "agent=odyssey\n", "object-format="+format+"\n"); err != nil {
-		return err
+		return "", err
 	}
 	b.WriteString("0001") // the delimiter between capabilities and arguments
 	if err := lines.EncodeString("peel\n"); err != nil {
-		return err
+		return "", err
 	}
 	for _, prefix := range prefixes {
 		if err := lines.EncodeString("ref-prefix " + prefix + "\n"); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if err := lines.Flush(); err != nil {
-		return err
+		return "", err
 	}
-	_, err := io.WriteString(v.in, b.String())
-	return err
+	return b.String(), nil
 }
 
 // parseRef reads "OID NAME[ peeled:OID]…".

@@ -41,6 +41,21 @@ func span(t testing.TB, p *git.Partials, url, from, to string) git.History {
 	return got[0]
 }
 
+// choosing chooses files by their ids, whatever there is.
+func choosing(ids ...string) func([][]git.Entry) []string {
+	return func([][]git.Entry) []string { return ids }
+}
+
+// listed are the files of a commit.
+func listed(t testing.TB, p *git.Partials, url, commit string) []git.Entry {
+	t.Helper()
+	listings, _, err := p.Look(t.Context(), url, []string{commit}, 1, choosing())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listings[0]
+}
+
 // What is kept must never make a history another than the one without a cache:
 // whatever was asked before, in whatever order.
 func TestPartials_sameHistories(t *testing.T) {
@@ -128,8 +143,8 @@ func TestPartials_fetches(t *testing.T) {
 	}
 	more := repo.Add(t, gitserver.Commit{Branch: "17.0", Files: map[string]string{"addons/m008/x.py": "1"}, When: day(2)})
 	n, warm := sent(partials(t, dir), ids[1], more[0])
-	if n != 2 || warm*5 > cold {
-		t.Errorf("%d requests with %d bytes for one commit, after %d bytes at first; want 2 (refs and fetch) and a fifth at most", n, warm, cold)
+	if n != 1 || warm*5 > cold {
+		t.Errorf("%d requests with %d bytes for one commit, after %d bytes at first; want 1 and a fifth at most", n, warm, cold)
 	}
 	if cold > 100_000 {
 		t.Errorf("%d bytes for trees alone", cold)
@@ -162,10 +177,7 @@ func TestPartials_reads(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	entries, err := p.Entries(t.Context(), repo.URL, ids[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	entries := listed(t, p, repo.URL, ids[1])
 	var paths, blobs []string
 	for _, e := range entries {
 		paths, blobs = append(paths, e.Path), append(blobs, e.ID)
@@ -175,7 +187,7 @@ func TestPartials_reads(t *testing.T) {
 	}
 	srv.Requests()
 	for range 2 {
-		files, err := p.Files(t.Context(), repo.URL, blobs, 1)
+		_, files, err := p.Look(t.Context(), repo.URL, ids[1:2], 1, choosing(blobs...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,8 +199,8 @@ func TestPartials_reads(t *testing.T) {
 		t.Errorf("%d fetches for three files, twice; want one", n)
 	}
 	for _, bad := range []string{"--output=/tmp/x", "HEAD", ""} {
-		_, entries := p.Entries(t.Context(), repo.URL, bad)
-		_, files := p.Files(t.Context(), repo.URL, []string{bad}, 1)
+		_, _, entries := p.Look(t.Context(), repo.URL, []string{bad}, 1, choosing())
+		_, _, files := p.Look(t.Context(), repo.URL, ids[1:2], 1, choosing(bad))
 		_, touches := p.Touches(t.Context(), repo.URL, git.Range{Old: bad, New: ids[0]})
 		if entries == nil || files == nil || touches == nil || p.Ensure(t.Context(), repo.URL, []string{bad}) == nil {
 			t.Errorf("%q was taken for an object id", bad)
@@ -207,7 +219,7 @@ func TestPartials_apart(t *testing.T) {
 	if err := errors.Join(p.Ensure(t.Context(), one.URL, []string{a}), p.Ensure(t.Context(), two.URL, []string{b})); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Entries(t.Context(), two.URL, a); err == nil {
+	if _, _, err := p.Look(t.Context(), two.URL, []string{a}, 1, choosing()); err == nil {
 		t.Error("what one URL gave is read as the other's")
 	}
 	j, err := p.Join(t.Context(), []string{one.URL, two.URL})

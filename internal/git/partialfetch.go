@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/gitname"
@@ -72,7 +71,7 @@ func (p *Partials) Ensure(ctx context.Context, url string, commits []string) err
 	defer done()
 	r.fetching.Lock()
 	defer r.fetching.Unlock()
-	missing, err := r.view.missing(ctx, commits)
+	missing, err := r.missing(ctx, commits)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -98,8 +97,17 @@ func (p *Partials) Deepen(ctx context.Context, url string, commits []string, dep
 // lacks returns those of commits that are not there, but for those that the
 // server does not have either.
 func (r *partial) lacks(ctx context.Context, commits []string) ([]string, error) {
-	missing, err := r.view.missing(ctx, commits)
+	missing, err := r.missing(ctx, commits)
 	return slices.DeleteFunc(missing, func(id string) bool { return r.gone[id] }), err
+}
+
+// missing returns those of commits that are not there. Git is asked only where
+// there is something that it alone can read.
+func (r *partial) missing(ctx context.Context, commits []string) ([]string, error) {
+	if missing, err := unpacked(filepath.Join(r.home, "objects"), commits); err == nil {
+		return missing, nil
+	}
+	return r.view.missing(ctx, commits)
 }
 
 // deepen fetches so many commits from each of ends. Those of mayLack that the
@@ -112,7 +120,7 @@ func (r *partial) deepen(ctx context.Context, ends, mayLack []string, depth int)
 		if err != nil {
 			return err
 		}
-		if err = r.fetch(ctx, ends, tips, "--filter=blob:none", "--depth="+strconv.Itoa(depth)); err == nil {
+		if err = r.fetch(ctx, lacked{ends, tips, depth}); err == nil {
 			return r.remember(ends)
 		}
 		failed := (*Error)(nil)
@@ -144,14 +152,13 @@ func (r *partial) read(ctx context.Context, ranges []Range) ([]History, bool, er
 	return f.read(ctx, ranges)
 }
 
-// fetch brings in objects by their ids, and keeps them. The server leaves out what
-// tips lead to.
-func (r *partial) fetch(ctx context.Context, ids, tips []string, options ...string) error {
-	if len(ids) == 0 {
+// fetch brings in what is lacked, and keeps it.
+func (r *partial) fetch(ctx context.Context, l lacked) error {
+	if len(l.ids) == 0 {
 		return nil
 	}
 	_, err := retry(ctx, r.c.patient(), func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, r.fetchOnce(ctx, ids, tips, options)
+		return struct{}{}, r.fetchOnce(ctx, l)
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", gitname.Redact(r.url), err)
@@ -159,7 +166,7 @@ func (r *partial) fetch(ctx context.Context, ids, tips []string, options ...stri
 	return nil
 }
 
-func (r *partial) fetchOnce(ctx context.Context, ids, tips, options []string) error {
+func (r *partial) fetchOnce(ctx context.Context, l lacked) error {
 	t, err := r.c.target(ctx, r.url)
 	if err != nil {
 		return err
@@ -169,6 +176,20 @@ func (r *partial) fetchOnce(ctx context.Context, ids, tips, options []string) er
 		return err
 	}
 	defer os.RemoveAll(b.dir)
+	if err := r.fetchDirect(ctx, t, b, l); !errors.Is(err, errIndirect) {
+		if err != nil {
+			return err
+		}
+		return r.adopt(ctx, b)
+	}
+	if err := r.fetchByGit(ctx, t, b, l); err != nil {
+		return err
+	}
+	return r.adopt(ctx, b)
+}
+
+// fetchByGit is fetchDirect by git's own transport.
+func (r *partial) fetchByGit(ctx context.Context, t target, b *bare, l lacked) error {
 	t.settings = append(
 		t.settings,
 		setting{"remote.upstream.url", t.String()}, // by a name: a path is none to a fetch with a filter
@@ -176,20 +197,14 @@ func (r *partial) fetchOnce(ctx context.Context, ids, tips, options []string) er
 		setting{"fetch.writeCommitGraph", "false"},
 		setting{"core.alternateRefsCommand", "true"}, // there are none
 	)
-	if len(tips) == 0 {
+	if len(l.tips) == 0 {
 		t.settings = append(t.settings, setting{"fetch.negotiationAlgorithm", "noop"})
 	}
-	args := append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--stdin"}, options...)
-	for _, tip := range tips {
-		args = append(args, "--negotiation-tip="+tip)
-	}
+	args := append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--stdin"}, l.options()...)
 	f := &fetcher{bare: b, url: r.url}
 	cmd := f.limitedCommand(ctx, t, append(args, "--", "upstream")...)
-	cmd.Stdin = strings.NewReader(strings.Join(ids, "\n") + "\n")
-	if err := b.counted(cmd.run); err != nil {
-		return err
-	}
-	return r.adopt(ctx, b)
+	cmd.Stdin = strings.NewReader(strings.Join(l.ids, "\n") + "\n")
+	return b.counted(cmd.run)
 }
 
 // adopt keeps what a fetch has got. Where a process is killed in between, more

@@ -88,6 +88,9 @@ func (p *Partials) Close() error {
 		all = append(all, r.held.Close())
 	}
 	p.open = nil
+	if p.c.direct != nil {
+		p.c.direct.idle()
+	}
 	all = append(all, os.RemoveAll(p.scratch), p.lock.Close())
 	if p.temporary {
 		all = append(all, os.RemoveAll(p.dir))

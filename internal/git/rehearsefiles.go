@@ -119,7 +119,7 @@ func (w *treeRepo) keeps(url string) *partial {
 func (r *partial) keep(ctx context.Context, ids []string) error {
 	r.fetching.Lock()
 	defer r.fetching.Unlock()
-	return r.fetch(ctx, ids, nil, "--filter=blob:none")
+	return r.fetch(ctx, lacked{ids: ids})
 }
 
 // ask fetches files by their ids. The server is not told what there is: it would

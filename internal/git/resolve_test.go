@@ -67,9 +67,9 @@ func TestResolve(t *testing.T) {
 		if name != "http" {
 			continue
 		}
-		// One conversation, however many refs.
+		// One request, however many refs.
 		requests := srv.Requests()
-		if len(requests) != 2 || requests[0].Method != http.MethodGet || requests[0].Path != "/OCA/web.git/info/refs" || requests[1].Method != http.MethodPost || requests[1].Path != "/OCA/web.git/git-upload-pack" {
+		if len(requests) != 1 || requests[0].Method != http.MethodPost || requests[0].Path != "/OCA/web.git/git-upload-pack" {
 			t.Errorf("requests: %+v", requests)
 		}
 	}

@@ -25,7 +25,7 @@ func TestResolve_retry(t *testing.T) {
 		{"429", gitserver.Status(http.StatusTooManyRequests)},
 		{"reset", gitserver.Reset},
 		{"hang", gitserver.Hang},
-		{"cut short", gitserver.CutShort(100)},
+		{"cut short", gitserver.CutShort(20)},
 		{"cut to nothing", gitserver.CutShort(0)},
 		{"a stalled greeting", gitserver.Stall("001e# service=git-upload-pack\n0000000eversion 2\n", advertisement)},
 		{"a garbled greeting", gitserver.Answer("001e# service=git-upload-pack\n0000000eversion 2\n00", advertisement)},
@@ -38,20 +38,23 @@ func TestResolve_retry(t *testing.T) {
 			file, setting := credentials(t)
 			o := options()
 			o.Timeout, o.CredentialsFile = time.Second, file
-			srv.Fail(1, test.fault)
-			got, err := git.New(o).Resolve(t.Context(), repo.URL, []string{"main"})
-			if err != nil || got["main"] != id {
-				t.Errorf("got %v, %v", got, err)
-			}
-			gone(t, setting)
+			for _, url := range []string{repo.URL, indirect(repo.URL)} {
+				o.Attempts = 3
+				srv.Fail(1, test.fault)
+				got, err := git.New(o).Resolve(t.Context(), url, []string{"main"})
+				if err != nil || got["main"] != id {
+					t.Errorf("%s: got %v, %v", url, got, err)
+				}
+				gone(t, setting)
 
-			o.Attempts = 2
-			srv.Fail(-1, test.fault)
-			_, err = git.New(o).Resolve(t.Context(), repo.URL, []string{"main"})
-			if !errors.Is(err, git.ErrTransient) {
-				t.Errorf("%v is not transient", err)
+				o.Attempts = 2
+				srv.Fail(-1, test.fault)
+				_, err = git.New(o).Resolve(t.Context(), url, []string{"main"})
+				if !errors.Is(err, git.ErrTransient) {
+					t.Errorf("%s: %v is not transient", url, err)
+				}
+				gone(t, setting)
 			}
-			gone(t, setting)
 		})
 	}
 }
@@ -91,6 +94,9 @@ func TestResolve_retryPost(t *testing.T) {
 		})
 	}
 }
+
+// indirect is the URL with a user: git's own program then asks.
+func indirect(url string) string { return strings.Replace(url, "://", "://ann@", 1) }
 
 // pkt is a line of git's protocol.
 func pkt(line string) string { return fmt.Sprintf("%04x%s", len(line)+4, line) }
@@ -138,12 +144,16 @@ func TestResolve_refused(t *testing.T) {
 			repo := srv.Repo(t, "r")
 			repo.Commit(t, "main", nil)
 			srv.Fail(-1, test.fault)
-			_, err := git.New(options()).Resolve(t.Context(), repo.URL, []string{"main"})
-			if !errors.Is(err, test.class) || errors.Is(err, git.ErrTransient) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got  %v\nwant %s", err, test.want)
-			}
-			if requests := srv.Requests(); len(requests) != test.requests {
-				t.Errorf("requests: %+v", requests)
+			for _, url := range []string{repo.URL, indirect(repo.URL)} {
+				_, err := git.New(options()).Resolve(t.Context(), url, []string{"main"})
+				if !errors.Is(err, test.class) || errors.Is(err, git.ErrTransient) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got  %v\nwant %s", err, test.want)
+				}
+				// One more: what is not answered to us, or to a user without a password, is
+				// git's to ask for again, and to say why.
+				if requests := srv.Requests(); len(requests) > test.requests+1 {
+					t.Errorf("%s: requests: %+v", url, requests)
+				}
 			}
 		})
 	}
@@ -237,7 +247,7 @@ func TestResolve_timeout(t *testing.T) {
 	o := options()
 	o.Timeout, o.Attempts, o.CredentialsFile = 500*time.Millisecond, 1, file
 	start := time.Now()
-	_, err := git.New(o).Resolve(t.Context(), repo.URL, []string{"main"})
+	_, err := git.New(o).Resolve(t.Context(), indirect(repo.URL), []string{"main"})
 	if !errors.Is(err, git.ErrTransient) || err.Error() != "no answer in time" {
 		t.Errorf("got %v", err)
 	}

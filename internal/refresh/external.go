@@ -83,7 +83,7 @@ func (s *Survey) external(ctx context.Context, locked *lock.File) ([]string, err
 				return nil, err
 			}
 			for _, at := range sides {
-				asked = append(asked, s.asked(at)...)
+				asked = append(asked, at.asked()...)
 			}
 		}
 	}
@@ -92,10 +92,10 @@ func (s *Survey) external(ctx context.Context, locked *lock.File) ([]string, err
 }
 
 // asked lists what the addons of a commit ask of Python.
-func (s *Survey) asked(at *side) (all []string) {
-	for _, place := range at.places {
-		if parsed := s.manifest(at, place); parsed != nil && parsed.Installable {
-			all = append(all, parsed.ExternalPython...)
+func (at *side) asked() (all []string) {
+	for _, addon := range at.addons {
+		if m := addon.Manifest; m != nil && m.Installable {
+			all = append(all, m.ExternalPython...)
 		}
 	}
 	return all

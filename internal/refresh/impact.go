@@ -243,7 +243,7 @@ var errUnlocked = errors.New("a merge is not locked")
 func (p *Proposal) sources(ctx context.Context, s *Survey, at func(d *lock.Destination, n int) string) (all []changelog.Source, series string, err error) {
 	for k := range p.locked.Destinations {
 		d := &p.locked.Destinations[k]
-		source := changelog.Source{Dest: path.Clean(d.Path)}
+		source := changelog.Source{}
 		seen := map[string]bool{}
 		for n, m := range d.Merges {
 			commit, url := at(d, n), d.Remote(m.Remote).URL
@@ -255,13 +255,17 @@ func (p *Proposal) sources(ctx context.Context, s *Survey, at func(d *lock.Desti
 				return nil, "", err
 			}
 			source.Quiet = source.Quiet || !p.Discretion.Tells(url)
-			if sides[0].series != "" && series == "" && source.Dest == "odoo" {
+			if sides[0].series != "" && series == "" && path.Clean(d.Path) == "odoo" {
 				series = sides[0].series
 			}
-			for _, place := range sides[0].places {
-				if key := place.Dir + "\x00" + place.ManifestID; !seen[key] {
+			if len(d.Merges) == 1 {
+				source.Addons = sides[0].addons
+				break
+			}
+			for _, a := range sides[0].addons {
+				if key := a.Dir + "\x00" + a.ManifestID; !seen[key] {
 					seen[key] = true
-					source.Addons = append(source.Addons, changelog.Present{Place: place, Manifest: s.manifest(sides[0], place)})
+					source.Addons = append(source.Addons, a)
 				}
 			}
 		}

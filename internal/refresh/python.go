@@ -109,6 +109,9 @@ func (p *PythonLock) Offer(ctx context.Context, r Repository) (Offer, error) {
 		return Offer{Idle: "there is no " + RequirementsLock}, nil
 	}
 	executor, why, err := p.executor(ctx, r)
+	if err == nil && executor != config.ExecutorWorkflow {
+		p.forgetRun(ctx, r.Name) // whatever another executor has started
+	}
 	if err != nil || why != "" {
 		return Offer{Waiting: map[string]string{pythonBranch: ""}, Idle: why}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,9 +20,12 @@ import (
 // Python locks. The rest is a digest of what the lock is made of.
 const resultBranches = BranchPrefix + string(Python) + "-lock/"
 
-// IsResult reports whether a branch may be one by which a workflow hands in what
-// it made.
-func IsResult(branch string) bool { return strings.HasPrefix(branch, resultBranches) }
+// resultBranch is what the workflow of the scaffold takes.
+var resultBranch = regexp.MustCompile("^" + resultBranches + "[0-9a-f]{32}$")
+
+// IsResult reports whether a branch is one by which a workflow hands in what it
+// made.
+func IsResult(branch string) bool { return resultBranch.MatchString(branch) }
 
 const (
 	// unlisted is how long a run may be missing from a forge's list after it was
@@ -207,17 +211,17 @@ func (l *lockRun) start(ctx context.Context, runs []forge.WorkflowRun) (Offer, e
 
 // dispatch asks for a run.
 func (l *lockRun) dispatch(runs []forge.WorkflowRun) Offer {
-	clear := []string{l.branch} // of a run that was not taken up
+	stale := []string{l.branch} // of a run that was not taken up
 	for _, run := range runs {
 		for _, word := range strings.Fields(run.Title) {
-			if IsResult(word) && !slices.Contains(clear, word) && len(clear) < mostCleared {
-				clear = append(clear, word)
+			if IsResult(word) && !slices.Contains(stale, word) && len(stale) < mostCleared {
+				stale = append(stale, word)
 			}
 		}
 	}
 	return Offer{
 		Waiting: map[string]string{pythonBranch: ""},
-		Dispatch: &Dispatch{Group: string(Python), Workflow: l.workflow, Branch: l.branch, Clear: clear, Tell: func(ctx context.Context, progress Progress) {
+		Dispatch: &Dispatch{Group: string(Python), Workflow: l.workflow, Branch: l.branch, Clear: stale, Tell: func(ctx context.Context, progress Progress) {
 			if progress == RunRefused {
 				l.forget(ctx)
 				return
@@ -278,7 +282,12 @@ func (l *lockRun) take(ctx context.Context, head string, run forge.WorkflowRun) 
 	if err != nil {
 		return Offer{}, err
 	}
-	draft.Foreign = true
+	describe := draft.Describe
+	draft.Describe = func(ctx context.Context) (Text, error) {
+		text, err := describe(ctx)
+		text.Doubts = append(text.Doubts, "whoever may push to the repository can have made this lock")
+		return text, err
+	}
 	return Offer{Drafts: []Draft{draft}, Spent: spent}, nil
 }
 
@@ -343,11 +352,13 @@ func (l *lockRun) note(ctx context.Context, what string) {
 }
 
 // forget keeps that nothing is.
-func (l *lockRun) forget(ctx context.Context) {
-	if l.Memory == nil {
+func (l *lockRun) forget(ctx context.Context) { l.forgetRun(ctx, l.repo.Name) }
+
+func (p *PythonLock) forgetRun(ctx context.Context, repo string) {
+	if p.Memory == nil {
 		return
 	}
-	if had, err := l.Memory.Get(ctx, RunBucket, l.repo.Name); err == nil && len(had) > 0 {
-		_ = l.Memory.Put(ctx, RunBucket, l.repo.Name, nil)
+	if had, err := p.Memory.Get(ctx, RunBucket, repo); err == nil && len(had) > 0 {
+		_ = p.Memory.Put(ctx, RunBucket, repo, nil) // it may be forgotten
 	}
 }

@@ -122,8 +122,11 @@ func TestPythonRun_once(t *testing.T) {
 	r.list[0].State = forge.RunSucceeded
 	for range 2 { // a bot that was killed has it once more
 		offer := r.offers("due")
-		if len(offer.Drafts) != 1 || !offer.Drafts[0].Foreign || string(offer.Drafts[0].Files[0].New) != locked("urllib3 2.0.1") || offer.Spent[d.Branch] != "c1" {
+		if len(offer.Drafts) != 1 || string(offer.Drafts[0].Files[0].New) != locked("urllib3 2.0.1") || offer.Spent[d.Branch] != "c1" {
 			t.Fatalf("%+v", offer)
+		}
+		if text, err := offer.Drafts[0].Describe(t.Context()); err != nil || len(text.Doubts) != 1 {
+			t.Errorf("nobody has to look at what somebody pushed: %+v, %v", text.Doubts, err)
 		}
 	}
 	delete(r.heads, d.Branch)
@@ -208,7 +211,11 @@ func TestPythonRun_vanished(t *testing.T) {
 
 	r.run(forge.RunWaiting, "odyssey/python-lock/$(touch x)")
 	r.run(forge.RunWaiting, "--"+d.Branch)
+	r.run(forge.RunSucceeded, "odyssey/python-lock/../../main")
 	r.idle("runs of others", "due", "has not changed")
+	if d := r.dispatched("runs of others", "demanded", true); !slices.Equal(d.Clear, []string{d.Branch}) {
+		t.Errorf("branches of others are removed: %q", d.Clear)
+	}
 }
 
 // Why nothing can be done is told.

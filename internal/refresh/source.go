@@ -98,9 +98,6 @@ type Draft struct {
 	Files  []File
 	Newer  string   // what brings it back once it was closed: "a newer image"
 	List   []string // what it leads to, a line each, as Markdown
-	// Foreign says that whoever may push to the repository can have made it, so
-	// that a person has to look at it.
-	Foreign bool
 	// Describe writes the text. Its Message ends with a line of Trailer and
 	// Target.
 	Describe func(ctx context.Context) (Text, error)

@@ -16,11 +16,12 @@ import (
 // their files, and a few of these.
 type Surveyor interface {
 	Historian
-	// Ensure has commits there for Entries.
+	// Ensure has commits there for Look.
 	Ensure(ctx context.Context, url string, commits []string) error
-	Entries(ctx context.Context, url, tree string) ([]git.Entry, error)
+	// Look lists the files of commits, and reads those of most bytes at most that
+	// choose names by their ids.
+	Look(ctx context.Context, url string, commits []string, most int, choose func(listings [][]git.Entry) (ids []string)) (listings [][]git.Entry, contents map[string][]byte, err error)
 	Touches(ctx context.Context, url string, span git.Range) ([]git.Touch, error)
-	Files(ctx context.Context, url string, ids []string, most int) (map[string][]byte, error)
 }
 
 // Survey asks for what the texts of a plan need, each remote once for all of
@@ -44,7 +45,7 @@ type remote struct {
 // side is a commit as a destination's.
 type side struct {
 	changelog.Side
-	places []changelog.Place
+	addons []changelog.Present
 	series string
 }
 
@@ -118,48 +119,68 @@ func (s *Survey) sides(ctx context.Context, dest, url string, commits ...string)
 	if err := s.ensure(ctx, r, dest, url, commits); err != nil {
 		return nil, err
 	}
-	var files []string
-	releases := map[string]string{} // ids by commit
-	for _, commit := range commits {
-		if r.sides[dest+" "+commit] != nil {
-			continue
-		}
-		entries, err := s.from.Entries(ctx, url, commit)
-		if err != nil {
-			return nil, err
-		}
-		at := &side{Side: changelog.Side{Entries: entries}, places: changelog.Find(dest, entries)}
-		r.sides[dest+" "+commit] = at
-		for _, p := range at.places {
-			files = append(files, p.ManifestID)
-		}
-		if i := slices.IndexFunc(entries, func(e git.Entry) bool { return e.Path == "odoo/release.py" }); i >= 0 {
-			releases[commit] = entries[i].ID
-			files = append(files, entries[i].ID)
-		}
-	}
-	contents := map[string][]byte{}
-	if len(files) > 0 {
-		slices.Sort(files)
-		var err error
-		if contents, err = s.from.Files(ctx, url, slices.Compact(files), pyliteral.MaxSize); err != nil {
-			for _, commit := range commits {
-				delete(r.sides, dest+" "+commit)
-			}
+	lacks := func(commit string) bool { return r.sides[dest+" "+commit] == nil }
+	if slices.ContainsFunc(commits, lacks) {
+		wanted := r.beside(commits)
+		if err := s.look(ctx, r, dest, url, slices.DeleteFunc(wanted, func(commit string) bool { return !lacks(commit) })); err != nil {
 			return nil, err
 		}
 	}
 	all := make([]*side, len(commits))
 	for i, commit := range commits {
 		all[i] = r.sides[dest+" "+commit]
-		if all[i].Manifests == nil {
-			all[i].Manifests = contents
-		}
-		if data, ok := contents[releases[commit]]; ok {
-			all[i].series, _ = odoo.ParseSeries("odoo/release.py", data)
-		}
 	}
 	return all, nil
+}
+
+// beside adds the other ends of the moves that commits are one of: they are asked
+// for next.
+func (r *remote) beside(commits []string) []string {
+	all := slices.Clone(commits)
+	for span, h := range r.histories {
+		if !h.OldGone && (slices.Contains(commits, span.Old) || slices.Contains(commits, span.New)) {
+			all = append(all, span.Old, span.New)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// releaseFile is the file of Odoo that says its series.
+const releaseFile = "odoo/release.py"
+
+// look looks at commits that are there.
+func (s *Survey) look(ctx context.Context, r *remote, dest, url string, commits []string) error {
+	sides, places := make([]*side, len(commits)), make([][]changelog.Place, len(commits))
+	releases := make([]string, len(commits)) // ids of files
+	listings, contents, err := s.from.Look(ctx, url, commits, pyliteral.MaxSize, func(listings [][]git.Entry) (files []string) {
+		for i, entries := range listings {
+			sides[i], places[i] = &side{Side: changelog.Side{Entries: entries}}, changelog.Find(dest, entries)
+			for _, p := range places[i] {
+				files = append(files, p.ManifestID)
+			}
+			if at := slices.IndexFunc(entries, func(e git.Entry) bool { return e.Path == releaseFile }); at >= 0 {
+				releases[i] = entries[at].ID
+				files = append(files, entries[at].ID)
+			}
+		}
+		slices.Sort(files)
+		return slices.Compact(files)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range listings {
+		sides[i].Manifests = contents
+		for _, place := range places[i] {
+			sides[i].addons = append(sides[i].addons, changelog.NewPresent(dest, place, s.manifest(contents, place)))
+		}
+		if data, ok := contents[releases[i]]; ok {
+			sides[i].series, _ = odoo.ParseSeries(releaseFile, data)
+		}
+		r.sides[dest+" "+commits[i]] = sides[i]
+	}
+	return nil
 }
 
 // ensure has commits there that have not come with a history, and were not looked
@@ -182,12 +203,12 @@ func (s *Survey) ensure(ctx context.Context, r *remote, dest, url string, commit
 }
 
 // manifest parses a manifest, once for all places that have the same.
-func (s *Survey) manifest(at *side, p changelog.Place) *odoo.Manifest {
+func (s *Survey) manifest(contents map[string][]byte, p changelog.Place) *odoo.Manifest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, known := s.manifests[p.ManifestID]
 	if !known {
-		if data, ok := at.Manifests[p.ManifestID]; ok {
+		if data, ok := contents[p.ManifestID]; ok {
 			m, _ = odoo.ParseManifest(p.Manifest, data)
 		}
 		s.manifests[p.ManifestID] = m

@@ -3,11 +3,13 @@ package watch_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/queue"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -50,7 +52,7 @@ func TestKinds_events(t *testing.T) {
 	asks("push", pushEvent("a", "", "h1"), subject+" merges", subject+" base", subject+" python")
 	asks("closed base", closed("odyssey/base"), subject+" base")
 	asks("closed lock", closed("odyssey/python"), subject+" python")
-	asks("a workflow hands in", forge.Event{Kind: forge.EventPush, Type: "push", Sender: "bot", Branch: "odyssey/python-lock/0123", Head: "h1"}, subject+" python")
+	asks("a workflow hands in", forge.Event{Kind: forge.EventPush, Type: "push", Sender: "bot", Branch: "odyssey/python-lock/" + strings.Repeat("0f", 16), Head: "h1"}, subject+" python")
 	asks("a workflow ended", forge.Event{Kind: forge.EventWorkflow, Type: "workflow_run", Sender: "bot", Branch: "main", Workflow: "python-lock.yml"}, subject+" python")
 	asks("closed merge", closed("odyssey/merge/odoo"), subject+" merges")
 	asks("closed retirement", closed("odyssey/retire/odoo"), subject+" merges")
@@ -105,5 +107,41 @@ func TestKinds_schedules(t *testing.T) {
 	stop()
 	if at := other.Next(subject, string(refresh.Python)); at.Hour() != 12 || at.Minute() != 30 || !other.Next(subject, string(refresh.Base)).IsZero() {
 		t.Errorf("another process has python at %s", at)
+	}
+}
+
+// TestSweep_running: while a run of a workflow is under way, a sweep looks after
+// it, for no webhook may tell of its end.
+func TestSweep_running(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "a", "b")
+	w := s.watcher(s.listed(), allKinds)
+	s.sweep(w)
+	drain(t, s)
+	if err := s.queue.Put(t.Context(), refresh.RunBucket, "acme/b", []byte("odyssey/python-lock/x")); err != nil {
+		t.Fatal(err)
+	}
+	s.sweep(w)
+	if diff := cmp.Diff([]string{"main:acme/b python"}, drain(t, s)); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+	if err := w.Learn(t.Context(), "main:acme/b", config.Repo{}); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, s)
+	s.sweep(w)
+	if ran := drain(t, s); len(ran) > 0 {
+		t.Errorf("asked for %v though the policy wants no locks", ran)
+	}
+	if err := w.Learn(t.Context(), "main:acme/b", config.DefaultRepo()); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, s)
+	if err := s.queue.Put(t.Context(), refresh.RunBucket, "acme/b", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.sweep(w)
+	if ran := drain(t, s); len(ran) > 0 {
+		t.Errorf("asked for %v though it has ended", ran)
 	}
 }

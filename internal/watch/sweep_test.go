@@ -16,7 +16,6 @@ import (
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/queue"
-	"github.com/nuobit/odyssey/internal/refresh"
 	"github.com/nuobit/odyssey/internal/watch"
 )
 
@@ -345,30 +344,6 @@ func TestSweep_redelivers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"main:acme/a merges"}, s.queue.asked()); diff != "" {
 		t.Errorf("asked for (-want +got):\n%s", diff)
-	}
-}
-
-// TestSweep_running: while a run of a workflow is under way, a sweep looks after
-// it, for no webhook may tell of its end.
-func TestSweep_running(t *testing.T) {
-	t.Parallel()
-	s := newScene(t, "a", "b")
-	w := s.watcher(s.listed(), allKinds)
-	s.sweep(w)
-	drain(t, s)
-	if err := s.queue.Put(t.Context(), refresh.RunBucket, "acme/b", []byte("odyssey/python-lock/x")); err != nil {
-		t.Fatal(err)
-	}
-	s.sweep(w)
-	if diff := cmp.Diff([]string{"main:acme/b python"}, drain(t, s)); diff != "" {
-		t.Errorf("asked for (-want +got):\n%s", diff)
-	}
-	if err := s.queue.Put(t.Context(), refresh.RunBucket, "acme/b", nil); err != nil {
-		t.Fatal(err)
-	}
-	s.sweep(w)
-	if ran := drain(t, s); len(ran) > 0 {
-		t.Errorf("asked for %v though it has ended", ran)
 	}
 }
 

@@ -129,12 +129,20 @@ func (s *sweep) look(ctx context.Context, e *entry, before memory) (after memory
 	if after, err = s.lookAtBranch(ctx, e, repo, before); err != nil {
 		return before, err
 	}
-	if len(s.running[e.Repo.String()]) > 0 { // no webhook may tell of its end
-		if err := s.want(ctx, queue.Request{Subject: e.Subject, Kind: string(refresh.Python)}); err != nil {
-			return before, err
-		}
+	if err := s.lookAtRun(ctx, e); err != nil {
+		return before, err
 	}
 	return s.lookAtComments(ctx, e, repo, after)
+}
+
+// lookAtRun requests a look at the Python lock while a workflow makes one: no
+// webhook may tell of its end.
+func (s *sweep) lookAtRun(ctx context.Context, e *entry) error {
+	known, _ := s.known(e.Subject)
+	if at, is := known[string(refresh.Python)]; len(s.running[e.Repo.String()]) == 0 || is && at.Off {
+		return nil
+	}
+	return s.want(ctx, queue.Request{Subject: e.Subject, Kind: string(refresh.Python)})
 }
 
 // lookAtBranch requests refreshes when the default branch moved, or is another.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,8 +18,10 @@ import (
 const (
 	planAddons  = 40               // of each destination
 	planCommits = 12               // by which each moves
+	planPast    = 100              // that each has before: more than are fetched
 	planLongest = 10 * time.Second // that is asked for
 	planFetches = 1                // of a remote that moved, for its history; its manifests are one more where they changed
+	planRuns    = 6                // of git for a remote, at most
 )
 
 // plan compares plan, which fetches what is new of each destination and writes
@@ -34,7 +38,10 @@ func (s *suite) plan(ctx context.Context) error {
 		return err
 	}
 	defer server.Stop()
-	p := &planBench{dir: dir, binary: binary, server: server, repos: map[string]*gitserver.Repo{}}
+	p := &planBench{dir: dir, checkout: filepath.Join(dir, "checkout"), binary: binary, server: server, repos: map[string]*gitserver.Repo{}}
+	if err := os.MkdirAll(p.checkout, 0o755); err != nil {
+		return err
+	}
 	if err := caught(p.make); err != nil {
 		return err
 	}
@@ -43,10 +50,10 @@ func (s *suite) plan(ctx context.Context) error {
 
 // planBench is sixty repositories of addons.
 type planBench struct {
-	dir, binary string
-	server      *gitserver.Server
-	repos       map[string]*gitserver.Repo
-	moves       int
+	dir, checkout, binary string
+	server                *gitserver.Server
+	repos                 map[string]*gitserver.Repo
+	moves                 int
 }
 
 // caught runs what ends by a panic of fatal.
@@ -74,10 +81,18 @@ func (p *planBench) make() {
 			files[addon+"/views/view.xml"] = strings.Repeat("<odoo/>\n", 200)
 		}
 		repo.Commit(fatal{}, "17.0", files)
+		past := make([]gitserver.Commit, planPast)
+		for c := range past {
+			past[c] = gitserver.Commit{Branch: "17.0", Files: map[string]string{"README.md": fmt.Sprint(name(d), c)}, When: time.Unix(1_600_000_000+int64(c), 0)}
+		}
+		repo.Add(fatal{}, past...)
 		fmt.Fprintf(&repos, "./addons/%02d:\n  remotes:\n    up: %s\n  merges:\n    - up 17.0\n", d, repo.URL)
 		fmt.Fprintf(&clones, "git clone --quiet --bare --filter=blob:none %s %s\n", repo.URL, name(d))
 	}
-	for file, content := range map[string]string{"repos.yaml": repos.String(), "clones.sh": clones.String(), "peer.sh": peerScript, ".odyssey.yaml": "version: 1\npullRequests: {limit: 100}\n"} {
+	for file, content := range map[string]string{
+		"checkout/repos.yaml": repos.String(), "checkout/.odyssey.yaml": "version: 1\npullRequests: {limit: 100}\n",
+		"clones.sh": clones.String(), "peer.sh": peerScript,
+	} {
 		if err := os.WriteFile(filepath.Join(p.dir, file), []byte(content), 0o600); err != nil {
 			panic(err)
 		}
@@ -113,7 +128,7 @@ func (p *planBench) move() {
 
 func (p *planBench) run(ctx context.Context) error {
 	plan := []string{"plan", "--quiet", "--cache", filepath.Join(p.dir, "cache")}
-	if _, err := clock(ctx, p.dir, p.binary, "lock-repos", "--quiet"); err != nil {
+	if _, err := clock(ctx, p.checkout, p.binary, "lock-repos", "--quiet"); err != nil {
 		return err
 	}
 	if _, err := clock(ctx, p.dir, "sh", "clones.sh"); err != nil {
@@ -130,12 +145,12 @@ func (p *planBench) run(ctx context.Context) error {
 			return err
 		}
 		p.server.Requests()
-		own, err := clock(ctx, p.dir, p.binary, plan...)
+		own, err := clock(ctx, p.checkout, p.binary, plan...)
 		if err != nil {
 			return err
 		}
 		fetched := p.fetches()
-		if _, err := clock(ctx, p.dir, p.binary, "lock-repos", "--refresh-all", "--quiet"); err != nil {
+		if _, err := clock(ctx, p.checkout, p.binary, "lock-repos", "--refresh-all", "--quiet"); err != nil {
 			return err
 		}
 		if round == 0 {
@@ -148,11 +163,37 @@ func (p *planBench) run(ctx context.Context) error {
 	fmt.Printf("  git fetch and git log, one by one      %6.2f s\n", peer.Seconds())
 	fmt.Printf("  plan with changelogs of %d             %6.2f s (asked: %.0f s at most)\n", destinations, own.Seconds(), planLongest.Seconds())
 	fmt.Printf("  ratio                                  %6.1f times faster\n", peer.Seconds()/own.Seconds())
+	runs, err := p.count(ctx, plan)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  runs of git                            %6d, %.1f for each remote (asked: %d at most)\n", runs, float64(runs)/destinations, planRuns)
 	fmt.Printf("  fetches of histories of one remote     %6d (asked: %d at most; one more of manifests where these changed)\n", most, planFetches)
-	if own > planLongest || most > planFetches {
-		return fmt.Errorf("a plan took %v and %d fetches of a remote; asked are %v and %d", own, most, planLongest, planFetches)
+	if own > planLongest || most > planFetches || runs > planRuns*destinations {
+		return fmt.Errorf("a plan took %v, %d fetches of a remote and %d runs of git; asked are %v, %d and %d", own, most, runs, planLongest, planFetches, planRuns*destinations)
 	}
 	return nil
+}
+
+// count is how often one more plan runs git, which a script writes down.
+func (p *planBench) count(ctx context.Context, plan []string) (int, error) {
+	if err := caught(p.move); err != nil {
+		return 0, err
+	}
+	git, err := exec.LookPath("git")
+	if err != nil {
+		return 0, err
+	}
+	dir := filepath.Join(p.dir, "counting")
+	script := fmt.Sprintf("#!/bin/sh\necho >>'%s/runs'\nexec '%s' \"$@\"\n", dir, git)
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o700)); err != nil {
+		return 0, err
+	}
+	if _, err := clock(ctx, p.checkout, "env", append([]string{"PATH=" + dir + ":" + os.Getenv("PATH"), p.binary}, plan...)...); err != nil {
+		return 0, err
+	}
+	runs, err := os.ReadFile(filepath.Join(dir, "runs"))
+	return len(runs), err
 }
 
 // fetches is how many packs with commits were asked for of the remote that was

@@ -20,6 +20,7 @@ import (
 	"github.com/nuobit/odyssey/test/pyindex"
 	"github.com/nuobit/odyssey/test/pytools"
 	"github.com/nuobit/odyssey/test/standin"
+	"github.com/nuobit/odyssey/test/world"
 )
 
 // lockStage is a repository made by the scaffold, whose workflow resolves the
@@ -260,6 +261,50 @@ func TestPythonRun(t *testing.T) {
 	s.tells(bot.Held, "failed; its page says why")
 	s.tells(bot.Held, "failed; its page says why")
 	if runs := s.runs(); len(runs) != 2 || !strings.HasSuffix(runs[0], "completed failure") || len(s.pullRequests("open")) > 0 {
+		t.Errorf("runs: %q", runs)
+	}
+}
+
+// The server is killed right after it has started the workflow. It starts it once
+// for all that, shows where it runs, and proposes the lock when the forge tells
+// that the run has ended.
+func TestFault_C5_KilledAfterADispatch(t *testing.T) {
+	s := newLockStage(t)
+	server := s.serve(world.ServeOptions{Env: []string{"ODYSSEY_FAILPOINT=DispatchWorkflow"}, More: s.More})
+	select {
+	case <-server.Ended():
+	case <-time.After(patience):
+		t.Fatal("it is not killed")
+	}
+	s.Serve(t, world.ServeOptions{Listen: strings.TrimPrefix(server.Webhooks, "http://"), More: s.More})
+	page := s.Server.URL + "/" + s.Image + "/actions/runs/"
+	s.eventually(func() string {
+		var issues []struct{ Body string }
+		s.api(http.MethodGet, "/issues?type=issues", nil, &issues)
+		for _, issue := range issues {
+			if strings.Contains(issue.Body, "[run ") && strings.Contains(issue.Body, page) {
+				return ""
+			}
+		}
+		return "no dashboard shows the run"
+	})
+	s.work(s.take())
+	s.work(s.take())
+	s.eventually(func() string {
+		for _, pr := range s.pullRequests("open") {
+			if pr.Head.Ref == "odyssey/python" {
+				return ""
+			}
+		}
+		return "no pull request is opened"
+	})
+	s.eventually(func() string {
+		if len(s.branches()) != 1 {
+			return fmt.Sprintf("branches: %v", s.branches())
+		}
+		return ""
+	})
+	if runs := s.runs(); len(runs) != 1 {
 		t.Errorf("runs: %q", runs)
 	}
 }

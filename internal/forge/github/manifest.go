@@ -64,7 +64,7 @@ func NewManifest(name, bot, forgeName string) (Manifest, error) {
 			"pull_requests": "write",
 			"issues":        "write", // comments, reactions, labels; holds and faults
 			"checks":        "write",
-			"actions":       "write", // that a workflow ended; has the one run that resolves the Python lock
+			"actions":       "write", // that a workflow ended; the run that resolves the Python lock
 			"statuses":      "read",  // of upstreams that are private
 		},
 		Events: []string{"check_run", "check_suite", "issue_comment", "issues", "pull_request", "pull_request_review", "push", "repository", "workflow_run"},

@@ -186,6 +186,14 @@ func TestReceive(t *testing.T) {
 			"workflow_run", `{"action":"completed",` + repo + `,"workflow_run":{"head_sha":"` + head + `","head_branch":"main","head_repository":{"id":1}}}`,
 			forge.Event{Kind: forge.EventWorkflow, Head: head, Branch: "main"},
 		},
+		"workflow that somebody started ended": {
+			"workflow_run", `{"action":"completed",` + repo + `,"workflow_run":{"event":"workflow_dispatch","path":".github/workflows/python-lock.yml@main","head_sha":"` + head + `","head_branch":"main","head_repository":{"id":1}}}`,
+			forge.Event{Kind: forge.EventWorkflow, Head: head, Branch: "main", Workflow: "python-lock.yml"},
+		},
+		"workflow of an odd name": {
+			"workflow_run", `{"action":"completed",` + repo + `,"workflow_run":{"event":"workflow_dispatch","path":"x/../$(id).yml","head_sha":"` + head + `","head_branch":"main","head_repository":{"id":1}}}`,
+			forge.Event{Kind: forge.EventWorkflow, Head: head, Branch: "main"},
+		},
 		"workflow of a fork": {
 			"workflow_run", `{"action":"completed",` + repo + `,"workflow_run":{"head_sha":"` + head + `","head_branch":"main","head_repository":{"id":2}}}`,
 			forge.Event{Kind: forge.EventWorkflow, Head: head},
