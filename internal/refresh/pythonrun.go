@@ -285,7 +285,7 @@ func (l *lockRun) take(ctx context.Context, head string, run forge.WorkflowRun) 
 	describe := draft.Describe
 	draft.Describe = func(ctx context.Context) (Text, error) {
 		text, err := describe(ctx)
-		text.Doubts = append(text.Doubts, "whoever may push to the repository can have made this lock")
+		text.Doubts = append(text.Doubts, "whoever may push to this repository can have made it")
 		return text, err
 	}
 	return Offer{Drafts: []Draft{draft}, Spent: spent}, nil
