@@ -193,7 +193,12 @@ func (d *direct) post(ctx context.Context, server, request string) (io.ReadClose
 		if slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, answer.StatusCode) {
 			d.refused.Store(server, true)
 		}
-		return nil, fmt.Errorf("the answer is %s", answer.Status)
+		err := fmt.Errorf("the answer is %s", answer.Status)
+		if answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError {
+			said := fmt.Sprintf("fatal: %s: the URL returned error: %d", server, answer.StatusCode)
+			err = &Error{Args: []string{"request"}, ExitCode: -1, Stderr: clean(said), class: ErrTransient}
+		}
+		return nil, err
 	}
 	return answer.Body, nil
 }

@@ -90,6 +90,9 @@ func (c *Client) lsRefsDirect(ctx context.Context, t target, prefixes []string) 
 	ctx, slow := context.WithCancelCause(context.WithValue(ctx, targetKey{}, t))
 	defer slow(nil)
 	answer, err := c.direct.ask(ctx, slow, server, request, c.received)
+	if errors.Is(err, ErrTransient) {
+		return nil, err // a server in trouble is not asked twice at once
+	}
 	if err != nil {
 		return nil, errIndirect
 	}
