@@ -187,3 +187,47 @@ func TestAutomerge_crash(t *testing.T) {
 		s.wantArmed(true, byForge)
 	}
 }
+
+// What was pushed by a run that ended before it could say so is not merged under a
+// text about something else.
+func TestAutomerge_otherText(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.run("./odoo opened")
+	killed := errors.New("killed")
+	s.fake.FailAfter(func(method string) error {
+		if method == "Push" {
+			return killed
+		}
+		return nil
+	})
+	if _, err := s.bot.Run(t.Context(), s.fake, s.name, only("./odoo", "", "", id(8))); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	s.fake.FailAfter(nil)
+	s.run("./odoo unchanged")
+	s.wantArmed(false, "**No automerge:** its branch is at something else than this says")
+}
+
+// A hold that was written when its run ended takes automerge back when it is
+// obeyed again.
+func TestAutomerge_heldAgain(t *testing.T) {
+	t.Parallel()
+	desk := newDesk(t, "merges: {automerge: true}")
+	s, _ := owns(desk.scene)
+	s.run("./odoo opened")
+	_, item := desk.says(forgetest.FakeHuman, desk.human.OpenIssue(t, "A talk", ""), "/hold ./odoo")
+	killed := errors.New("killed")
+	s.fake.FailAfter(func(method string) error {
+		if method == "CreateIssue" {
+			return killed
+		}
+		return nil
+	})
+	if err := desk.worker.Work(t.Context(), desk.job("commands", 1, item)); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	s.fake.FailAfter(nil)
+	desk.hears(item)
+	s.wantArmed(false, "**No automerge:** `./odoo` is held.")
+}
