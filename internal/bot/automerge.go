@@ -106,6 +106,8 @@ func (k *keeper) tend(ctx context.Context, p *proposal, pr forge.PullRequest) (w
 		return "", err
 	case asked:
 		return "a review asks for changes", k.disarm(ctx, pr, "a review asks for changes")
+	case !strings.Contains(branch.Message+"\n", "\n"+refresh.Trailer+readMark(pr.Body).target+"\n"): // a run ended between the two
+		return "its branch is at something else than it says", k.disarm(ctx, pr, "its branch is at something else than this says; `/rebase` mends that")
 	case state == branch.Head:
 		return "", nil // whatever somebody made of it since
 	}
