@@ -162,6 +162,8 @@ func TestPythonRun_failed(t *testing.T) {
 	r.list[0].State = forge.RunCancelled
 	r.held("cancelled", "due", "was cancelled")
 	r.dispatched("asked for", "demanded", true).Tell(t.Context(), refresh.RunStarted)
+	r.held("asked for twice, and not listed yet", "demanded", "was asked for")
+	r.held("looked at, and not listed yet", "due", "was asked for")
 	r.run(forge.RunSucceeded, d.Branch)
 	r.idle("the lock is the newest", "due", "has not changed")
 
