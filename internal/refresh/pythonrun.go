@@ -300,6 +300,9 @@ func (l *lockRun) take(ctx context.Context, head string, run forge.WorkflowRun) 
 	describe := draft.Describe
 	draft.Describe = func(ctx context.Context) (Text, error) {
 		text, err := describe(ctx)
+		if text.Body != "" {
+			text.Body = "Handed in by the workflow " + Code(l.workflow) + ": whoever may push to this repository can have made it, so look at all that changes.\n\n" + text.Body
+		}
 		text.Doubts = append(text.Doubts, "whoever may push to the repository can have made this lock")
 		return text, err
 	}
