@@ -231,3 +231,24 @@ func TestAutomerge_heldAgain(t *testing.T) {
 	desk.hears(item)
 	s.wantArmed(false, "**No automerge:** `./odoo` is held.")
 }
+
+// A pull request that stands, since nothing has changed, is merged by the forge as
+// before, and what people do takes that back.
+func TestAutomerge_nothingNew(t *testing.T) {
+	t.Parallel()
+	d, p := newPinnedDesk(t, "base: {automerge: true}")
+	owner, is := d.human.(forgetest.Owner)
+	if !is {
+		t.Fatalf("%T owns nothing", d.human)
+	}
+	owner.Require(t, "ci")
+	p.newest = "2"
+	d.works("base")
+	d.wantArmed(true, byForge)
+	p.same = true
+	d.works("base")
+	d.wantArmed(true, byForge)
+	d.push(pinBranch, map[string]string{"README.md": "mine"})
+	d.works("base")
+	d.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
+}
