@@ -251,6 +251,9 @@ func (p *planned) offer(ctx context.Context, s refresh.Source, at refresh.Reposi
 		}
 		p.proposals = append(p.proposals, proposal{s.Kind(), d.Group, d.Branch, text.Title, text.Body, unified(d.Files), nil})
 	}
+	if offer.Passing != nil {
+		p.lost = append(p.lost, fmt.Errorf("%s: %w", s.Kind(), offer.Passing))
+	}
 	for _, held := range offer.Held {
 		p.notes = append(p.notes, held.Group+": "+held.Reason)
 	}

@@ -139,7 +139,7 @@ func (r *reconciler) furthestRipe(ctx context.Context, s refresh.Standing, seen 
 // yet.
 func (r *reconciler) reportLimits(limits []refresh.Limit) {
 	for _, l := range limits {
-		group := r.state.Policy.Merges.Group.Name(l.Dest, l.Remote, l.Ref)
+		group := r.state.Group(l.Dest, l.Remote, l.Ref)
 		_, told := r.outcomeOf(l.Dest, l.Remote, l.Ref)
 		said := slices.ContainsFunc(r.plan.Reasons, func(known refresh.Reason) bool { return known == l.Reason })
 		if branch := r.state.Branch(l.Dest, l.Remote, l.Ref); said && !told && r.wanted.branch(branch) {

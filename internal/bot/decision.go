@@ -89,7 +89,7 @@ func (r *reconciler) reason(dest, remote, ref string) string {
 
 // outcomeOf finds what became of a merge's group.
 func (r *reconciler) outcomeOf(dest, remote, ref string) (Outcome, bool) {
-	group := r.state.Policy.Merges.Group.Name(dest, remote, ref)
+	group := r.state.Group(dest, remote, ref)
 	i := slices.IndexFunc(r.outcomes, func(o Outcome) bool { return o.Group == group })
 	if i < 0 {
 		return Outcome{}, false

@@ -58,6 +58,9 @@ func (r *reconciler) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.applicable(ctx, d); err != nil {
+		return err
+	}
 	err = r.reconcile(ctx, r.visit.all, held)
 	r.decisions = r.decide(held)
 	return err

@@ -28,6 +28,30 @@ func (r *reconciler) settle(ctx context.Context, p *refresh.Proposal, made *prop
 	return "", nil
 }
 
+// applicable refuses a demand for a commit with which the merges of its
+// destination do not apply: less than that was not asked for.
+func (r *reconciler) applicable(ctx context.Context, d Demand) error {
+	for _, c := range d.Choices {
+		branch := r.state.Branch(c.Dest, c.Remote, c.Ref)
+		i := slices.IndexFunc(r.plan.Proposals, func(p refresh.Proposal) bool { return p.Branch == branch })
+		if c.To == "" || i < 0 || r.Rehearser == nil {
+			continue
+		}
+		p := &r.plan.Proposals[i]
+		if err := r.discreet(ctx, p); err != nil {
+			return err
+		}
+		attempt, err := p.Rehearse(ctx, r.Rehearser, c)
+		if err != nil {
+			return err
+		}
+		if attempt != nil {
+			return &RefusedError{"that does not apply, so nothing was changed. " + attempt.Markdown(p.Discretion)}
+		}
+	}
+	return nil
+}
+
 // discreet finds out of which remotes a proposal's text may tell.
 func (r *reconciler) discreet(ctx context.Context, p *refresh.Proposal) (err error) {
 	if p.Discretion.Public || p.Discretion.Enterprise != nil {

@@ -24,6 +24,7 @@ type pinned struct {
 	waiting string
 	same    bool // nothing has changed since the last offer, which is not made again
 	err     error
+	passing error // of other groups
 	asked   []refresh.Repository
 }
 
@@ -55,7 +56,7 @@ func (p *pinned) Offer(ctx context.Context, r refresh.Repository) (refresh.Offer
 	}
 	sum := sha256.Sum256([]byte(p.newest))
 	target := hex.EncodeToString(sum[:])
-	return refresh.Offer{Drafts: []refresh.Draft{{
+	return refresh.Offer{Passing: p.passing, Drafts: []refresh.Draft{{
 		Group: "base", Branch: pinBranch, Target: target, Newer: "a newer image", List: []string{p.newest},
 		Files: []refresh.File{{Path: pinFile, Old: now, New: []byte(p.newest)}},
 		Describe: func(context.Context) (refresh.Text, error) {
@@ -288,5 +289,23 @@ func TestSource_faults(t *testing.T) {
 	}
 	if err := d.worker.Work(t.Context(), d.job("base", 1)); !errors.Is(err, refresh.ErrTransient) {
 		t.Errorf("%v", err)
+	}
+}
+
+// What cannot be looked at now keeps no draft of another from being proposed, and is
+// asked for again.
+func TestSource_passing(t *testing.T) {
+	t.Parallel()
+	d, p := newPinnedDesk(t, "")
+	p.newest, p.passing = "2", refresh.ErrTransient
+	if err := d.worker.Work(t.Context(), d.job("base", 1)); !errors.Is(err, refresh.ErrTransient) {
+		t.Errorf("the job ends with %v", err)
+	}
+	if pr := d.one(); pr.Head != pinBranch || pr.Title != "Move to 2" {
+		t.Errorf("proposed: %+v", pr)
+	}
+	p.passing = nil
+	if r := d.works("base"); len(r.Outcomes) != 1 || r.Outcomes[0].Action != bot.Unchanged || r.Error != "" {
+		t.Errorf("when it has passed: %+v", r)
 	}
 }

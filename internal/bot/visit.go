@@ -190,7 +190,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 	if err == nil {
 		err = v.clear(ctx, offer, k.outcomes)
 	}
-	return offer.Idle, err
+	return offer.Idle, errors.Join(err, offer.Passing)
 }
 
 // policyOf returns the policy of a kind of refresh.

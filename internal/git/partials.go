@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Partials keeps between runs what was learnt of remotes: for each URL commits
@@ -46,7 +47,8 @@ func (c *Client) OpenPartials(dir string) (*Partials, error) {
 	p := &Partials{c: c, depths: depths(), packs: maxPartialPacks, open: map[string]*partial{}, temporary: dir == ""}
 	var err error
 	if p.temporary {
-		dir, err = os.MkdirTemp("", "odyssey-partials-")
+		sweepTemporary(os.TempDir())
+		dir, err = os.MkdirTemp("", temporaryName+"*")
 	} else {
 		dir, err = filepath.Abs(dir)
 	}
@@ -61,6 +63,31 @@ func (c *Client) OpenPartials(dir string) (*Partials, error) {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	return p, nil
+}
+
+// temporaryName begins the names of temporary directories.
+const temporaryName = "odyssey-partials-"
+
+// sweepTemporary removes what processes of this user that were killed have left of
+// temporary directories in a directory. A process that lives has a lock in its own.
+func sweepTemporary(in string) {
+	left, err := filepath.Glob(filepath.Join(in, temporaryName+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range left {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || info.Mode().Perm()&0o077 != 0 || time.Since(info.ModTime()) < young {
+			continue
+		}
+		tmp := filepath.Join(dir, "tmp")
+		if sys, ok := info.Sys().(*syscall.Stat_t); !ok || int(sys.Uid) != os.Geteuid() || sweep(tmp) != nil {
+			continue
+		}
+		if runs, err := os.ReadDir(tmp); err == nil && len(runs) == 0 {
+			_ = os.RemoveAll(dir) // what stays now goes next time
+		}
+	}
 }
 
 func (p *Partials) prepare() error {

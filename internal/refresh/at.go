@@ -107,16 +107,9 @@ func (a *Attempt) Lines() []string {
 		}
 		lines = append(lines, line)
 	}
-	lines = append(lines, "to see it in git:", "  git init conflict && cd conflict")
-	for i, side := range a.Sides {
-		then := "git merge --no-edit FETCH_HEAD"
-		if i == 0 {
-			then = "git reset --hard FETCH_HEAD"
-		}
-		lines = append(lines, fmt.Sprintf("  git fetch %s %s && %s", shellWord(side.URL), side.Commit, then))
-		if side == a.Conflict.Merge {
-			break
-		}
+	lines = append(lines, "to see it in git:")
+	for _, command := range a.commands() {
+		lines = append(lines, "  "+command)
 	}
 	return lines
 }

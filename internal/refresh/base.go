@@ -105,7 +105,7 @@ func (b *BaseImages) Offer(ctx context.Context, r Repository) (Offer, error) {
 	moved := slices.DeleteFunc(pins, func(p *pin) bool { return p.next == p.ref })
 	switch {
 	case len(moved) > 0:
-		offer.Drafts = []Draft{b.draft(files, moved, r.Commands)}
+		offer.Drafts, offer.Passing = []Draft{b.draft(files, moved, r.Commands)}, errors.Join(passing...)
 	case len(passing) > 0: // nothing is lost by another attempt, and what is open stays
 		return Offer{}, errors.Join(passing...)
 	case len(offer.Held) > 0:

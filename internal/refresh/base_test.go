@@ -328,6 +328,9 @@ func TestBaseImages_onePassing(t *testing.T) {
 	if len(offer.Drafts) != 1 || len(offer.Drafts[0].Files) != 1 || offer.Drafts[0].Files[0].Path != "b/Dockerfile" {
 		t.Errorf("%+v", offer.Drafts)
 	}
+	if !errors.Is(offer.Passing, refresh.ErrTransient) {
+		t.Errorf("nobody asks again: %v", offer.Passing)
+	}
 	want := []refresh.Held{{Group: f.Host + "/odoo", Reason: "the registry of " + f.Host + "/odoo does not answer now; it is asked again"}}
 	if d := cmp.Diff(want, offer.Held); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

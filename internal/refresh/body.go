@@ -44,7 +44,7 @@ func (p *Proposal) bodyListing(moves []move, means *impact, rows, listed int) st
 		}
 		b.WriteByte('\n')
 	}
-	shown, more := head(slices.Concat(p.conflicts(), p.warnings(moves), p.passedOver()), rows)
+	shown, more := head(slices.Concat(p.conflicts(), p.warnings(moves), p.passedOver(), p.jointly()), rows)
 	b.WriteString(strings.Join(shown, ""))
 	if more > 0 {
 		fmt.Fprintf(&b, "⚠️ **So it is with %s.**\n\n", count(more, "more merge"))

@@ -43,6 +43,9 @@ type Prediction struct {
 	Conflict *Conflict
 
 	bases []string
+	// before and after are the addons of what is locked and of what is proposed,
+	// merged; nil when that is not known of both.
+	before, after *merged
 }
 
 // Conflict is two states that do not merge, and what is proposed instead.
@@ -116,6 +119,7 @@ type search struct {
 	tries          int
 	r              *git.Rehearsal
 	instead        []Instead
+	before, after  *merged
 }
 
 func (p *Proposal) search(dest string) *search {
@@ -145,10 +149,11 @@ func (s *search) predict(ctx context.Context, r Rehearser) (Prediction, error) {
 	defer cancel()
 	found := Prediction{Dest: s.dest, Merges: len(s.sides)}
 	trial, conflict, err := s.run(bounded, r)
+	found.before, found.after = s.before, s.after
 	switch {
 	case ctx.Err() != nil:
 		return found, ctx.Err()
-	case bounded.Err() != nil:
+	case err != nil && bounded.Err() != nil:
 		found.Unknown = fmt.Sprintf("it took longer than %v", rehearsing)
 	case err != nil:
 		found.Unknown = firstLine(err.Error())
@@ -171,6 +176,9 @@ func (s *search) run(ctx context.Context, r Rehearser) (trial git.Trial, conflic
 	}
 	defer s.r.Close() //nolint:contextcheck // a directory for temporary files
 	if trial, err = s.try(ctx, s.chosen); err != nil || trial.Clash == nil {
+		if err == nil {
+			s.compare(ctx, trial)
+		}
 		return trial, nil, err
 	}
 	if conflict, err = s.describe(ctx, trial.Clash); err != nil {
@@ -187,6 +195,9 @@ func (s *search) run(ctx context.Context, r Rehearser) (trial git.Trial, conflic
 		err = nil // the locked state is gone from its server
 	}
 	conflict.Instead = s.instead
+	if err == nil && trial.Clash == nil {
+		s.compare(ctx, trial)
+	}
 	return trial, conflict, err
 }
 

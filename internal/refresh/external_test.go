@@ -2,6 +2,7 @@ package refresh_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestPythonLock_externalDependencies(t *testing.T) {
 			t.Errorf("%s: resolved %d times, want %d", what, got, resolved)
 		}
 		requests := srv.Requests()
-		posts := slices.DeleteFunc(slices.Clone(requests), func(r gitserver.Request) bool { return r.Method != "POST" })
+		posts := slices.DeleteFunc(slices.Clone(requests), func(r gitserver.Request) bool { return r.Method != http.MethodPost })
 		if (len(requests) > 0) != asked || len(posts) > 4 {
 			t.Errorf("%s: the upstream was asked %+v", what, requests)
 		}

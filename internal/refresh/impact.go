@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -208,11 +209,11 @@ func (i *impact) check(ctx context.Context, s *Survey, p *Proposal) {
 	if p.locked == nil {
 		return
 	}
-	before, series, err := p.sources(ctx, s, func(d *lock.Destination, n int) string { return d.Merges[n].Commit })
+	before, series, err := p.sources(ctx, s, func(f *Prediction) *merged { return f.before }, func(d *lock.Destination, n int) string { return d.Merges[n].Commit })
 	if err != nil {
 		return
 	}
-	after, newest, err := p.sources(ctx, s, func(d *lock.Destination, n int) string {
+	after, newest, err := p.sources(ctx, s, func(f *Prediction) *merged { return f.after }, func(d *lock.Destination, n int) string {
 		for _, c := range p.Changes {
 			m := d.Merges[n]
 			if c.Moved() && c.Dest == d.Path && c.Old == m.Commit && c.Remote == m.Remote && c.Ref == m.Ref {
@@ -237,39 +238,54 @@ func (i *impact) check(ctx context.Context, s *Survey, p *Proposal) {
 var errUnlocked = errors.New("a merge is not locked")
 
 // sources lists the addons of all destinations, at the commits that at says, and
-// the series of Odoo there. Where several merges have an addon, with manifests that
-// differ, each of these counts: which of them, or what of both, the merge of the trees
-// would have is not known here, and what is wrong in any is worth a word.
-func (p *Proposal) sources(ctx context.Context, s *Survey, at func(d *lock.Destination, n int) string) (all []changelog.Source, series string, err error) {
+// the series of Odoo there. Of a destination with several merges that was tried they
+// are what tried says: of the merged tree, as the image has it. Of one that was not,
+// as it does not move or could not be tried, the addons of all its merges count, and
+// where some have an addon with manifests that differ, each of these: before and
+// after alike, so what only their union has is not taken for new.
+func (p *Proposal) sources(ctx context.Context, s *Survey, tried func(*Prediction) *merged, at func(d *lock.Destination, n int) string) (all []changelog.Source, series string, err error) {
 	for k := range p.locked.Destinations {
 		d := &p.locked.Destinations[k]
-		source := changelog.Source{}
-		seen := map[string]bool{}
-		for n, m := range d.Merges {
-			commit, url := at(d, n), d.Remote(m.Remote).URL
-			if commit == "" {
-				return nil, "", errUnlocked
-			}
-			sides, err := s.sides(ctx, d.Path, url, commit)
-			if err != nil {
+		var of *merged
+		if i := slices.IndexFunc(p.Predictions, func(f Prediction) bool { return f.Dest == d.Path }); i >= 0 {
+			of = tried(&p.Predictions[i])
+		}
+		if of == nil {
+			if of, err = s.union(ctx, d, at); err != nil {
 				return nil, "", err
 			}
-			source.Quiet = source.Quiet || !p.Discretion.Tells(url)
-			if sides[0].series != "" && series == "" && path.Clean(d.Path) == "odoo" {
-				series = sides[0].series
-			}
-			if len(d.Merges) == 1 {
-				source.Addons = sides[0].addons
-				break
-			}
-			for _, a := range sides[0].addons {
-				if key := a.Dir + "\x00" + a.ManifestID; !seen[key] {
-					seen[key] = true
-					source.Addons = append(source.Addons, a)
-				}
-			}
 		}
-		all = append(all, source)
+		quiet := slices.ContainsFunc(d.Merges, func(m lock.Merge) bool { return !p.Discretion.Tells(d.Remote(m.Remote).URL) })
+		all = append(all, changelog.Source{Addons: of.addons, Quiet: quiet})
+		if series == "" && path.Clean(d.Path) == "odoo" {
+			series = of.series
+		}
 	}
 	return all, series, nil
+}
+
+// union has the addons of all merges of a destination, at the commits that at says.
+func (s *Survey) union(ctx context.Context, d *lock.Destination, at func(d *lock.Destination, n int) string) (*merged, error) {
+	all, seen := &merged{}, map[string]bool{}
+	for n, m := range d.Merges {
+		commit := at(d, n)
+		if commit == "" {
+			return nil, errUnlocked
+		}
+		sides, err := s.sides(ctx, d.Path, d.Remote(m.Remote).URL, commit)
+		if err != nil {
+			return nil, err
+		}
+		if len(d.Merges) == 1 {
+			return &merged{sides[0].addons, sides[0].series}, nil
+		}
+		all.series = cmp.Or(all.series, sides[0].series)
+		for _, a := range sides[0].addons {
+			if key := a.Dir + "\x00" + a.ManifestID; !seen[key] {
+				seen[key] = true
+				all.addons = append(all.addons, a)
+			}
+		}
+	}
+	return all, nil
 }

@@ -58,6 +58,7 @@ type State struct {
 	before         []byte
 	urls           gitname.Policy
 	locked, newest *lock.File
+	groups         grouping
 }
 
 // Plan is what should be proposed for a repository.
@@ -114,6 +115,7 @@ type Proposal struct {
 	locked, newest *lock.File
 	aim            *lock.File // newest, but for what stays or goes elsewhere
 	urls           gitname.Policy
+	groups         grouping
 	whole          map[string]bool // destinations all of whose merges are in the proposal's group
 	lost           []lock.Lost
 }
@@ -153,6 +155,7 @@ func Read(ctx context.Context, in Input) (*State, error) {
 	if s.newest, s.Lost, err = lock.Newest(ctx, repos, s.locked, in.Lookup, in.Jobs); err != nil {
 		return nil, err
 	}
+	s.groups = groupsOf(policy.Merges.Group, s.newest)
 	for _, c := range lock.Changes(s.locked, s.newest) {
 		if c.Moved() {
 			s.Behind++
@@ -217,6 +220,10 @@ func (p *planner) wait() {
 		if c.Moved() && onHold && !slices.Contains(p.plan.OnHold, c.Dest) {
 			p.plan.OnHold = append(p.plan.OnHold, c.Dest)
 		}
+		if other := p.heldTogether(p.wishes, c.Dest, c.URL, c.Ref); other != "" && c.Moved() && !onHold && !p.chose(c) {
+			p.plan.Waiting[p.Branch(c.Dest, c.Remote, c.Ref)] = true
+			p.plan.Reasons = append(p.plan.Reasons, Reason{c.Dest, c.Remote, c.Ref, other + " merges the same, and is held"})
+		}
 		if limit, is := p.wishes.limit(c.Dest, c.Remote, c.Ref); is && c.Moved() && !onHold && !p.chose(c) && p.aimed(c) != c.New {
 			p.plan.Waiting[p.Branch(c.Dest, c.Remote, c.Ref)] = true
 			p.plan.Reasons = append(p.plan.Reasons, limit.Reason)
@@ -253,7 +260,7 @@ func (p *planner) proposeMoves() error {
 		if !c.Moved() || slices.Contains(p.plan.Held, c.Dest) || p.silent[p.Branch(c.Dest, c.Remote, c.Ref)] {
 			continue
 		}
-		name := p.Policy.Merges.Group.Name(c.Dest, c.Remote, c.Ref)
+		name := p.Group(c.Dest, c.Remote, c.Ref)
 		g := byBranch[branch(Merges, name)]
 		if g == nil {
 			g = &group{name: name}
@@ -289,7 +296,7 @@ func (p *planner) add(kind Kind, group string, changes []lock.Change, data []byt
 	p.plan.Proposals = append(p.plan.Proposals, Proposal{
 		Kind: kind, Group: group, Branch: branch(kind, group), Changes: changes,
 		Old: p.before, New: data, Target: target(kind, group, changes), Choices: p.chosen(kind, changes), Limits: p.limited(kind, changes),
-		locked: p.locked, newest: p.newest, aim: p.aim, urls: p.urls, whole: p.whole, lost: p.Lost,
+		locked: p.locked, newest: p.newest, aim: p.aim, urls: p.urls, whole: p.whole, groups: p.groups, lost: p.Lost,
 	})
 	last := &p.plan.Proposals[len(p.plan.Proposals)-1]
 	last.Wanted = last.Target

@@ -159,6 +159,9 @@ func TestPythonRun_failed(t *testing.T) {
 	if h := r.held("failed", "due", "failed; its page says why"); h.At.URL == "" {
 		t.Errorf("%+v", h)
 	}
+	r.heads[d.Branch], r.files["c1 requirements.lock.txt"] = "c1", locked("urllib3 2.0.1")
+	r.held("failed, though the branch is there", "due", "failed; its page says why")
+	delete(r.heads, d.Branch)
 	r.list[0].State = forge.RunCancelled
 	r.held("cancelled", "due", "was cancelled")
 	r.dispatched("asked for", "demanded", true).Tell(t.Context(), refresh.RunStarted)
@@ -206,6 +209,15 @@ func TestPythonRun_vanished(t *testing.T) {
 	r.now = r.now.Add(8 * time.Minute)
 	r.held("vanished", "due", "is not there any more")
 	r.dispatched("asked for", "demanded", true)
+	r.dispatched("asked for", "demanded", true).Tell(t.Context(), refresh.RunAsked)
+	r.source.Resolver = r.answer
+	if offer, err := r.source.Offer(t.Context(), refresh.Repository{Name: "acme/odoo-image", Policy: config.DefaultRepo(), Tree: r.tree, Workflows: r}); err != nil || offer.Dispatch != nil {
+		t.Errorf("%+v, %v", offer, err)
+	}
+	if kept, err := r.source.Memory.Get(t.Context(), refresh.RunBucket, "acme/odoo-image"); err != nil || len(kept) > 0 {
+		t.Errorf("a run is followed that nobody needs: %s, %v", kept, err)
+	}
+	r.source.Resolver = nil
 	r.source.Memory = nil
 	r.dispatched("nothing is remembered", "due", true)
 	r.run(forge.RunSucceeded, d.Branch)

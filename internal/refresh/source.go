@@ -74,6 +74,9 @@ type Offer struct {
 	Gone map[string]string
 	// Held says of groups without a draft why there is none, for people to see.
 	Held []Held
+	// Passing is what kept some groups from being looked at, and may pass: the
+	// drafts of the others are proposed, and then all is asked again.
+	Passing error
 	// Dispatch is a run of a workflow that should be started, whose result a later
 	// Offer has; nil: none.
 	Dispatch *Dispatch

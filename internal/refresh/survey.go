@@ -155,14 +155,10 @@ func (s *Survey) look(ctx context.Context, r *remote, dest, url string, commits 
 	releases := make([]string, len(commits)) // ids of files
 	listings, contents, err := s.from.Look(ctx, url, commits, pyliteral.MaxSize, func(listings [][]git.Entry) (files []string) {
 		for i, entries := range listings {
-			sides[i], places[i] = &side{Side: changelog.Side{Entries: entries}}, changelog.Find(dest, entries)
-			for _, p := range places[i] {
-				files = append(files, p.ManifestID)
-			}
-			if at := slices.IndexFunc(entries, func(e git.Entry) bool { return e.Path == releaseFile }); at >= 0 {
-				releases[i] = entries[at].ID
-				files = append(files, entries[at].ID)
-			}
+			sides[i] = &side{Side: changelog.Side{Entries: entries}}
+			var ids []string
+			ids, places[i], releases[i] = manifests(dest, entries)
+			files = append(files, ids...)
 		}
 		slices.Sort(files)
 		return slices.Compact(files)

@@ -139,7 +139,7 @@ func (i *impact) python() string {
 	case i.env.Python == nil:
 		return ""
 	case len(lacking) > 0:
-		return " **Python lock:** lacks " + few(codes(lacking)) + "; resolve it anew before the release."
+		return " **Python lock:** lacks " + few(codes(lacking)) + "; add it to `" + requirementsIn + "` and resolve the lock anew before the release."
 	case len(changed) > 0:
 		return " **Python lock:** unchanged, although `requirements.txt` of " + few(changed) + " changed; resolve it anew before the release."
 	}

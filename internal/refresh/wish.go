@@ -112,24 +112,27 @@ func (s *State) unknown(kind, name string, all []string) error {
 
 // Branch names the branch on which today's policy proposes to move a merge.
 func (s *State) Branch(dest, remote, ref string) string {
-	return branch(Merges, s.Policy.Merges.Group.Name(dest, remote, ref))
+	return branch(Merges, s.Group(dest, remote, ref))
 }
 
 // BranchesOf lists the branches on which today's policy proposes to move
 // merges of a destination.
 func (s *State) BranchesOf(dest string) []string {
-	return BranchesOf(s.Policy.Merges.Group, s.newest, dest)
+	return s.groups.branches(s.newest.Find(dest))
 }
 
 // BranchesOf lists the branches on which a policy proposes to move merges of a
 // destination.
-func BranchesOf(group config.Grouping, declared *lock.File, dest string) (all []string) {
-	d := declared.Find(dest)
+func BranchesOf(group config.Grouping, declared *lock.File, dest string) []string {
+	return groupsOf(group, declared).branches(declared.Find(dest))
+}
+
+func (g grouping) branches(d *lock.Destination) (all []string) {
 	if d == nil {
 		return nil
 	}
 	for _, m := range d.Merges {
-		if b := branch(Merges, group.Name(d.Path, m.Remote, m.Ref)); !slices.Contains(all, b) {
+		if b := branch(Merges, g.Name(d.Path, m.Remote, m.Ref)); !slices.Contains(all, b) {
 			all = append(all, b)
 		}
 	}
@@ -216,7 +219,7 @@ func (s *State) aim(w Wishes) *lock.File {
 			m := &d.Merges[j]
 			at := slices.IndexFunc(choices, func(c Choice) bool { return c.is(d.Path, m.Remote, m.Ref) })
 			switch {
-			case w.holds(d.Path), at < 0 && restricted[s.Branch(d.Path, m.Remote, m.Ref)]:
+			case w.holds(d.Path), at < 0 && s.heldTogether(w, d.Path, d.Remote(m.Remote).URL, m.Ref) != "", at < 0 && restricted[s.Branch(d.Path, m.Remote, m.Ref)]:
 				m.Commit = declared.Destinations[i].Merges[j].Commit
 			case at >= 0 && choices[at].To != "":
 				m.Commit = choices[at].To

@@ -113,9 +113,9 @@ func TestSecondRunWritesNothing(t *testing.T) {
 		if n := apiCalls(s.proxy.Calls()); n > 5 {
 			t.Errorf("open=%v: %d API calls, want at most 5: %v", open, n, s.proxy.Calls())
 		}
-		// Listing refs is one GET and one POST; ./odoo merges twice from one URL.
-		if n := len(upstream.Calls()); n != 4 {
-			t.Errorf("open=%v: %d requests to 2 upstreams, want 4: %v", open, n, upstream.Calls())
+		// Listing refs is one POST; ./odoo merges twice from one URL.
+		if n := len(upstream.Calls()); n != 2 {
+			t.Errorf("open=%v: %d requests to 2 upstreams, want 2: %v", open, n, upstream.Calls())
 		}
 	}
 }

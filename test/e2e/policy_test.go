@@ -140,3 +140,21 @@ func TestIdle(t *testing.T) {
 		}
 	}
 }
+
+// Destinations that merge the same ref of the same repository move together.
+func TestTogether(t *testing.T) {
+	s := newStage(t)
+	repos := s.repos + "./docs:\n  remotes:\n    origin: " + strings.TrimSuffix(s.URL("odoo"), ".git") + "\n  merges:\n    - origin 17.0\n"
+	locked, err := s.Lock(t.Context(), repos, "")
+	must(t, err)
+	s.commit("Odoo's documentation, too", map[string]string{"repos.yaml": repos, "repos.lock.yaml": locked})
+	s.grow("odoo", "17.0", "[FIX] base: one")
+	s.grow("server-tools", "17.0", "[FIX] base_exception: one")
+	s.wantRun("./odoo opened", "./oca/server-tools opened")
+	for _, pr := range s.pullRequests("open") {
+		if pr.Head.Ref == "odyssey/merge/odoo" {
+			golden(t, "testdata/together.md", pr.Title+"\n\n"+anonymous(s, pr.Body))
+		}
+	}
+	s.wantRun("./odoo unchanged", "./oca/server-tools unchanged")
+}

@@ -65,7 +65,7 @@ func TestFault_G7_DeletedBranch(t *testing.T) {
 		}
 	}
 	s.serve(world.ServeOptions{})
-	at := s.shown("1 out of reach")
+	at := s.shown("1 out of reach", "!not looked at yet", "- python: there is no requirements.lock.txt")
 	golden(t, "testdata/deleted-branch-dashboard.md", at.Title+"\n\n"+regexp.MustCompile(`w[0-9]+-`).ReplaceAllString(anonymous(s, at.Body), ""))
 	var issue struct{ Title, Body string }
 	s.eventually(func() string {
