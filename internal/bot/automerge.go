@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -201,6 +202,21 @@ func (k *keeper) disarmRest(ctx context.Context, wanted func(branch string) bool
 	for branch, pr := range k.open {
 		if k.mine(branch) && wanted(branch) && !k.tended[branch] && armed(pr) {
 			failures = append(failures, k.disarm(ctx, pr, "what it is about is held, or waits for something else"))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// disarmAll disarms the pull requests of a kind that nothing is proposed of any more.
+func (v *visit) disarmAll(ctx context.Context, mine func(branch string) bool) error {
+	if err := v.look(ctx); err != nil {
+		return err
+	}
+	k := v.keeper(mine, config.Refresh{})
+	var failures []error
+	for branch, pr := range k.open {
+		if mine(branch) && armed(pr) {
+			failures = append(failures, k.disarm(ctx, pr, "nothing of its kind is proposed here any more"))
 		}
 	}
 	return errors.Join(failures...)

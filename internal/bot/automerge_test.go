@@ -165,6 +165,17 @@ func TestAutomerge_policy(t *testing.T) {
 	s.wantArmed(false, "**No automerge:** `automerge` is not set in `.odyssey.yaml` any more.")
 }
 
+// What is not wanted any more is not merged by the forge either.
+func TestAutomerge_disabled(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.run("./odoo opened")
+	s.push("main", map[string]string{refresh.ConfigFile: "merges: {automerge: true, enabled: false}"})
+	_, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
+	must(t, err)
+	s.wantArmed(false, "**No automerge:** nothing of its kind is proposed here any more.")
+}
+
 // A run that ends at any write leaves what the next one brings to the same.
 func TestAutomerge_crash(t *testing.T) {
 	t.Parallel()
