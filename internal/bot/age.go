@@ -43,6 +43,9 @@ func (r *reconciler) limits(ctx context.Context, asked func(refresh.Standing) bo
 		limit, limited, err := r.oldEnough(ctx, s, policy.MinimumAge)
 		if err == nil && policy.RequireGreen && asked(s) {
 			limit, limited, err = r.greenest(ctx, s, limit, limited)
+			if err == nil && limited {
+				limit, err = r.discreetly(ctx, s, limit)
+			}
 		}
 		if err != nil {
 			return nil, err

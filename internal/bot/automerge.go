@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nuobit/odyssey/internal/config"
 	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
@@ -106,6 +107,8 @@ func (k *keeper) tend(ctx context.Context, p *proposal, pr forge.PullRequest) (w
 		return "", err
 	case asked:
 		return "a review asks for changes", k.disarm(ctx, pr, "a review asks for changes")
+	case !strings.Contains(branch.Message+"\n", "\n"+refresh.Trailer+readMark(pr.Body).target+"\n"): // a run ended between the two
+		return "its branch is at something else than it says", k.disarm(ctx, pr, "its branch is at something else than this says; `/rebase` mends that")
 	case state == branch.Head:
 		return "", nil // whatever somebody made of it since
 	}
@@ -199,6 +202,21 @@ func (k *keeper) disarmRest(ctx context.Context, wanted func(branch string) bool
 	for branch, pr := range k.open {
 		if k.mine(branch) && wanted(branch) && !k.tended[branch] && armed(pr) {
 			failures = append(failures, k.disarm(ctx, pr, "what it is about is held, or waits for something else"))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// disarmAll disarms the pull requests of a kind that nothing is proposed of any more.
+func (v *visit) disarmAll(ctx context.Context, mine func(branch string) bool) error {
+	if err := v.look(ctx); err != nil {
+		return err
+	}
+	k := v.keeper(mine, config.Refresh{})
+	var failures []error
+	for branch, pr := range k.open {
+		if mine(branch) && armed(pr) {
+			failures = append(failures, k.disarm(ctx, pr, "nothing of its kind is proposed here any more"))
 		}
 	}
 	return errors.Join(failures...)

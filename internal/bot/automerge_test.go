@@ -165,6 +165,17 @@ func TestAutomerge_policy(t *testing.T) {
 	s.wantArmed(false, "**No automerge:** `automerge` is not set in `.odyssey.yaml` any more.")
 }
 
+// What is not wanted any more is not merged by the forge either.
+func TestAutomerge_disabled(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.run("./odoo opened")
+	s.push("main", map[string]string{refresh.ConfigFile: "merges: {automerge: true, enabled: false}"})
+	_, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{})
+	must(t, err)
+	s.wantArmed(false, "**No automerge:** nothing of its kind is proposed here any more.")
+}
+
 // A run that ends at any write leaves what the next one brings to the same.
 func TestAutomerge_crash(t *testing.T) {
 	t.Parallel()
@@ -186,4 +197,69 @@ func TestAutomerge_crash(t *testing.T) {
 		must(t, err)
 		s.wantArmed(true, byForge)
 	}
+}
+
+// What was pushed by a run that ended before it could say so is not merged under a
+// text about something else.
+func TestAutomerge_otherText(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.run("./odoo opened")
+	killed := errors.New("killed")
+	s.fake.FailAfter(func(method string) error {
+		if method == "Push" {
+			return killed
+		}
+		return nil
+	})
+	if _, err := s.bot.Run(t.Context(), s.fake, s.name, only("./odoo", "", "", id(8))); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	s.fake.FailAfter(nil)
+	s.run("./odoo unchanged")
+	s.wantArmed(false, "**No automerge:** its branch is at something else than this says")
+}
+
+// A hold that was written when its run ended takes automerge back when it is
+// obeyed again.
+func TestAutomerge_heldAgain(t *testing.T) {
+	t.Parallel()
+	desk := newDesk(t, "merges: {automerge: true}")
+	s, _ := owns(desk.scene)
+	s.run("./odoo opened")
+	_, item := desk.says(forgetest.FakeHuman, desk.human.OpenIssue(t, "A talk", ""), "/hold ./odoo")
+	killed := errors.New("killed")
+	s.fake.FailAfter(func(method string) error {
+		if method == "CreateIssue" {
+			return killed
+		}
+		return nil
+	})
+	if err := desk.worker.Work(t.Context(), desk.job("commands", 1, item)); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	s.fake.FailAfter(nil)
+	desk.hears(item)
+	s.wantArmed(false, "**No automerge:** `./odoo` is held.")
+}
+
+// A pull request that stands, since nothing has changed, is merged by the forge as
+// before, and what people do takes that back.
+func TestAutomerge_nothingNew(t *testing.T) {
+	t.Parallel()
+	d, p := newPinnedDesk(t, "base: {automerge: true}")
+	owner, is := d.human.(forgetest.Owner)
+	if !is {
+		t.Fatalf("%T owns nothing", d.human)
+	}
+	owner.Require(t, "ci")
+	p.newest = "2"
+	d.works("base")
+	d.wantArmed(true, byForge)
+	p.same = true
+	d.works("base")
+	d.wantArmed(true, byForge)
+	d.push(pinBranch, map[string]string{"README.md": "mine"})
+	d.works("base")
+	d.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
 }

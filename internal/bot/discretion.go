@@ -3,12 +3,12 @@ package bot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/nuobit/odyssey/internal/forge"
+	"github.com/nuobit/odyssey/internal/gitname"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -41,8 +41,11 @@ func (b *Bot) discretion(ctx context.Context, f Reader, repo forge.Repo, urls, e
 		name, here := sameForge(repo, remote)
 		if !here {
 			public, err := b.Git.Public(ctx, remote)
-			if err != nil {
-				return refresh.Discretion{}, fmt.Errorf("may anybody read %s: %w", remote, err)
+			if ctx.Err() != nil {
+				return refresh.Discretion{}, ctx.Err()
+			}
+			if err != nil { // it is down, or has moved: that is no reason to propose nothing of others
+				b.Log.Warn("not known who may read a remote", "repo", repo.String(), "remote", gitname.Redact(remote), "err", err)
 			}
 			if !public {
 				d.Private = append(d.Private, remote)

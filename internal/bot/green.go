@@ -128,6 +128,19 @@ func (r *reconciler) greenest(ctx context.Context, s refresh.Standing, limit ref
 	return limit, true, nil
 }
 
+// discreetly takes out of a limit what came of the checks of a remote that the
+// repository must not tell of.
+func (r *reconciler) discreetly(ctx context.Context, s refresh.Standing, limit refresh.Limit) (refresh.Limit, error) {
+	if len(limit.Over) == 0 || r.repo.Private {
+		return limit, nil
+	}
+	d, err := r.discretion(ctx, r.forge, r.repo, []string{s.URL}, nil)
+	if err == nil && !d.Tells(s.URL) {
+		limit.Why, limit.Over = "its newest commit is not yet one that "+refresh.ConfigFile+" lets through", nil
+	}
+	return limit, err
+}
+
 // line lists the commits before tip on the first-parent way to what is locked,
 // the newest first, as many as may be asked about. Each has what is locked in its
 // history, so that there is none when the ref was rewritten.

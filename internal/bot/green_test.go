@@ -144,3 +144,23 @@ func TestRequireGreen_bounds(t *testing.T) {
 		t.Error("a command about another destination asks")
 	}
 }
+
+// What came of the checks of a private remote is not told to everybody.
+func TestFault_T1_RequireGreen(t *testing.T) {
+	t.Parallel()
+	s, said, ids := greened(t, 3)
+	declared, err := s.fake.File(t.Context(), s.repo, "main", refresh.ReposFile)
+	must(t, err)
+	_, after, _ := strings.Cut(string(declared), "http://")
+	s.git.closed, _, _ = strings.Cut(after, "/")
+	said.came[ids[2]], said.came[ids[0]] = forge.Red, forge.Green
+	s.run("./web opened")
+	if body := s.one().Body; strings.Contains(body, "its checks failed") || strings.Contains(body, ids[2][:7]) {
+		t.Errorf("text:\n%s", body)
+	}
+	explained, err := s.bot.Explain(t.Context(), s.fake, s.name)
+	must(t, err)
+	if why := explained.Decisions[2].Why; strings.Contains(why, "checks") || strings.Contains(why, ids[2][:7]) {
+		t.Errorf("explained: %s", why)
+	}
+}

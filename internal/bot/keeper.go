@@ -197,6 +197,11 @@ func (p *proposal) refusal(last forge.PullRequest) string {
 // reopen takes up a closed pull request again, for newer commits than it was
 // closed at. It returns false when the forge cannot.
 func (k *keeper) reopen(ctx context.Context, p *proposal, last forge.PullRequest, branch forge.Branch) (bool, error) {
+	if armed(last) { // or the forge may merge what people have closed
+		if err := k.cancel(ctx, last); err != nil {
+			return false, err
+		}
+	}
 	_, err := k.forge.EditPullRequest(ctx, k.repo, last.Number, forge.Edit{State: forge.Open})
 	if errors.Is(err, forge.ErrConflict) {
 		return false, nil

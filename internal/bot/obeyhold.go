@@ -20,8 +20,9 @@ func (s *session) hold(ctx context.Context, t *talk, c command.Command) (answer,
 		return answer{refusal, true}, err
 	}
 	if one, is := held.of(what); is {
-		if one.URL == t.URL { // an earlier attempt
-			return answer{}, nil
+		err := s.disarmHeld(ctx, branches, what.name()) // which an earlier attempt may not have come to
+		if one.URL == t.URL || err != nil {
+			return answer{}, err
 		}
 		return answer{"it is " + refresh.Inline(one.String()) + ".", false}, nil
 	}

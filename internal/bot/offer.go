@@ -30,6 +30,8 @@ func (k *keeper) meet(ctx context.Context, offer refresh.Offer, v *visit) error 
 		if reason, waits := offer.Waiting[pr.Head]; waits && pr.Base == k.repo.DefaultBranch {
 			if reason != "" {
 				k.report(groupOf(pr.Head), Held, pr, reason)
+			} else if _, err := k.tend(ctx, &proposal{branch: pr.Head}, k.open[pr.Head]); err != nil { // it stands
+				failures = append(failures, fmt.Errorf("#%d: %w", pr.Number, err))
 			}
 			continue
 		}

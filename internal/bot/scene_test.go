@@ -55,6 +55,9 @@ func (u *upstreams) Public(ctx context.Context, url string) (bool, error) {
 	if u.closed != "" && strings.Contains(url, "://"+u.closed+"/") {
 		return false, nil
 	}
+	if err := u.failing[url]; err != nil {
+		return false, err
+	}
 	return u.Client.Public(ctx, url)
 }
 

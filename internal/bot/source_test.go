@@ -22,6 +22,7 @@ import (
 type pinned struct {
 	newest  string
 	waiting string
+	same    bool // nothing has changed since the last offer, which is not made again
 	err     error
 	passing error // of other groups
 	asked   []refresh.Repository
@@ -46,6 +47,8 @@ func (p *pinned) Offer(ctx context.Context, r refresh.Repository) (refresh.Offer
 	switch {
 	case p.waiting != "":
 		return refresh.Offer{Waiting: map[string]string{pinBranch: p.waiting}, Held: []refresh.Held{{Group: "base", Reason: p.waiting}}}, nil
+	case p.same:
+		return refresh.Offer{Idle: "nothing has changed", Waiting: map[string]string{pinBranch: ""}}, nil
 	case !exists:
 		return refresh.Offer{}, nil
 	case string(now) == p.newest:

@@ -140,7 +140,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 		return "", err
 	}
 	if done.state.Idle != "" {
-		return done.state.Idle, nil
+		return done.state.Idle, v.disarmAll(ctx, refresh.IsMerges)
 	}
 	r := &reconciler{keeper: v.keeper(refresh.IsMerges, v.policy.Merges.Refresh), visit: v, state: done.state, ahead: map[merge]int{}}
 	r.automerge = v.policy.Merges.Automerge
@@ -160,7 +160,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 		return "", err
 	}
 	if !policy.Enabled {
-		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, nil
+		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, v.disarmAll(ctx, s.Mine)
 	}
 	k := v.keeper(s.Mine, policy.Refresh)
 	if held, err := v.holdKind(ctx, done, s.Kind(), &k); held || err != nil {

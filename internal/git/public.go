@@ -49,7 +49,12 @@ func (c *Client) credentialFor(host string) (bool, error) {
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		if u, err := url.Parse(strings.TrimSpace(lines.Text())); err == nil && strings.EqualFold(u.Hostname(), strings.TrimSuffix(host, ".")) {
+		host := strings.TrimSuffix(host, ".")
+		u, err := url.Parse(strings.TrimSpace(lines.Text()))
+		if err == nil && strings.EqualFold(u.Hostname(), host) {
+			return true, nil
+		}
+		if err != nil && strings.Contains(strings.ToLower(lines.Text()), strings.ToLower(host)) { // git may understand it
 			return true, nil
 		}
 	}

@@ -1,6 +1,8 @@
 package refresh_test
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,5 +70,20 @@ func TestChecksOfTheMergedTree(t *testing.T) {
 				t.Errorf("got %+v", text.Fit)
 			}
 		})
+	}
+}
+
+// That the addons could not be looked at is no reason to have the forge merge.
+func TestChecksThatFail(t *testing.T) {
+	t.Parallel()
+	d := newDerived(t)
+	d.odoo.Add(t, gitserver.Commit{Branch: "17.0", When: date(1), Message: "[FIX] x", Files: map[string]string{"README": "x\n"}})
+	text := d.describe(t, func(*refresh.Proposal) {
+		if err := os.RemoveAll(d.hot.Dir); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if text.Fit != nil || !slices.Contains(text.Doubts, "whether the addons fit together could not be found out") {
+		t.Errorf("%+v, %q", text.Fit, text.Doubts)
 	}
 }

@@ -49,6 +49,9 @@ func (p *Proposal) Describe(ctx context.Context, historian Historian) (Text, err
 	}
 	title := p.title(moves)
 	text := Text{Title: title, Body: p.body(moves, means), Message: p.message(title), Fit: means.fit(), Doubts: p.doubts(moves)}
+	if means != nil && !means.checked {
+		text.Doubts = append(text.Doubts, "whether the addons fit together could not be found out")
+	}
 	for _, m := range moves {
 		ahead := -1
 		if m.history != nil && !m.history.OldGone {

@@ -109,6 +109,9 @@ func (p *PythonLock) byWorkflow(ctx context.Context, r Repository, in LockInput)
 		l.note(ctx, "") // it is listed, which says more
 		return l.wait(underWay(string(Python), l.workflow, *run).late(*run, p.now())), nil
 	}
+	if l.follows(ctx, *run) {
+		return l.wait(Held{Group: string(Python), Reason: "the workflow " + l.workflow + " was asked for, and resolves it", UnderWay: true}), nil
+	}
 	if run.State == forge.RunSucceeded {
 		head, err := r.Workflows.Head(ctx, l.branch)
 		if err != nil {
@@ -194,6 +197,14 @@ func (p *PythonLock) now() time.Time {
 	return p.Now()
 }
 
+// follows reports whether one was started after a run for the same, that is not
+// listed yet.
+func (l *lockRun) follows(ctx context.Context, run forge.WorkflowRun) bool {
+	branch, at, sure := l.noted(ctx)
+	age := l.now().Sub(at).Abs()
+	return branch == l.branch && run.Number > 0 && l.notedAfter(ctx) == run.Number && (age <= unsure || sure && age <= unlisted)
+}
+
 // start has a run started of which there is none, unless one was that is not
 // listed.
 func (l *lockRun) start(ctx context.Context, runs []forge.WorkflowRun) (Offer, error) {
@@ -212,6 +223,10 @@ func (l *lockRun) start(ctx context.Context, runs []forge.WorkflowRun) (Offer, e
 // dispatch asks for a run.
 func (l *lockRun) dispatch(runs []forge.WorkflowRun) Offer {
 	stale := []string{l.branch} // of a run that was not taken up
+	after := int64(0)
+	if last := runFor(runs, l.branch); last != nil {
+		after = last.Number
+	}
 	for _, run := range runs {
 		for _, word := range strings.Fields(run.Title) {
 			if IsResult(word) && !slices.Contains(stale, word) && len(stale) < mostCleared {
@@ -226,7 +241,7 @@ func (l *lockRun) dispatch(runs []forge.WorkflowRun) Offer {
 				l.forget(ctx)
 				return
 			}
-			l.note(ctx, fmt.Sprintf("%s %d %s", l.branch, l.now().Unix(), progress))
+			l.note(ctx, fmt.Sprintf("%s %d %s %d", l.branch, l.now().Unix(), progress, after))
 		}},
 	}
 }
@@ -285,6 +300,9 @@ func (l *lockRun) take(ctx context.Context, head string, run forge.WorkflowRun) 
 	describe := draft.Describe
 	draft.Describe = func(ctx context.Context) (Text, error) {
 		text, err := describe(ctx)
+		if text.Body != "" {
+			text.Body = "Handed in by the workflow " + Code(l.workflow) + ": whoever may push to this repository can have made it, so look at all that changes.\n\n" + text.Body
+		}
 		text.Doubts = append(text.Doubts, "whoever may push to the repository can have made this lock")
 		return text, err
 	}
@@ -330,7 +348,7 @@ func (l *lockRun) noted(ctx context.Context) (branch string, at time.Time, sure 
 	}
 	data, err := l.Memory.Get(ctx, RunBucket, l.repo.Name)
 	words := strings.Fields(string(data))
-	if err != nil || len(words) != 3 {
+	if err != nil || len(words) < 3 {
 		return "", at, false
 	}
 	seconds, err := strconv.ParseInt(words[1], 10, 64)
@@ -338,6 +356,21 @@ func (l *lockRun) noted(ctx context.Context) (branch string, at time.Time, sure 
 		return "", at, false
 	}
 	return words[0], time.Unix(seconds, 0), words[2] == string(RunStarted)
+}
+
+// notedAfter returns the number of the newest run for the same when the one that
+// note has kept was asked for; 0 when there was none.
+func (l *lockRun) notedAfter(ctx context.Context) int64 {
+	data, err := l.Memory.Get(ctx, RunBucket, l.repo.Name)
+	words := strings.Fields(string(data))
+	if err != nil || len(words) != 4 {
+		return 0
+	}
+	number, err := strconv.ParseInt(words[3], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
 }
 
 // note keeps that something is under way.

@@ -125,7 +125,7 @@ func TestPythonRun_once(t *testing.T) {
 		if len(offer.Drafts) != 1 || string(offer.Drafts[0].Files[0].New) != locked("urllib3 2.0.1") || offer.Spent[d.Branch] != "c1" {
 			t.Fatalf("%+v", offer)
 		}
-		if text, err := offer.Drafts[0].Describe(t.Context()); err != nil || len(text.Doubts) != 1 {
+		if text, err := offer.Drafts[0].Describe(t.Context()); err != nil || len(text.Doubts) != 1 || !strings.HasPrefix(text.Body, "Handed in by the workflow `python-lock.yml`") {
 			t.Errorf("nobody has to look at what somebody pushed: %+v, %v", text.Doubts, err)
 		}
 	}
@@ -165,6 +165,8 @@ func TestPythonRun_failed(t *testing.T) {
 	r.list[0].State = forge.RunCancelled
 	r.held("cancelled", "due", "was cancelled")
 	r.dispatched("asked for", "demanded", true).Tell(t.Context(), refresh.RunStarted)
+	r.held("asked for twice, and not listed yet", "demanded", "was asked for")
+	r.held("looked at, and not listed yet", "due", "was asked for")
 	r.run(forge.RunSucceeded, d.Branch)
 	r.idle("the lock is the newest", "due", "has not changed")
 

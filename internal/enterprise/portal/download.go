@@ -292,7 +292,9 @@ func (t *transfer) takeUp(ctx context.Context, p *partial) error {
 		_ = answer.Body.Close()
 		return errors.New("the portal sends a part of the archive without being asked for one\n  try again")
 	}
+	name := t.partialName()
 	t.body, t.reader, t.size, t.header = answer.Body, t.c.patient(ctx, answer.Body), answer.ContentLength, answer.Header
+	p.lasting = p.lasting && t.partialName() == name
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,8 @@ func (f *Forge) mergeStyle(client *sdk.Client, repo forge.Repo, number int64, he
 	switch {
 	case !base.EnableStatusCheck || len(base.StatusCheckContexts) == 0:
 		return "", &forge.AutomergeError{Reason: "nothing is required to pass before a merge into " + at.Base + ", so Gitea would merge at once; in Settings, Branches, have the protection of " + at.Base + " require a status check by its name"}
+	case !slices.ContainsFunc(base.StatusCheckContexts, func(c string) bool { return strings.Trim(c, "*?/ ") != "" }):
+		return "", &forge.AutomergeError{Reason: "the protection of " + at.Base + " names no status check: whatever comes first, also what the bot itself reports, would have Gitea merge; in Settings, Branches, have it require one by its name"}
 	case !base.UserCanMerge:
 		return "", &forge.AutomergeError{Reason: "the bot's account may not merge into " + at.Base + "; the protection of that branch says who may (Settings, Branches)"}
 	}
