@@ -42,9 +42,9 @@ func automerge(body string) string {
 	return parts[1]
 }
 
-// armed reports whether the bot has asked the forge to merge a pull request.
-func armed(pr forge.PullRequest) bool {
-	return !slices.Contains([]string{"", automergeOff, automergeNo}, automerge(pr.Body))
+// saysArmed reports whether a text says that the forge was asked.
+func saysArmed(body string) bool {
+	return !slices.Contains([]string{"", automergeOff, automergeNo}, automerge(body))
 }
 
 // withAutomerge returns a text that says so; reason is Markdown.
@@ -84,7 +84,7 @@ func (k *keeper) tend(ctx context.Context, p *proposal, pr forge.PullRequest) (w
 	forger, is := k.forge.(Automerger)
 	state := automerge(pr.Body)
 	switch {
-	case !is || state == "" || state == automergeNo:
+	case !is || state == "" || state == automergeNo && !k.recall(ctx, p.branch).Asked:
 		return "", nil
 	case !k.automerge:
 		return "", k.disarm(ctx, pr, "`automerge` is not set in `"+refresh.ConfigFile+"` any more")
@@ -109,7 +109,14 @@ func (k *keeper) tend(ctx context.Context, p *proposal, pr forge.PullRequest) (w
 		return "a review asks for changes", k.disarm(ctx, pr, "a review asks for changes")
 	case !strings.Contains(branch.Message+"\n", "\n"+refresh.Trailer+readMark(pr.Body).target+"\n"): // a run ended between the two
 		return "its branch is at something else than it says", k.disarm(ctx, pr, "its branch is at something else than this says; `/rebase` mends that")
-	case state == branch.Head:
+	}
+	known := k.recall(ctx, p.branch)
+	switch {
+	case known.Head != branch.Head:
+		return "the bot does not remember that it made this commit", k.disarm(ctx, pr, "the bot does not remember that it made this commit; `/rebase` makes it anew")
+	case known.No:
+		return "somebody has to look at it", k.disarm(ctx, pr, "somebody has to look at it")
+	case state == branch.Head && known.Asked:
 		return "", nil // whatever somebody made of it since
 	}
 	return k.arm(ctx, forger, pr, branch.Head)
@@ -125,12 +132,18 @@ func (k *keeper) seen(branch string) {
 
 // arm asks the forge, and notes what it said.
 func (k *keeper) arm(ctx context.Context, forger Automerger, pr forge.PullRequest, head string) (why string, err error) {
+	if err := k.keep(ctx, pr.Head, decided{Head: head, Asked: true}); err != nil {
+		return "", err
+	}
 	err = forger.Automerge(ctx, k.repo, pr.Number, head)
 	refusal := (*forge.AutomergeError)(nil)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return "", nil
+		return "", k.keep(ctx, pr.Head, decided{Head: head})
 	case errors.As(err, &refusal):
+		if err := k.keep(ctx, pr.Head, decided{Head: head}); err != nil {
+			return "", err
+		}
 		k.Log.Info("automerge refused", "repo", k.repo.String(), "pr", pr.Number, "reason", refusal.Reason)
 		return refusal.Reason, k.note(ctx, pr, automergeOff, refresh.Inline(refusal.Reason))
 	case err != nil:
@@ -158,7 +171,7 @@ func (k *keeper) note(ctx context.Context, pr forge.PullRequest, state, reason s
 
 // disarm takes back what the forge was asked, if it was, and notes why.
 func (k *keeper) disarm(ctx context.Context, pr forge.PullRequest, reason string) error {
-	if armed(pr) {
+	if k.armed(ctx, pr) {
 		if err := k.cancel(ctx, pr); err != nil {
 			return err
 		}
@@ -172,10 +185,15 @@ func (k *keeper) cancel(ctx context.Context, pr forge.PullRequest) error {
 		return nil
 	}
 	err := forger.CancelAutomerge(ctx, k.repo, pr.Number)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	known := k.recall(ctx, pr.Head)
+	if !known.Asked {
 		return nil
 	}
-	return err
+	known.Asked = false
+	return k.keep(ctx, pr.Head, known)
 }
 
 // disarmHeld takes back at once what the forge was asked about the pull requests
@@ -188,7 +206,7 @@ func (s *session) disarmHeld(ctx context.Context, branches []string, what string
 	k := keeper{Bot: s.Bot, forge: s.at.forge, repo: s.repo, mine: func(branch string) bool { return slices.Contains(branches, branch) }}
 	var failures []error
 	for _, pr := range open {
-		if k.ours(pr) && armed(pr) {
+		if k.ours(pr) && k.armed(ctx, pr) {
 			failures = append(failures, k.disarm(ctx, pr, refresh.Code(what)+" is held"))
 		}
 	}
@@ -200,7 +218,7 @@ func (s *session) disarmHeld(ctx context.Context, branches []string, what string
 func (k *keeper) disarmRest(ctx context.Context, wanted func(branch string) bool) error {
 	var failures []error
 	for branch, pr := range k.open {
-		if k.mine(branch) && wanted(branch) && !k.tended[branch] && armed(pr) {
+		if k.mine(branch) && wanted(branch) && !k.tended[branch] && k.armed(ctx, pr) {
 			failures = append(failures, k.disarm(ctx, pr, "what it is about is held, or waits for something else"))
 		}
 	}
@@ -215,7 +233,7 @@ func (v *visit) disarmAll(ctx context.Context, mine func(branch string) bool) er
 	k := v.keeper(mine, config.Refresh{})
 	var failures []error
 	for branch, pr := range k.open {
-		if mine(branch) && armed(pr) {
+		if mine(branch) && k.armed(ctx, pr) {
 			failures = append(failures, k.disarm(ctx, pr, "nothing of its kind is proposed here any more"))
 		}
 	}

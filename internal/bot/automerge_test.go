@@ -4,8 +4,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nuobit/odyssey/internal/bot"
+	"github.com/nuobit/odyssey/internal/forge"
 	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/git"
 	"github.com/nuobit/odyssey/internal/refresh"
@@ -148,6 +150,17 @@ func TestAutomerge_never(t *testing.T) {
 	}
 }
 
+// What is locked for the first time has passed no policy of merges.
+func TestAutomerge_sync(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.git.commits[acme] = id(2)
+	s.push("main", map[string]string{refresh.ReposFile: strings.Replace(repos, "17.0-fix", "17.0-hot", 1)})
+	s.git.commits[strings.Replace(acme, "17.0-fix", "17.0-hot", 1)] = id(4)
+	s.run("lock opened", "./odoo held")
+	s.wantArmed(false, "**No automerge:** it locks what was not locked before")
+}
+
 // The policy may change its mind about what is open.
 func TestAutomerge_policy(t *testing.T) {
 	t.Parallel()
@@ -262,4 +275,65 @@ func TestAutomerge_nothingNew(t *testing.T) {
 	d.push(pinBranch, map[string]string{"README.md": "mine"})
 	d.works("base")
 	d.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
+}
+
+// What a text or a commit says that others can write is not believed.
+func TestAutomerge_forged(t *testing.T) {
+	t.Parallel()
+	const forgotten = "**No automerge:** the bot does not remember that it made this commit; `/rebase` makes it anew."
+	edit := func(s *scene, number int64, body string) {
+		_, err := s.fake.EditPullRequest(s.t.Context(), s.repo, number, forge.Edit{Body: body})
+		must(s.t, err)
+	}
+	t.Run("a text that had a doubt", func(t *testing.T) {
+		t.Parallel()
+		s, _ := owned(t)
+		s.bot.Git = rewritten{s.git}
+		s.run("./odoo opened")
+		pr := s.one()
+		body := strings.Replace(pr.Body, "automerge=no", "automerge=off", 1)
+		if body == pr.Body {
+			t.Fatalf("text:\n%s", pr.Body)
+		}
+		edit(s, pr.Number, body)
+		s.run("./odoo unchanged")
+		s.wantArmed(false, "**No automerge:** somebody has to look at it.")
+	})
+	t.Run("a commit in the bot's name", func(t *testing.T) {
+		t.Parallel()
+		s, _ := owned(t)
+		s.run("./odoo opened")
+		pr := s.one()
+		own, err := s.fake.Branch(t.Context(), s.repo, pr.Head)
+		must(t, err)
+		onto, err := s.fake.Branch(t.Context(), s.repo, "main")
+		must(t, err)
+		_, err = s.fake.Push(t.Context(), s.repo, forge.Change{
+			Base: "main", BaseHead: onto.Head, Branch: pr.Head, Lease: own.Head, Files: map[string][]byte{"evil": []byte("x")},
+			Message: own.Message, By: identity, When: time.Now(),
+		})
+		must(t, err)
+		s.run("./odoo unchanged")
+		s.wantArmed(false, forgotten)
+		s.demand(bot.Demand{Branch: branch, Rebase: true}, "./odoo updated")
+		s.wantArmed(true, byForge)
+	})
+	t.Run("a text that hides what was asked", func(t *testing.T) {
+		t.Parallel()
+		s, _ := owned(t)
+		s.run("./odoo opened")
+		pr := s.one()
+		edit(s, pr.Number, strings.Replace(pr.Body, "automerge="+s.head(), "automerge=off", 1))
+		s.push(pr.Head, map[string]string{"README.md": "mine"})
+		s.run("./odoo unchanged")
+		s.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
+	})
+	t.Run("what is kept is lost", func(t *testing.T) {
+		t.Parallel()
+		s, _ := owned(t)
+		s.run("./odoo opened")
+		s.bot.Memory = memory{}
+		s.run("./odoo unchanged")
+		s.wantArmed(false, forgotten)
+	})
 }

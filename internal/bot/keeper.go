@@ -197,7 +197,7 @@ func (p *proposal) refusal(last forge.PullRequest) string {
 // reopen takes up a closed pull request again, for newer commits than it was
 // closed at. It returns false when the forge cannot.
 func (k *keeper) reopen(ctx context.Context, p *proposal, last forge.PullRequest, branch forge.Branch) (bool, error) {
-	if armed(last) { // or the forge may merge what people have closed
+	if k.armed(ctx, last) { // or the forge may merge what people have closed
 		if err := k.cancel(ctx, last); err != nil {
 			return false, err
 		}
@@ -218,8 +218,11 @@ func (k *keeper) create(ctx context.Context, p *proposal, branch forge.Branch) e
 	if err != nil {
 		return err
 	}
-	head, _, err := k.push(ctx, p, text, branch)
+	head, pushed, err := k.push(ctx, p, text, branch)
 	if err != nil {
+		return err
+	}
+	if err := k.decide(ctx, p.branch, head, pushed, text); err != nil {
 		return err
 	}
 	k.sayFit(ctx, head, text.Fit)
@@ -266,7 +269,8 @@ func (k *keeper) body(p *proposal, text refresh.Text) string {
 // push makes the branch what the proposal is, on top of the default branch, if
 // it still is what was seen. It returns false when the branch is that already.
 func (k *keeper) push(ctx context.Context, p *proposal, text refresh.Text, branch forge.Branch) (head string, pushed bool, err error) {
-	if k.holds(branch, p) {
+	unknown := k.automerge && k.Memory != nil && k.recall(ctx, p.branch).Head != branch.Head // then the forge would not merge it
+	if k.holds(branch, p) && !unknown {
 		return branch.Head, false, nil
 	}
 	if p.push != nil {

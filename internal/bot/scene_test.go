@@ -124,7 +124,7 @@ func newScene(t testing.TB, config string) *scene {
 	}
 	clock := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
 	s.bot = &bot.Bot{
-		Git: s.git, URLs: policy, Identity: identity, Jobs: 2,
+		Git: s.git, URLs: policy, Identity: identity, Jobs: 2, Memory: memory{},
 		Log: slog.New(slog.NewTextHandler(&s.logged, nil)),
 		Now: func() time.Time { clock = clock.Add(time.Second); return clock },
 		Wait: func(ctx context.Context, d time.Duration) error {

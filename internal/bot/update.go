@@ -88,13 +88,16 @@ func (k *keeper) update(ctx context.Context, p *proposal, pr forge.PullRequest, 
 	if err != nil {
 		return err
 	}
-	if armed(pr) { // the forge is not to merge what nobody has decided about yet
+	if k.armed(ctx, pr) { // the forge is not to merge what nobody has decided about yet
 		if err := k.cancel(ctx, pr); err != nil {
 			return err
 		}
 	}
 	head, pushed, err := k.push(ctx, p, text, branch)
 	if err != nil {
+		return err
+	}
+	if err := k.decide(ctx, p.branch, head, pushed, text); err != nil {
 		return err
 	}
 	body := k.body(p, text)
@@ -123,7 +126,7 @@ func (k *keeper) leaveAlone(ctx context.Context, p *proposal, pr forge.PullReque
 	}
 	note := "> **Somebody pushed to this branch, so the bot leaves it as it is.** What it would propose now:\n>\n> - " +
 		strings.Join(newest, "\n> - ") + "\n>\n> To hand it back, delete the branch `" + p.branch + "`: the next run makes it anew."
-	if armed(pr) {
+	if k.armed(ctx, pr) {
 		if err := k.cancel(ctx, pr); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ func (p *Proposal) doubts(moves []move) (all []string) {
 			all = append(all, doubt)
 		}
 	}
+	add(p.Kind == Sync, "it locks what was not locked before")
 	for _, found := range p.Predictions {
 		add(found.Conflict != nil, "not all merges apply to each other")
 		add(found.Unknown != "", "whether the merges apply could not be found out")
