@@ -72,8 +72,19 @@ func TestAutomerge_takenBack(t *testing.T) {
 	s.api(http.MethodPost, "/branch_protections", map[string]any{"rule_name": "main", "enable_push": true, "enable_status_check": true, "status_check_contexts": []string{"build"}}, nil)
 	s.grow("odoo", hotfix, "[FIX] stock: one")
 	s.grow("server-tools", "17.0", "[FIX] base_exception: one")
-	s.wantRun("./odoo opened", "./oca/server-tools opened")
 	s.serve(world.ServeOptions{})
+	s.eventually(func() string {
+		armed := 0
+		for _, pr := range s.pullRequests("open") {
+			if strings.Contains(pr.Body, "**Automerge:**") {
+				armed++
+			}
+		}
+		if armed < 2 {
+			return fmt.Sprintf("%d pull requests are to be merged by the forge", armed)
+		}
+		return ""
+	})
 	at := s.shown("- [ ] <!-- odyssey do: /hold ./odoo -->")
 	s.api(http.MethodPatch, fmt.Sprintf("/issues/%d", at.Number), map[string]string{"body": refresh.Tick(at.Body, "/hold ./odoo")}, nil)
 	const web = "odyssey/merge/oca+server-tools"
