@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,28 @@ func TestAutomerge_sync(t *testing.T) {
 	s.git.commits[strings.Replace(acme, "17.0-fix", "17.0-hot", 1)] = id(4)
 	s.run("lock opened", "./odoo held")
 	s.wantArmed(false, "**No automerge:** it locks what was not locked before")
+}
+
+// A remote that does not answer for a while changes nothing, unless people do.
+func TestAutomerge_silent(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.run("./odoo opened")
+	n := len(s.fake.Writes())
+	s.git.failing["https://git.example.org/acme.git"] = fmt.Errorf("%w: no route", git.ErrTransient)
+	quiet := func() {
+		if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); !errors.Is(err, git.ErrTransient) {
+			t.Errorf("error %v", err)
+		}
+	}
+	quiet()
+	if writes := s.fake.Writes()[n:]; len(writes) > 0 {
+		t.Errorf("written: %+v", writes)
+	}
+	s.wantArmed(true, byForge)
+	s.push(branch, map[string]string{"README.md": "mine"})
+	quiet()
+	s.wantArmed(false, "**No automerge:** somebody pushed to its branch.")
 }
 
 // The policy may change its mind about what is open.

@@ -83,7 +83,7 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 		r.stuck(p, r.open[p.Branch].Body)
 	}
 	if !stops(errors.Join(failures...)) {
-		failures = append(failures, r.disarmRest(ctx, r.wanted.branch))
+		failures = append(failures, r.tendSilent(ctx, held), r.disarmRest(ctx, r.wanted.branch))
 	}
 	r.reportLost()
 	r.reportLimits(r.limited)
@@ -97,6 +97,23 @@ func (r *reconciler) reconcile(ctx context.Context, all []forge.PullRequest, hel
 		if is && !slices.Contains(r.plan.Held, dest) && (r.wanted.named(dest) || slices.Contains(r.plan.OnHold, dest) && r.wanted.destination(dest)) {
 			r.report(dest, Held, forge.PullRequest{}, hold.String())
 		}
+	}
+	return errors.Join(failures...)
+}
+
+// tendSilent sees to who merges the pull requests of which nothing new is proposed
+// while a remote of theirs does not answer.
+func (r *reconciler) tendSilent(ctx context.Context, held holds) error {
+	var failures []error
+	for i := range r.state.Lost {
+		l := &r.state.Lost[i]
+		branch := r.state.Branch(l.Dest, l.Remote, l.Ref)
+		pr, isOpen := r.open[branch]
+		if _, onHold := held.find(l.Dest); !isOpen || onHold || !refresh.Passes(l) || r.tended[branch] || !r.wanted.branch(branch) {
+			continue
+		}
+		_, err := r.tend(ctx, &proposal{branch: branch}, pr)
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
