@@ -225,8 +225,9 @@ func (k *keeper) disarmRest(ctx context.Context, wanted func(branch string) bool
 	return errors.Join(failures...)
 }
 
-// disarmAll disarms the pull requests of a kind that nothing is proposed of any more.
-func (v *visit) disarmAll(ctx context.Context, mine func(branch string) bool) error {
+// disarmAll disarms the pull requests of branches that nothing is proposed for;
+// reason is Markdown.
+func (v *visit) disarmAll(ctx context.Context, mine func(branch string) bool, reason string) error {
 	if err := v.look(ctx); err != nil {
 		return err
 	}
@@ -234,7 +235,7 @@ func (v *visit) disarmAll(ctx context.Context, mine func(branch string) bool) er
 	var failures []error
 	for branch, pr := range k.open {
 		if mine(branch) && k.armed(ctx, pr) {
-			failures = append(failures, k.disarm(ctx, pr, "nothing of its kind is proposed here any more"))
+			failures = append(failures, k.disarm(ctx, pr, reason))
 		}
 	}
 	return errors.Join(failures...)

@@ -162,6 +162,24 @@ func TestAutomerge_sync(t *testing.T) {
 	s.wantArmed(false, "**No automerge:** it locks what was not locked before")
 }
 
+// A policy that cannot be read may have been to end it.
+func TestAutomerge_brokenPolicy(t *testing.T) {
+	t.Parallel()
+	s, _ := owned(t)
+	s.run("./odoo opened")
+	s.push("main", map[string]string{refresh.ConfigFile: "merges: {automerg: false}"})
+	for _, want := range []int{2, 0} {
+		n := len(s.fake.Writes())
+		if _, err := s.bot.Run(t.Context(), s.fake, s.name, bot.Demand{}); err == nil || !strings.Contains(err.Error(), "automerg") {
+			t.Errorf("error %v", err)
+		}
+		s.wantArmed(false, "**No automerge:** `.odyssey.yaml` has faults.")
+		if writes := s.fake.Writes()[n:]; len(writes) != want {
+			t.Errorf("written: %+v", writes)
+		}
+	}
+}
+
 // A remote that does not answer for a while changes nothing, unless people do.
 func TestAutomerge_silent(t *testing.T) {
 	t.Parallel()

@@ -140,6 +140,10 @@ func (b *Bot) once(ctx context.Context, f Forge, name forge.Name, d Demand) (don
 		if d.aboutMerges() { // which tells people
 			done.judged[refresh.Merges] = err
 		}
+		if done.head != "" { // nobody knows what the policy should say of automerge
+			v := &visit{Bot: b, forge: f, repo: done.repo, snapshot: snapshot}
+			err = errors.Join(err, v.disarmAll(ctx, refresh.IsBranch, refresh.Code(refresh.ConfigFile)+" has faults"))
+		}
 		return done, err
 	}
 	done.policy = &policy

@@ -140,7 +140,7 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 		return "", err
 	}
 	if done.state.Idle != "" {
-		return done.state.Idle, v.disarmAll(ctx, refresh.IsMerges)
+		return done.state.Idle, v.disarmAll(ctx, refresh.IsMerges, nothingProposed)
 	}
 	r := &reconciler{keeper: v.keeper(refresh.IsMerges, v.policy.Merges.Refresh), visit: v, state: done.state, ahead: map[merge]int{}}
 	r.automerge = v.policy.Merges.Automerge
@@ -153,6 +153,8 @@ func (v *visit) merges(ctx context.Context, done *result) (idle string, err erro
 	return "every merge is at its newest commit", err
 }
 
+const nothingProposed = "nothing of its kind is proposed here any more"
+
 // keep brings the repository to what a source offers.
 func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle string, err error) {
 	policy, err := v.policyOf(s.Kind())
@@ -160,7 +162,7 @@ func (v *visit) keep(ctx context.Context, done *result, s refresh.Source) (idle 
 		return "", err
 	}
 	if !policy.Enabled {
-		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, v.disarmAll(ctx, s.Mine)
+		return string(s.Kind()) + " refreshes are not enabled in " + refresh.ConfigFile, v.disarmAll(ctx, s.Mine, nothingProposed)
 	}
 	k := v.keeper(s.Mine, policy.Refresh)
 	if held, err := v.holdKind(ctx, done, s.Kind(), &k); held || err != nil {
