@@ -36,8 +36,8 @@ type payload struct {
 			From string `json:"from"`
 		} `json:"body"`
 	} `json:"changes"`
-	Comment     *payloadComment  `json:"comment"`
-	WorkflowRun *payloadWorkflow `json:"workflow_run"`
+	Comment     *payloadComment        `json:"comment"`
+	WorkflowRun *forgehook.WorkflowRun `json:"workflow_run"`
 }
 
 type payloadRepo struct {
@@ -67,14 +67,6 @@ type payloadComment struct {
 	URL     string       `json:"html_url"`
 	Created time.Time    `json:"created_at"`
 	Updated time.Time    `json:"updated_at"`
-}
-
-// payloadWorkflow is a run of a workflow.
-type payloadWorkflow struct {
-	Event      string `json:"event"`
-	Path       string `json:"path"` // "check.yml@refs/heads/main"
-	HeadBranch string `json:"head_branch"`
-	HeadSHA    string `json:"head_sha"`
 }
 
 // fill reads the body of an event whose type is one that the bot acts on.
@@ -200,27 +192,13 @@ func issued(event *forge.Event, p payload) error {
 
 // worked reads that a workflow ended.
 func worked(event *forge.Event, p payload) error {
-	switch {
-	case p.Action == "":
-		return errors.New("action is missing")
-	case p.Action != "completed":
-		return nil
-	case p.WorkflowRun == nil:
-		return errors.New("workflow_run is missing")
-	}
 	w := p.WorkflowRun
-	if err := forgehook.IsCommit("workflow_run.head_sha", w.HeadSHA); err != nil {
+	ended, err := w.Ended(event, p.Action)
+	if err != nil || !ended || w.HeadBranch == "" { // of a pull request it is none
 		return err
 	}
-	event.Kind, event.Head = forge.EventWorkflow, w.HeadSHA
-	if w.Event == "workflow_dispatch" {
-		event.Workflow = forge.WorkflowOf(w.Path)
-	}
-	if w.HeadBranch != "" { // of a pull request it is none
-		event.Branch = w.HeadBranch
-		return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
-	}
-	return nil
+	event.Branch = w.HeadBranch
+	return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
 }
 
 func founded(event *forge.Event, p payload) error {

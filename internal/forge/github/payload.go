@@ -94,11 +94,8 @@ type payloadSuite struct {
 }
 
 type payloadWorkflow struct {
-	HeadBranch string       `json:"head_branch"` // null of some events
-	HeadSHA    string       `json:"head_sha"`
-	HeadRepo   *payloadRepo `json:"head_repository"`
-	Event      string       `json:"event"`
-	Path       string       `json:"path"`
+	*forgehook.WorkflowRun
+	HeadRepo *payloadRepo `json:"head_repository"`
 }
 
 // reader reads the body of an event of one type.
@@ -312,27 +309,16 @@ func checked(event *forge.Event, p payload) error {
 
 // worked reads that a workflow of the repository itself ended.
 func worked(event *forge.Event, p payload) error {
-	switch {
-	case p.Action == "":
-		return errors.New("action is missing")
-	case p.Action != "completed":
-		return nil
-	case p.WorkflowRun == nil:
-		return errors.New("workflow_run is missing")
-	}
 	w := p.WorkflowRun
-	if err := forgehook.IsCommit("workflow_run.head_sha", w.HeadSHA); err != nil {
+	if w == nil {
+		w = &payloadWorkflow{}
+	}
+	ended, err := w.Ended(event, p.Action)
+	if err != nil || !ended || w.HeadBranch == "" || w.HeadRepo == nil || w.HeadRepo.ID != p.Repository.ID {
 		return err
 	}
-	event.Kind, event.Head = forge.EventWorkflow, w.HeadSHA
-	if w.Event == "workflow_dispatch" {
-		event.Workflow = forge.WorkflowOf(w.Path)
-	}
-	if w.HeadBranch != "" && w.HeadRepo != nil && w.HeadRepo.ID == p.Repository.ID {
-		event.Branch = w.HeadBranch
-		return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
-	}
-	return nil
+	event.Branch = w.HeadBranch
+	return forgehook.IsBranch("workflow_run.head_branch", w.HeadBranch)
 }
 
 var githubName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$`)
