@@ -22,7 +22,7 @@ func (r *reconciler) settle(ctx context.Context, p *refresh.Proposal, made *prop
 	}
 	r.plan.Reasons = append(r.plan.Reasons, p.Reasons...)
 	made.target, made.files[0].new = p.Target, p.New
-	if len(p.Changes) == 0 {
+	if p.Kind == refresh.Merges && len(p.Changes) == 0 {
 		return p.Reasons[0].Why, nil
 	}
 	return "", nil

@@ -34,8 +34,12 @@ func Newest(ctx context.Context, repos, locked *File, resolver Resolver, jobs in
 	for _, f := range faults {
 		for _, w := range f.wants {
 			w.merge.Commit = w.locked
-			all = append(all, found{Lost{w.dest.Path, w.merge.Remote, w.merge.Ref, w.url, w.locked, f.err}, w.merge.Line})
-			frozen[w.dest.Path] = frozen[w.dest.Path] || w.locked == ""
+			commit := w.locked
+			if before := locked.Find(w.dest.Path); before != nil && commit != "" && !before.asks(w.merge.Remote, w.url) {
+				commit = "" // it is locked from elsewhere
+			}
+			all = append(all, found{Lost{w.dest.Path, w.merge.Remote, w.merge.Ref, w.url, commit, f.err}, w.merge.Line})
+			frozen[w.dest.Path] = frozen[w.dest.Path] || commit == ""
 		}
 	}
 	slices.SortStableFunc(all, func(a, b found) int { return cmp.Compare(a.line, b.line) })
@@ -56,6 +60,11 @@ func Newest(ctx context.Context, repos, locked *File, resolver Resolver, jobs in
 	}
 	newest.Destinations = kept
 	return newest, lost, nil
+}
+
+// asks reports whether a remote of the destination has a URL.
+func (d *Destination) asks(remote, url string) bool {
+	return slices.ContainsFunc(d.Remotes, func(r Remote) bool { return r.Name == remote && r.URL == url })
 }
 
 // asLocked is a destination as it is locked. A merge whose ref the lock does not

@@ -32,10 +32,10 @@ func TestNewest(t *testing.T) {
 			[]string{"./odoo odoo 17.0 a1a1", "./odoo nuobit 17.0-fix 2222", "./web oca 17.0 c1c1", "./web nuobit 17.0-fix 4444", "./web oca refs/pull/7/head c2c2"},
 		},
 		{
-			"with all that is recorded of what does not move",
+			"a remote that is another one now",
 			[]string{"odoo: https://h/odoo, nuobit: https://h/nuobit", "odoo: https://h/nuobit, nuobit: https://h/nuobit"},
 			"https://h/nuobit",
-			[]string{"./odoo odoo 17.0", "./odoo nuobit 17.0-fix", "./web nuobit 17.0-fix"},
+			[]string{"./odoo odoo 17.0, not locked", "./odoo nuobit 17.0-fix", "./web nuobit 17.0-fix"},
 			[]string{"./odoo odoo 17.0 1111", "./odoo nuobit 17.0-fix 2222 base", "./odoo tree", "./web oca 17.0 c1c1", "./web nuobit 17.0-fix 4444", "./web oca refs/pull/7/head c2c2"},
 		},
 		{

@@ -195,7 +195,6 @@ func TestBadInputPushesNothing(t *testing.T) {
 	s := newStage(t)
 	lock := s.file("main", "repos.lock.yaml")
 	good := map[string]string{"repos.yaml": s.repos, "repos.lock.yaml": lock}
-	s.grow("odoo", hotfix, "[FIX] stock: one")
 	conflict := strings.Replace(lock, "./oca/server-tools:", "<<<<<<< HEAD\n./oca/server-tools:\n=======\n>>>>>>> theirs", 1)
 	cases := []struct {
 		name, file, content, want string
@@ -211,6 +210,9 @@ func TestBadInputPushesNothing(t *testing.T) {
 		{"unknown key", ".odyssey.yaml", "merge:\n  enabled: true\n", ".odyssey.yaml:1: "},
 	}
 	for _, c := range cases {
+		if c.name == "empty" { // what cannot be resolved hinders no other merge, what cannot be read hinders all
+			s.grow("odoo", hotfix, "[FIX] stock: one")
+		}
 		s.commit(c.name, map[string]string{c.file: c.content})
 		s.proxy.Forget()
 		_, stderr, err := s.Run(t.Context(), "--quiet")
