@@ -20,14 +20,20 @@ func owned(t *testing.T) (s *scene, owner forgetest.Owner) {
 	return owns(newScene(t, "merges: {automerge: true}"))
 }
 
-func owns(s *scene) (*scene, forgetest.Owner) {
-	t := s.t
-	t.Helper()
+// owner is the human, for whom "ci" has to pass.
+func (s *scene) owner() forgetest.Owner {
+	s.t.Helper()
 	owner, is := s.human.(forgetest.Owner)
 	if !is {
-		t.Fatalf("%T owns nothing", s.human)
+		s.t.Fatalf("%T owns nothing", s.human)
 	}
-	owner.Require(t, "ci")
+	owner.Require(s.t, "ci")
+	return owner
+}
+
+func owns(s *scene) (*scene, forgetest.Owner) {
+	s.t.Helper()
+	owner := s.owner()
 	s.git.commits[acme] = id(11)
 	return s, owner
 }
@@ -302,11 +308,7 @@ func TestAutomerge_heldAgain(t *testing.T) {
 func TestAutomerge_nothingNew(t *testing.T) {
 	t.Parallel()
 	d, p := newPinnedDesk(t, "base: {automerge: true}")
-	owner, is := d.human.(forgetest.Owner)
-	if !is {
-		t.Fatalf("%T owns nothing", d.human)
-	}
-	owner.Require(t, "ci")
+	d.owner()
 	p.newest = "2"
 	d.works("base")
 	d.wantArmed(true, byForge)

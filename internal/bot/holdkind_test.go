@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/nuobit/odyssey/internal/bot"
-	"github.com/nuobit/odyssey/internal/forge/forgetest"
 	"github.com/nuobit/odyssey/internal/refresh"
 )
 
@@ -15,11 +14,7 @@ func TestHoldKind(t *testing.T) {
 	t.Parallel()
 	d, p := newPinnedDesk(t, "base: {automerge: true}")
 	d.worker.Dashboards = true
-	owner, is := d.human.(forgetest.Owner)
-	if !is {
-		t.Fatalf("%T owns nothing", d.human)
-	}
-	owner.Require(t, "ci")
+	d.owner()
 	p.newest = "2"
 	d.works("base")
 	d.wantArmed(true, byForge)

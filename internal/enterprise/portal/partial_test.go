@@ -52,6 +52,20 @@ func TestDownload_resumed(t *testing.T) {
 	}
 }
 
+// cutOff gives the first n bytes of the archive, and is down then.
+func (s *site) cutOff(n int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Range") != "" {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Accept-Ranges", "bytes")
+		w.Header().Set("Content-Length", fmt.Sprint(len(s.archive)))
+		_, _ = w.Write(s.archive[:n])
+	}
+}
+
 // What an interrupted download has left is gone on with by the next one, when it
 // is the same file still.
 func TestDownload_takenUp(t *testing.T) {
@@ -92,16 +106,7 @@ func TestDownload_takenUp(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			third := len(s.archive) / 3
-			s.download = func(w http.ResponseWriter, r *http.Request) {
-				if r.Header.Get("Range") != "" {
-					http.Error(w, "down", http.StatusServiceUnavailable)
-					return
-				}
-				w.Header().Set("ETag", `"v1"`)
-				w.Header().Set("Accept-Ranges", "bytes")
-				w.Header().Set("Content-Length", fmt.Sprint(len(s.archive)))
-				_, _ = w.Write(s.archive[:third])
-			}
+			s.download = s.cutOff(third)
 			_, err := s.client().Download(t.Context(), s.target())
 			if want := fmt.Sprintf("%d bytes are kept", third); err == nil || !strings.Contains(err.Error(), want) {
 				t.Fatalf("got %v, want %q", err, want)
@@ -151,16 +156,7 @@ func TestDownload_strangersPartial(t *testing.T) {
 		t.Skip("only root can give files away")
 	}
 	s := newSite(t)
-	s.download = func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("ETag", `"v1"`)
-		w.Header().Set("Accept-Ranges", "bytes")
-		if r.Header.Get("Range") != "" {
-			http.Error(w, "down", http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(s.archive)))
-		_, _ = w.Write(s.archive[:100])
-	}
+	s.download = s.cutOff(100)
 	if _, err := s.client().Download(t.Context(), s.target()); err == nil {
 		t.Fatal("the first download is complete")
 	}
